@@ -1,0 +1,52 @@
+//! What the plugin asks of the broker that hosts it.
+
+/// The broker, as the plugin sees it.
+///
+/// Every method may be called from the broker's own thread only, with no lock held: a kick re-enters
+/// the plugin before it returns.
+pub trait Broker: Send + Sync {
+    /// Writes a line to the broker's log. A NUL ends it. A subscriber to `$SYS/broker/log/#` is sent it
+    /// at once, so this too re-enters the plugin. Brokers of 2.0 and 2.1 cut a line at 1,000 bytes.
+    fn log(&self, level: LogLevel, message: &[u8]);
+
+    /// Publishes a message at QoS 0, not retained, to every client that may read it.
+    ///
+    /// # Errors
+    /// [`PublishError`] with the broker's code.
+    fn publish(&self, topic: &'static str, payload: &[u8]) -> Result<(), PublishError>;
+
+    /// Disconnects the clients of that username, without their wills; anonymous clients for `None`.
+    fn kick_username(&self, username: Option<&[u8]>);
+
+    /// Disconnects the client of that id, without its will.
+    fn kick_clientid(&self, clientid: &[u8]);
+}
+
+/// How much a log line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LogLevel {
+    /// What an operator did or may want to know.
+    Info,
+    /// What an operator should know.
+    Notice,
+    /// What an operator should look into.
+    Warning,
+    /// What an operator must mend.
+    Error,
+}
+
+/// The broker would not publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublishError {
+    /// Its `MOSQ_ERR_*` code (`mosquitto.h`).
+    pub code: i32,
+}
+
+/// The family of brokers that loaded the plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BrokerFamily {
+    /// 2.0.11 up to 2.1: what 2.1 added is not there.
+    V2_0,
+    /// 2.1 and later.
+    V2_1,
+}

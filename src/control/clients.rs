@@ -1,0 +1,231 @@
+//! createClient, deleteClient, getClient, listClients, modifyClient, enableClient, disableClient,
+//! setClientId, setClientPassword.
+
+use std::sync::Arc;
+
+use super::error::{CommandError, Member};
+use super::fields::{Fields, up_to_nul};
+use super::members;
+use super::page::Page;
+use super::response::Answer;
+use super::session::{Host, Session};
+use crate::json::Writer;
+use crate::policy::{Client, ClientId, Compat, GroupName, Links, Password, Policy, Username};
+
+pub(super) fn create(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
+    let compat = session.compat();
+    let name = fields.new_name("username", Member::Username, compat)?;
+    let password = fields.optional_string("password", Member::Password)?;
+    let clientid = fields.optional_string("clientid", Member::NewClientId)?;
+    let clientid = clientid.map(|bytes| valid_clientid(bytes, Member::NewClientId)).transpose()?.flatten();
+    let text_name = fields.optional_text("textname", Member::TextName)?;
+    let text_description = fields.optional_text("textdescription", Member::TextDescription)?;
+    if session.policy.client(name).is_some() {
+        return Err(CommandError::ClientExists);
+    }
+    let roles = members::roles(fields, session.policy)?.unwrap_or_default();
+    let groups = groups_of_new_client(fields, session.policy)?;
+    let client = Client {
+        clientid,
+        text_name,
+        text_description,
+        roles,
+        groups,
+        password: password.map_or(Ok(Password::None), |password| hashed(session, password))?,
+        ..Client::new(Username::new(name).map_err(|_| CommandError::NotUtf8(Member::Username))?)
+    };
+    put(session, client)?;
+    let shown: &[u8] = if password.is_some() { b"*****" } else { b"no password" };
+    session.log("createClient", &[("username", name), ("password", shown)]);
+    Ok(Answer::Done)
+}
+
+pub(super) fn delete(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
+    let name = fields.string("username").ok_or(CommandError::Invalid(Member::Username))?;
+    let client = find(session.policy, name)?;
+    session.policy.remove_client(&client.username);
+    session.disconnect(&client.username);
+    session.log("deleteClient", &[("username", name)]);
+    Ok(Answer::Done)
+}
+
+pub(super) fn enable(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
+    let name = fields.username()?;
+    let client = find(session.policy, name)?;
+    put(session, Client { disabled: false, ..Client::clone(&client) })?;
+    session.log("enableClient", &[("username", name)]);
+    Ok(Answer::Done)
+}
+
+pub(super) fn disable(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
+    let name = fields.username()?;
+    let client = find(session.policy, name)?;
+    put(session, Client { disabled: true, ..Client::clone(&client) })?;
+    session.disconnect(&client.username);
+    session.log("disableClient", &[("username", name)]);
+    Ok(Answer::Done)
+}
+
+pub(super) fn set_clientid(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
+    let name = fields.username()?;
+    let clientid = fields.optional_string("clientid", Member::ClientId)?;
+    let clientid = clientid.map(|bytes| valid_clientid(bytes, Member::ClientId)).transpose()?.flatten();
+    let client = find(session.policy, name)?;
+    put(session, Client { clientid: clientid.clone(), ..Client::clone(&client) })?;
+    session.disconnect(&client.username);
+    let shown = clientid.as_ref().map_or(&b"(null)"[..], ClientId::as_bytes);
+    session.log("setClientId", &[("username", name), ("clientid", shown)]);
+    Ok(Answer::Done)
+}
+
+pub(super) fn set_password(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
+    let name = fields.username()?;
+    let password = fields.string("password").ok_or(CommandError::Invalid(Member::Password))?;
+    if up_to_nul(password).is_empty() {
+        return Err(CommandError::EmptyPassword);
+    }
+    let client = find(session.policy, name)?;
+    let password = hashed(session, password)?;
+    put(session, Client { password, ..Client::clone(&client) })?;
+    session.disconnect(&client.username);
+    session.log("setClientPassword", &[("username", name), ("password", b"******")]);
+    Ok(Answer::Done)
+}
+
+/// Replaces what the command names; members of the wrong type are passed over.
+pub(super) fn modify(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
+    let name = fields.username()?;
+    let mut client = Client::clone(&*find(session.policy, name)?);
+    if let Some(bytes) = fields.string("clientid") {
+        client.clientid = clientid_or_any(bytes, Member::ClientId)?;
+    }
+    client.text_name = fields.text("textname").or(client.text_name);
+    client.text_description = fields.text("textdescription").or(client.text_description);
+    client.roles = members::roles(fields, session.policy)?.unwrap_or(client.roles);
+    client.groups = groups_of_known_client(fields, session.policy)?.unwrap_or(client.groups);
+    if let Some(password) = fields.string("password")
+        && !up_to_nul(password).is_empty()
+    {
+        client.password = hashed(session, password)?;
+    }
+    let username = client.username.clone();
+    put(session, client)?;
+    session.disconnect(&username);
+    session.log("modifyClient", &[("username", name)]);
+    Ok(Answer::Done)
+}
+
+pub(super) fn get(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
+    let name = fields.username()?;
+    let client = find(session.policy, name)?;
+    session.log("getClient", &[("username", name)]);
+    Ok(Answer::data(|writer| {
+        writer.key("client");
+        write(writer, &client, session.compat(), session.host);
+    }))
+}
+
+pub(super) fn list(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
+    let page = Page::of(fields);
+    let policy = &session.policy;
+    let total = policy.clients().len();
+    let answer = page.answer("clients", total, policy.clients_from(page.offset()), |writer, client| {
+        if page.verbose {
+            write(writer, client, session.compat(), session.host);
+        } else {
+            writer.string(client.username.as_bytes());
+        }
+    });
+    page.log(session, "listClients");
+    Ok(answer)
+}
+
+/// The client of that name.
+pub(super) fn find(policy: &Policy, name: &[u8]) -> Result<Arc<Client>, CommandError> {
+    policy.client(name).cloned().ok_or(CommandError::ClientNotFound)
+}
+
+/// Puts a client whose links were looked up in this policy.
+pub(super) fn put(session: &mut Session<'_>, client: Client) -> Result<(), CommandError> {
+    session.policy.put_client(client).map_err(|_| CommandError::Internal)
+}
+
+/// A password with a NUL in it would, in C, silently be a shorter one.
+fn hashed(session: &Session<'_>, password: &[u8]) -> Result<Password, CommandError> {
+    if password.contains(&0) {
+        return Err(CommandError::Invalid(Member::Password));
+    }
+    session.hash_password(password).map(Password::Hash)
+}
+
+fn valid_clientid(bytes: &[u8], member: Member) -> Result<Option<ClientId>, CommandError> {
+    if !crate::policy::is_mqtt_utf8(bytes) {
+        return Err(CommandError::NotUtf8(member));
+    }
+    clientid_or_any(bytes, member)
+}
+
+/// An empty client id binds to none.
+fn clientid_or_any(bytes: &[u8], member: Member) -> Result<Option<ClientId>, CommandError> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    ClientId::new(bytes).map(Some).map_err(|_| CommandError::NotUtf8(member))
+}
+
+fn groups_of_new_client(fields: &Fields<'_>, policy: &Policy) -> Result<Links<GroupName>, CommandError> {
+    let mut groups = Links::default();
+    for (name, element) in members::named(fields, "groups", "groupname").unwrap_or_default() {
+        let group = policy.group(name).ok_or(CommandError::GroupNotFound)?;
+        let link = members::link(group.name.clone(), members::priority(&element, policy.compat()));
+        groups = groups.with(link).ok_or(CommandError::Internal)?;
+    }
+    Ok(groups)
+}
+
+/// 2.1 refuses a list with unknown or missing names, 2.0 passes over them.
+fn groups_of_known_client(
+    fields: &Fields<'_>,
+    policy: &Policy,
+) -> Result<Option<Links<GroupName>>, CommandError> {
+    let Some(named) = members::named(fields, "groups", "groupname") else { return Ok(None) };
+    if policy.compat() == Compat::V2_1 {
+        members::all_known(fields, "groups", "groupname", |name| policy.group(name).is_some()).map_err(
+            |unknown| unknown.either(CommandError::GroupInListNotFound, CommandError::GroupNameInList),
+        )?;
+    }
+    let links = named.into_iter().filter_map(|(name, element)| {
+        let group = policy.group(name)?;
+        Some(members::link(group.name.clone(), members::priority(&element, policy.compat())))
+    });
+    Ok(Some(Links::from_given(links)))
+}
+
+fn write(writer: &mut Writer, client: &Client, compat: Compat, host: &dyn Host) {
+    writer.begin_object();
+    writer.key("username");
+    writer.string(client.username.as_bytes());
+    if let Some(clientid) = &client.clientid {
+        writer.key("clientid");
+        writer.string(clientid.as_bytes());
+    }
+    members::write_texts(writer, client.text_name.as_ref(), client.text_description.as_ref());
+    if client.disabled {
+        writer.key("disabled");
+        writer.bool(true);
+    }
+    members::write_roles(writer, &client.roles);
+    members::write_groups(writer, &client.groups);
+    if compat == Compat::V2_1 {
+        writer.key("connections");
+        writer.begin_array();
+        for address in host.connections(&client.username, client.clientid.as_ref()) {
+            writer.begin_object();
+            writer.key("address");
+            writer.string(address);
+            writer.end_object();
+        }
+        writer.end_array();
+    }
+    writer.end_object();
+}

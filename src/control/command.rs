@@ -1,0 +1,75 @@
+//! The table of commands.
+
+use super::error::CommandError;
+use super::fields::Fields;
+use super::response::Answer;
+use super::session::Session;
+use super::{
+    client_roles, clients, default_access, details, group_clients, group_roles, groups, role_acls, roles,
+};
+
+/// One command.
+pub(super) struct Command {
+    /// Its name as the C plugin spells it; clients may in any case.
+    pub(super) name: &'static str,
+    /// Whether it changes the policy: success is then counted in the policy's change index.
+    pub(super) mutates: bool,
+    /// What it does. It leaves no trace in the policy if it fails.
+    pub(super) run: fn(&mut Session<'_>, &Fields<'_>) -> Result<Answer, CommandError>,
+}
+
+const fn reads(
+    name: &'static str,
+    run: fn(&mut Session<'_>, &Fields<'_>) -> Result<Answer, CommandError>,
+) -> Command {
+    Command { name, mutates: false, run }
+}
+
+const fn mutates(
+    name: &'static str,
+    run: fn(&mut Session<'_>, &Fields<'_>) -> Result<Answer, CommandError>,
+) -> Command {
+    Command { name, mutates: true, run }
+}
+
+static COMMANDS: &[Command] = &[
+    mutates("setDefaultACLAccess", default_access::set),
+    reads("getDefaultACLAccess", default_access::get),
+    reads("getDetails", details::get),
+    mutates("createClient", clients::create),
+    mutates("deleteClient", clients::delete),
+    reads("getClient", clients::get),
+    reads("listClients", clients::list),
+    mutates("modifyClient", clients::modify),
+    mutates("setClientPassword", clients::set_password),
+    mutates("setClientId", clients::set_clientid),
+    mutates("addClientRole", client_roles::add),
+    mutates("removeClientRole", client_roles::remove),
+    mutates("enableClient", clients::enable),
+    mutates("disableClient", clients::disable),
+    mutates("addGroupClient", group_clients::add),
+    mutates("removeGroupClient", group_clients::remove),
+    mutates("createGroup", groups::create),
+    mutates("deleteGroup", groups::delete),
+    reads("getGroup", groups::get),
+    reads("listGroups", groups::list),
+    mutates("modifyGroup", groups::modify),
+    mutates("addGroupRole", group_roles::add),
+    mutates("removeGroupRole", group_roles::remove),
+    mutates("setAnonymousGroup", groups::set_anonymous),
+    reads("getAnonymousGroup", groups::get_anonymous),
+    mutates("createRole", roles::create),
+    reads("getRole", roles::get),
+    reads("listRoles", roles::list),
+    mutates("modifyRole", roles::modify),
+    mutates("deleteRole", roles::delete),
+    mutates("addRoleACL", role_acls::add),
+    mutates("removeRoleACL", role_acls::remove),
+];
+
+impl Command {
+    /// The command of that name, in any case.
+    pub(super) fn find(name: &[u8]) -> Option<&'static Self> {
+        COMMANDS.iter().find(|command| command.name.as_bytes().eq_ignore_ascii_case(name))
+    }
+}

@@ -1,0 +1,129 @@
+//! Why a command is refused: the texts are those of the C plugin and part of the interface.
+
+use std::fmt;
+
+/// A refusal. `Display` gives the text of the response's `error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CommandError {
+    NotJson,
+    MissingCommands,
+    NotAnObject,
+    MissingCommand,
+    CorrelationDataType,
+    UnknownCommand,
+    /// A required member is missing or no string, or an optional one is no string.
+    Invalid(Member),
+    /// A name that 2.1 refuses for being empty.
+    Empty(Member),
+    NotUtf8(Member),
+    ClientExists,
+    ClientNotFound,
+    EmptyPassword,
+    RolesList,
+    GroupNameInList,
+    GroupInListNotFound,
+    UsernameInList,
+    ClientInListNotFound,
+    GroupExists,
+    GroupNotFound,
+    GroupIsAnonymous,
+    GroupHasRole,
+    ClientInGroup,
+    RoleExists,
+    RoleNotFound,
+    RoleDoesNotExist,
+    AllowWildcardSubs,
+    UnknownAclType,
+    InvalidAclTopic,
+    AclExists,
+    AclNotFound,
+    ActionsArray,
+    Internal,
+}
+
+/// A member of a command, for its name in an error text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Member {
+    Username,
+    Password,
+    /// `clientid` of createClient.
+    NewClientId,
+    /// `clientid` of setClientId.
+    ClientId,
+    TextName,
+    TextDescription,
+    GroupName,
+    RoleName,
+    AclType,
+    Topic,
+}
+
+impl Member {
+    fn in_invalid(self) -> &'static str {
+        match self {
+            Self::Username => "username",
+            Self::Password => "password",
+            Self::NewClientId => "client id",
+            Self::ClientId => "client ID",
+            Self::TextName => "textname",
+            Self::TextDescription => "textdescription",
+            Self::GroupName => "groupname",
+            Self::RoleName => "rolename",
+            Self::AclType => "acltype",
+            Self::Topic => "topic",
+        }
+    }
+
+    fn in_not_utf8(self) -> &'static str {
+        match self {
+            Self::Username => "Username",
+            Self::NewClientId | Self::ClientId => "Client ID",
+            Self::GroupName => "Group name",
+            Self::RoleName => "Role name",
+            Self::Topic => "Topic",
+            Self::Password => "Password",
+            Self::TextName | Self::TextDescription | Self::AclType => "Text",
+        }
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Invalid(member) => return write!(f, "Invalid/missing {}", member.in_invalid()),
+            Self::Empty(member) => return write!(f, "Empty {}", member.in_invalid()),
+            Self::NotUtf8(member) => return write!(f, "{} not valid UTF-8", member.in_not_utf8()),
+            Self::NotJson => "Payload not valid JSON",
+            Self::MissingCommands => "Invalid/missing commands",
+            Self::NotAnObject => "Command not an object",
+            Self::MissingCommand => "Missing command",
+            Self::CorrelationDataType => "Invalid correlationData data type.",
+            Self::UnknownCommand => "Unknown command",
+            Self::ClientExists => "Client already exists",
+            Self::ClientNotFound => "Client not found",
+            Self::EmptyPassword => "Empty password is not allowed",
+            Self::RolesList => "'roles' not an array or missing/invalid rolename",
+            Self::GroupNameInList => "'groups' contains an object with an invalid 'groupname'",
+            Self::GroupInListNotFound => "'groups' contains an object with a 'groupname' that does not exist",
+            Self::UsernameInList => "'clients' contains an object with an invalid 'username'",
+            Self::ClientInListNotFound => {
+                "'clients' contains an object with a 'username' that does not exist"
+            }
+            Self::GroupExists => "Group already exists",
+            Self::GroupNotFound => "Group not found",
+            Self::GroupIsAnonymous => "Deleting the anonymous group is forbidden",
+            Self::GroupHasRole => "Group is already in this role",
+            Self::ClientInGroup => "Client is already in this group",
+            Self::RoleExists => "Role already exists",
+            Self::RoleNotFound => "Role not found",
+            Self::RoleDoesNotExist => "Role does not exist",
+            Self::AllowWildcardSubs => "Invalid allowwildcardsubs",
+            Self::UnknownAclType => "Unknown acltype",
+            Self::InvalidAclTopic => "Invalid ACL topic",
+            Self::AclExists => "ACL with this topic already exists",
+            Self::AclNotFound => "ACL not found",
+            Self::ActionsArray => "Missing/invalid actions array",
+            Self::Internal => "Internal error",
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! The control API: the JSON commands of `$CONTROL/dynamic-security/v1`. Bytes in, bytes out.
+//!
+//! [`handle`] takes a payload, runs its commands one after another against the policy and tells what
+//! came of it. Each command is all or nothing. Making the changes durable, publishing the responses and
+//! disconnecting clients are the caller's.
+
+mod acl_list;
+mod client_roles;
+mod clients;
+mod command;
+mod default_access;
+mod details;
+mod error;
+mod fields;
+mod group_clients;
+mod group_roles;
+mod groups;
+mod members;
+mod outcome;
+mod page;
+mod response;
+mod role_acls;
+mod roles;
+mod session;
+
+pub use outcome::{Disconnect, Outcome};
+pub use response::{Response, Responses};
+pub use session::{Actor, Host};
+
+use crate::json::{self, Value};
+use crate::policy::{Compat, Policy};
+use command::Command;
+use error::CommandError;
+use fields::{Fields, up_to_nul};
+use session::Session;
+
+/// The topic that payloads are published to.
+pub const CONTROL_TOPIC: &str = "$CONTROL/dynamic-security/v1";
+/// The topic that responses are published to.
+pub const RESPONSE_TOPIC: &str = "$CONTROL/dynamic-security/v1/response";
+
+/// What a response names where no command can be named.
+const NO_COMMAND: &[u8] = b"Unknown command";
+
+/// Runs the commands of a payload.
+///
+/// The policy is changed in place; what it was before can be brought back with [`Policy::undo_to`] and
+/// a mark taken before.
+pub fn handle(policy: &mut Policy, payload: &[u8], actor: &Actor, host: &dyn Host) -> Outcome {
+    let before = policy.mark();
+    let mut session = Session::new(policy, actor, host);
+    let mut responses = Responses::default();
+    let root = json::parse(payload);
+    match root.as_ref().map(|root| root.get("commands").and_then(Value::as_array)) {
+        Err(_) => responses.push(Response::failed(NO_COMMAND, None, CommandError::NotJson.to_string())),
+        Ok(None) => {
+            responses.push(Response::failed(NO_COMMAND, None, CommandError::MissingCommands.to_string()));
+        }
+        Ok(Some(commands)) => run_all(commands, &mut session, &mut responses),
+    }
+    let (disconnects, log) = session.into_effects();
+    Outcome { responses, changed: policy.changed_since(before), disconnects, log }
+}
+
+/// Runs a batch. Where an element is no command, 2.1 answers and stops, 2.0 goes on; both stop at a
+/// correlationData that is no string. An element that is no command is answered with the
+/// correlationData of the command before it, as the C plugins do.
+fn run_all(commands: &[Value<'_>], session: &mut Session<'_>, responses: &mut Responses) {
+    let mut correlation: Option<Vec<u8>> = None;
+    for element in commands {
+        let name = match (element.is_object(), element.get("command").and_then(Value::as_bytes)) {
+            (true, Some(name)) => up_to_nul(name),
+            (is_object, _) => {
+                let error = if is_object { CommandError::MissingCommand } else { CommandError::NotAnObject };
+                responses.push(Response::failed(NO_COMMAND, correlation.clone(), error.to_string()));
+                if session.compat() == Compat::V2_1 {
+                    return;
+                }
+                continue;
+            }
+        };
+        correlation = match element.get("correlationData").map(Value::as_bytes) {
+            None => None,
+            Some(Some(bytes)) => Some(up_to_nul(bytes).to_vec()),
+            Some(None) => {
+                let error = CommandError::CorrelationDataType.to_string();
+                responses.push(Response::failed(name, None, error));
+                return;
+            }
+        };
+        responses.push(run(name, correlation.clone(), &Fields::new(element), session));
+    }
+}
+
+fn run(
+    name: &[u8],
+    correlation: Option<Vec<u8>>,
+    fields: &Fields<'_>,
+    session: &mut Session<'_>,
+) -> Response {
+    let Some(command) = Command::find(name) else {
+        return Response::failed(name, correlation, CommandError::UnknownCommand.to_string());
+    };
+    // 2.0 answers with its own spelling of the command, 2.1 with the client's, but where it has data.
+    let echoed = match session.compat() {
+        Compat::V2_0 => command.name.as_bytes(),
+        Compat::V2_1 => name,
+    };
+    match (command.run)(session, fields) {
+        Ok(response::Answer::Done) => {
+            if command.mutates {
+                session.count_change();
+            }
+            Response::done(echoed, correlation)
+        }
+        Ok(response::Answer::Data(data)) => Response::with_data(command.name.as_bytes(), correlation, data),
+        Err(error) => Response::failed(echoed, correlation, error.to_string()),
+    }
+}

@@ -1,0 +1,35 @@
+//! What came of a payload.
+
+use super::Responses;
+use crate::policy::{Holders, Username};
+
+/// What a payload leads to.
+#[derive(Debug)]
+#[must_use]
+pub struct Outcome {
+    /// What to answer.
+    pub responses: Responses,
+    /// Whether the policy was changed and must be saved before the answer.
+    pub changed: bool,
+    /// Whom to disconnect, so that the changes reach them.
+    pub disconnects: Vec<Disconnect>,
+    /// Lines for the log, once all this is in force.
+    pub log: Vec<Vec<u8>>,
+}
+
+/// Clients to disconnect.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Disconnect {
+    /// All without a username.
+    Anonymous,
+    /// All of that username.
+    Username(Username),
+}
+
+impl Disconnect {
+    /// Those of whom a change to a role or group takes or gives something.
+    pub(super) fn holders(holders: Holders) -> impl Iterator<Item = Self> {
+        let anonymous = holders.anonymous.then_some(Self::Anonymous);
+        anonymous.into_iter().chain(holders.clients.into_iter().map(Self::Username))
+    }
+}

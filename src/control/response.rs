@@ -1,0 +1,111 @@
+//! Responses, and their JSON as the C plugin prints it.
+
+use crate::json::{Style, Writer};
+
+/// What a command that was carried out answers.
+pub(super) enum Answer {
+    /// That it was.
+    Done,
+    /// What was asked for: the JSON of the response's `data`.
+    Data(Vec<u8>),
+}
+
+impl Answer {
+    /// An answer whose `data` object `write` fills.
+    pub(super) fn data(write: impl FnOnce(&mut Writer)) -> Self {
+        let mut writer = Writer::new(Style::Compact);
+        writer.begin_object();
+        write(&mut writer);
+        writer.end_object();
+        Self::Data(writer.into_bytes())
+    }
+}
+
+/// The response to one command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    command: Vec<u8>,
+    body: Body,
+    correlation: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Body {
+    Done,
+    Data(Vec<u8>),
+    Error(String),
+}
+
+impl Response {
+    pub(super) fn done(command: &[u8], correlation: Option<Vec<u8>>) -> Self {
+        Self { command: command.to_vec(), body: Body::Done, correlation }
+    }
+
+    pub(super) fn with_data(command: &[u8], correlation: Option<Vec<u8>>, data: Vec<u8>) -> Self {
+        Self { command: command.to_vec(), body: Body::Data(data), correlation }
+    }
+
+    pub(super) fn failed(command: &[u8], correlation: Option<Vec<u8>>, error: String) -> Self {
+        Self { command: command.to_vec(), body: Body::Error(error), correlation }
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        writer.begin_object();
+        writer.key("command");
+        writer.string(&self.command);
+        match &self.body {
+            Body::Done => {}
+            Body::Data(data) => {
+                writer.key("data");
+                writer.raw(data);
+            }
+            Body::Error(error) => {
+                writer.key("error");
+                writer.string(error);
+            }
+        }
+        if let Some(correlation) = &self.correlation {
+            writer.key("correlationData");
+            writer.string(correlation);
+        }
+        writer.end_object();
+    }
+}
+
+/// The responses to a payload, in the order of its commands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Responses(Vec<Response>);
+
+impl Responses {
+    /// The one response to a payload that could not be looked at.
+    #[must_use]
+    pub fn refusal(error: &str) -> Self {
+        Self(vec![Response::failed(super::NO_COMMAND, None, error.to_owned())])
+    }
+
+    pub(super) fn push(&mut self, response: Response) {
+        self.0.push(response);
+    }
+
+    /// Makes every response that error, where what they say did not last.
+    pub fn fail_all(&mut self, error: &str) {
+        for response in &mut self.0 {
+            response.body = Body::Error(error.to_owned());
+        }
+    }
+
+    /// The payload of the response message.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut writer = Writer::new(Style::Compact);
+        writer.begin_object();
+        writer.key("responses");
+        writer.begin_array();
+        for response in &self.0 {
+            response.write(&mut writer);
+        }
+        writer.end_array();
+        writer.end_object();
+        writer.into_bytes()
+    }
+}

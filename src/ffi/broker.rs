@@ -1,0 +1,131 @@
+//! The real broker behind [`Broker`].
+
+use std::cell::Cell;
+use std::ffi::{CStr, CString, c_int};
+use std::io::{self, Write};
+use std::ptr;
+use std::thread::{self, ThreadId};
+
+use super::functions::Functions;
+use super::sys;
+use crate::broker::{Broker, LogLevel, PublishError};
+
+thread_local! {
+    static LOGGING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The broker that loaded the plugin.
+///
+/// Its functions are not thread-safe, so from any other thread than the one that made this, nothing is
+/// called: a log line goes to stderr, a message is not published, nobody is kicked.
+pub(super) struct HostBroker {
+    functions: Functions,
+    thread: ThreadId,
+}
+
+impl HostBroker {
+    /// The broker with these functions, whose thread is the current one.
+    pub(super) fn new(functions: Functions) -> Self {
+        Self { functions, thread: thread::current().id() }
+    }
+
+    fn is_on_its_thread(&self) -> bool {
+        thread::current().id() == self.thread
+    }
+
+    /// Calls `mosquitto_log_printf`, except from within itself: with `log_dest topic` the broker asks the
+    /// plugin who may read the very line that is being logged, and a line about that would have no end.
+    fn log_line(&self, level: LogLevel, line: &CStr) {
+        if LOGGING.replace(true) {
+            return;
+        }
+        // SAFETY: "%s" takes one string, and `line` outlives the call. mosquitto_broker.h:
+        // mosquitto_log_printf. We are on the broker's thread.
+        unsafe { (self.functions.mosquitto_log_printf)(log_priority(level), c"%s".as_ptr(), line.as_ptr()) };
+        LOGGING.set(false);
+    }
+}
+
+impl Broker for HostBroker {
+    fn log(&self, level: LogLevel, message: &[u8]) {
+        if self.is_on_its_thread() {
+            self.log_line(level, &up_to_nul(message));
+        } else {
+            // If stderr is closed too, there is nowhere left to say it.
+            let _ = writeln!(io::stderr(), "{}", message.escape_ascii());
+        }
+    }
+
+    fn publish(&self, topic: &'static str, payload: &[u8]) -> Result<(), PublishError> {
+        let code = match (c_int::try_from(payload.len()), CString::new(topic)) {
+            (Ok(length), Ok(topic)) if self.is_on_its_thread() => {
+                // SAFETY: no client id is everybody; the topic and `length` bytes of the payload outlive the
+                // call, which copies them; no properties. mosquitto_broker.h: mosquitto_broker_publish_copy.
+                unsafe {
+                    (self.functions.mosquitto_broker_publish_copy)(
+                        ptr::null(),
+                        topic.as_ptr(),
+                        length,
+                        payload.as_ptr().cast(),
+                        0,
+                        false,
+                        ptr::null_mut(),
+                    )
+                }
+            }
+            (Err(_), _) => sys::MOSQ_ERR_PAYLOAD_SIZE,
+            _ => sys::MOSQ_ERR_INVAL,
+        };
+        if code == sys::MOSQ_ERR_SUCCESS { Ok(()) } else { Err(PublishError { code }) }
+    }
+
+    fn kick_username(&self, username: Option<&[u8]>) {
+        let Ok(username) = username.map(CString::new).transpose() else {
+            return; // No client has a username with a NUL.
+        };
+        if self.is_on_its_thread() {
+            let username = username.as_deref().map_or(ptr::null(), CStr::as_ptr);
+            // SAFETY: null is the anonymous clients, else a string that outlives the call.
+            // mosquitto_broker.h: mosquitto_kick_client_by_username.
+            unsafe { (self.functions.mosquitto_kick_client_by_username)(username, false) };
+        }
+    }
+
+    fn kick_clientid(&self, clientid: &[u8]) {
+        let Ok(clientid) = CString::new(clientid) else {
+            return; // No client has an id with a NUL.
+        };
+        if self.is_on_its_thread() {
+            // SAFETY: a string that outlives the call, not null, which would be everybody.
+            // mosquitto_broker.h: mosquitto_kick_client_by_clientid.
+            unsafe { (self.functions.mosquitto_kick_client_by_clientid)(clientid.as_ptr(), false) };
+        }
+    }
+}
+
+/// `mosquitto.h`: `MOSQ_LOG_*`.
+fn log_priority(level: LogLevel) -> c_int {
+    match level {
+        LogLevel::Info => sys::MOSQ_LOG_INFO,
+        LogLevel::Notice => sys::MOSQ_LOG_NOTICE,
+        LogLevel::Warning => sys::MOSQ_LOG_WARNING,
+        LogLevel::Error => sys::MOSQ_LOG_ERR,
+    }
+}
+
+fn up_to_nul(message: &[u8]) -> CString {
+    let line = message.split(|&byte| byte == 0).next().unwrap_or_default();
+    CString::new(line).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nul_ends_a_log_line() {
+        assert_eq!(up_to_nul(b"a\0b").as_c_str(), c"a");
+        assert_eq!(up_to_nul(b"a").as_c_str(), c"a");
+        assert_eq!(up_to_nul(b"").as_c_str(), c"");
+    }
+}

@@ -1,0 +1,110 @@
+//! What the broker calls, one function per event, each inside the guard.
+//!
+//! Each names in one place what it answers when the plugin panics: a refusal, never "ask the next".
+
+use std::ffi::{c_int, c_void};
+
+use super::context::Context;
+use super::event::{self, Unusable};
+use super::guard::guard;
+use super::{outcome, sys};
+
+/// `MOSQ_EVT_BASIC_AUTH`.
+pub(super) unsafe extern "C" fn on_basic_auth(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
+    let answer = |context: &Context, event: &sys::mosquitto_evt_basic_auth| {
+        // SAFETY: the event of this callback, which has not returned.
+        let request = unsafe { event::login_request(&context.functions, event) };
+        outcome::of_login(context.plugin.on_basic_auth(event::session(event.client), &request))
+    };
+    // SAFETY: the broker's arguments to the callback of this event.
+    unsafe { dispatch(event, userdata, "a login", outcome::AUTH, answer) }
+}
+
+/// `MOSQ_EVT_ACL_CHECK`.
+pub(super) unsafe extern "C" fn on_acl_check(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
+    let answer = |context: &Context, event: &sys::mosquitto_evt_acl_check| {
+        // SAFETY: the event of this callback, which has not returned.
+        match unsafe { event::acl_request(&context.functions, event) } {
+            Ok(request) => outcome::of_acl_check(context.plugin.on_acl_check(&request)),
+            Err(Unusable::UnknownAccess) => outcome::DEFER,
+            Err(Unusable::NoTopic) => outcome::ACL_DENIED,
+        }
+    };
+    // SAFETY: the broker's arguments to the callback of this event.
+    unsafe { dispatch(event, userdata, "an ACL check", outcome::ACL_DENIED, answer) }
+}
+
+/// `MOSQ_EVT_CONTROL`. Any other answer than success would disconnect the sender.
+pub(super) unsafe extern "C" fn on_control(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
+    let answer = |context: &Context, event: &sys::mosquitto_evt_control| {
+        // SAFETY: the event of this callback, which has not returned.
+        let (actor, payload) = unsafe { event::control_request(&context.functions, event) };
+        let answered = guard(&*context.broker, "a control payload", false, || {
+            context.plugin.on_control(&actor, payload);
+            true
+        });
+        if !answered {
+            context.plugin.answer_after_panic();
+        }
+        outcome::SUCCESS
+    };
+    // SAFETY: the broker's arguments to the callback of this event.
+    unsafe { dispatch(event, userdata, "the answer to a control payload", outcome::SUCCESS, answer) }
+}
+
+/// `MOSQ_EVT_TICK`.
+pub(super) unsafe extern "C" fn on_tick(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
+    let answer = |context: &Context, _: &sys::mosquitto_evt_tick| {
+        context.plugin.on_tick();
+        outcome::SUCCESS
+    };
+    // SAFETY: the broker's arguments to the callback of this event.
+    unsafe { dispatch(event, userdata, "a tick", outcome::SUCCESS, answer) }
+}
+
+/// `MOSQ_EVT_DISCONNECT`.
+pub(super) unsafe extern "C" fn on_disconnect(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
+    let answer = |context: &Context, event: &sys::mosquitto_evt_disconnect| {
+        context.plugin.on_disconnect(event::session(event.client));
+        outcome::SUCCESS
+    };
+    // SAFETY: the broker's arguments to the callback of this event.
+    unsafe { dispatch(event, userdata, "a disconnect", outcome::SUCCESS, answer) }
+}
+
+/// `MOSQ_EVT_CLIENT_OFFLINE`, 2.1's disconnect of a session that goes on.
+pub(super) unsafe extern "C" fn on_client_offline(
+    _: c_int,
+    event: *mut c_void,
+    userdata: *mut c_void,
+) -> c_int {
+    let answer = |context: &Context, event: &sys::mosquitto_evt_client_offline| {
+        context.plugin.on_disconnect(event::session(event.client));
+        outcome::SUCCESS
+    };
+    // SAFETY: the broker's arguments to the callback of this event.
+    unsafe { dispatch(event, userdata, "a disconnect", outcome::SUCCESS, answer) }
+}
+
+/// Hands an event to `answer`, inside the guard; `on_panic` is also the answer where a pointer is null.
+///
+/// # Safety
+/// The arguments that the broker gives to a callback of the event that `E` is the structure of:
+/// `event` is null or an `E` that lives and does not change until the callback returns, and `userdata`
+/// is null or what [`super::registration`] registered, which lives until it is unregistered.
+unsafe fn dispatch<E>(
+    event: *const c_void,
+    userdata: *const c_void,
+    request: &str,
+    on_panic: c_int,
+    answer: impl FnOnce(&Context, &E) -> c_int,
+) -> c_int {
+    // SAFETY: this function's contract.
+    let context = unsafe { event::borrow::<Context>(userdata) };
+    // SAFETY: this function's contract.
+    let event = unsafe { event::borrow::<E>(event) };
+    match (context, event) {
+        (Some(context), Some(event)) => guard(&*context.broker, request, on_panic, || answer(context, event)),
+        _ => on_panic,
+    }
+}

@@ -1,0 +1,47 @@
+//! Decisions as the broker's return codes (`mosquitto.h`: `MOSQ_ERR_*`).
+
+use std::ffi::c_int;
+
+use super::sys;
+use crate::policy::Effect;
+
+/// Done, or granted.
+pub(super) const SUCCESS: c_int = sys::MOSQ_ERR_SUCCESS;
+/// The login is refused.
+pub(super) const AUTH: c_int = sys::MOSQ_ERR_AUTH;
+/// The access is refused.
+pub(super) const ACL_DENIED: c_int = sys::MOSQ_ERR_ACL_DENIED;
+/// The next plugin, or the broker's own files, decide.
+pub(super) const DEFER: c_int = sys::MOSQ_ERR_PLUGIN_DEFER;
+/// The plugin does not start.
+pub(super) const START_FAILED: c_int = sys::MOSQ_ERR_UNKNOWN;
+
+/// The answer to a login.
+pub(super) fn of_login(effect: Effect) -> c_int {
+    match effect {
+        Effect::Allow => SUCCESS,
+        Effect::Deny => AUTH,
+        Effect::Defer => DEFER,
+    }
+}
+
+/// The answer to an ACL check.
+pub(super) fn of_acl_check(effect: Effect) -> c_int {
+    match effect {
+        Effect::Allow => SUCCESS,
+        Effect::Deny => ACL_DENIED,
+        Effect::Defer => DEFER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2.0 and 2.1 disconnect a client at any other code, or send it on.
+    #[test]
+    fn answers_have_the_numbers_that_brokers_know() {
+        assert_eq!([Effect::Allow, Effect::Deny, Effect::Defer].map(of_login), [0, 11, 17]);
+        assert_eq!([Effect::Allow, Effect::Deny, Effect::Defer].map(of_acl_check), [0, 12, 17]);
+    }
+}

@@ -1,0 +1,29 @@
+//! What bindgen makes of `wrapper.h`, and what 2.1 added to it.
+
+#![allow(
+    dead_code,
+    missing_docs,
+    non_camel_case_types,
+    unreachable_pub,
+    clippy::pedantic,
+    clippy::restriction,
+    clippy::missing_safety_doc,
+    reason = "generated code keeps C's names and has none of our comments"
+)]
+
+use std::ffi::{c_char, c_int};
+
+include!(concat!(env!("OUT_DIR"), "/mosquitto.rs"));
+
+/// `mosquitto_evt_client_offline` in 2.1's `mosquitto/broker.h`: laid out as the disconnect event.
+pub type mosquitto_evt_client_offline = mosquitto_evt_disconnect;
+
+/// 2.1's `mosquitto/broker.h`, `enum mosquitto_plugin_event`.
+pub const MOSQ_EVT_CLIENT_OFFLINE: mosquitto_plugin_event = 28;
+
+/// `mosquitto_plugin_set_info` in 2.1's `mosquitto/broker.h`.
+pub type mosquitto_plugin_set_info = unsafe extern "C" fn(
+    identifier: *mut mosquitto_plugin_id_t,
+    plugin_name: *const c_char,
+    plugin_version: *const c_char,
+) -> c_int;

@@ -1,0 +1,344 @@
+//! The boundary from both sides: a broker made of plain functions, and the real plugin on a small policy.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::{fs, thread};
+
+use super::broker::HostBroker;
+use super::callbacks;
+use super::context::Context;
+use super::functions::Functions;
+use super::registration::{Registration, RegistrationError};
+use super::sys;
+use crate::broker::{Broker, BrokerFamily, LogLevel, PublishError};
+use crate::options::PluginOptions;
+use crate::plugin::Plugin;
+
+const POLICY: &str = r#"{
+    "defaultACLAccess": {"publishClientSend": false},
+    "clients": [{"username": "ann", "roles": [{"rolename": "r"}]}],
+    "roles": [{"rolename": "r", "acls": [
+        {"acltype": "publishClientSend", "topic": "yes", "allow": true},
+        {"acltype": "publishClientSend", "topic": "no", "allow": false}
+    ]}]
+}"#;
+
+type Callback = unsafe extern "C" fn(c_int, *mut c_void, *mut c_void) -> c_int;
+
+thread_local! {
+    /// What the broker of this test has been asked, in order.
+    static CALLS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    /// The event whose callback it refuses, and with which code.
+    static REFUSES: Cell<Option<(c_int, c_int)>> = const { Cell::new(None) };
+}
+
+fn called(call: String) {
+    CALLS.with_borrow_mut(|calls| calls.push(call));
+}
+
+/// What the broker has been asked since the last time.
+fn calls() -> Vec<String> {
+    CALLS.take()
+}
+
+/// What the test's broker takes a `struct mosquitto` for.
+struct FakeClient {
+    clientid: &'static CStr,
+    username: &'static CStr,
+}
+
+const ANN: FakeClient = FakeClient { clientid: c"ann-1", username: c"ann" };
+const NOBODY: FakeClient = FakeClient { clientid: c"nobody-1", username: c"nobody" };
+
+unsafe extern "C" fn publish(
+    clientid: *const c_char,
+    topic: *const c_char,
+    length: c_int,
+    payload: *const c_void,
+    qos: c_int,
+    retain: bool,
+    properties: *mut sys::mosquitto_property,
+) -> c_int {
+    assert!(clientid.is_null() && properties.is_null());
+    // SAFETY: the caller's topic.
+    let topic = unsafe { CStr::from_ptr(topic) };
+    // SAFETY: the caller's payload, of that length.
+    let payload = unsafe { super::event::elements(payload.cast::<u8>(), length.try_into().unwrap()) };
+    let (topic, payload) = (topic.to_str().unwrap(), payload.escape_ascii());
+    called(format!("publish {topic} {payload} {qos} {retain}"));
+    0
+}
+
+unsafe extern "C" fn register(
+    _: *mut sys::mosquitto_plugin_id_t,
+    event: c_int,
+    function: sys::MOSQ_FUNC_generic_callback,
+    topic: *const c_void,
+    userdata: *mut c_void,
+) -> c_int {
+    assert!(function.is_some() && !userdata.is_null());
+    if let Some((refused, code)) = REFUSES.get()
+        && refused == event
+    {
+        return code;
+    }
+    // SAFETY: null or the caller's topic.
+    let topic = unsafe { super::event::text(topic.cast()) }.unwrap_or_default().escape_ascii();
+    called(format!("register {event} {topic}"));
+    0
+}
+
+unsafe extern "C" fn unregister(
+    _: *mut sys::mosquitto_plugin_id_t,
+    event: c_int,
+    _: sys::MOSQ_FUNC_generic_callback,
+    topic: *const c_void,
+) -> c_int {
+    // SAFETY: null or the caller's topic.
+    let topic = unsafe { super::event::text(topic.cast()) }.unwrap_or_default().escape_ascii();
+    called(format!("unregister {event} {topic}"));
+    0
+}
+
+unsafe extern "C" fn clientid(client: *const sys::mosquitto) -> *const c_char {
+    // SAFETY: null, or a client of these tests.
+    unsafe { super::event::borrow::<FakeClient>(client.cast()) }
+        .map_or(ptr::null(), |it| it.clientid.as_ptr())
+}
+
+unsafe extern "C" fn username(client: *const sys::mosquitto) -> *const c_char {
+    // SAFETY: null, or a client of these tests.
+    unsafe { super::event::borrow::<FakeClient>(client.cast()) }
+        .map_or(ptr::null(), |it| it.username.as_ptr())
+}
+
+unsafe extern "C" fn address(_: *const sys::mosquitto) -> *const c_char {
+    ptr::null()
+}
+
+unsafe extern "C" fn kick(whom: *const c_char, with_will: bool) -> c_int {
+    // SAFETY: null or the caller's string.
+    let whom = unsafe { super::event::text(whom) }.map(<[u8]>::escape_ascii);
+    let whom = whom.map_or("anonymous".to_owned(), |whom| whom.to_string());
+    called(format!("kick {whom} {with_will}"));
+    0
+}
+
+unsafe extern "C" fn set_info(
+    _: *mut sys::mosquitto_plugin_id_t,
+    name: *const c_char,
+    version: *const c_char,
+) -> c_int {
+    // SAFETY: the caller's name.
+    let name = unsafe { CStr::from_ptr(name) }.to_str().unwrap();
+    // SAFETY: the caller's version.
+    let version = unsafe { CStr::from_ptr(version) }.to_str().unwrap();
+    called(format!("introduce {name} {version}"));
+    0
+}
+
+fn functions(family: BrokerFamily) -> Functions {
+    Functions {
+        // Rust makes no variadic functions; this one is of the same type, and nothing is logged here.
+        mosquitto_log_printf: libc::syslog,
+        mosquitto_broker_publish_copy: publish,
+        mosquitto_callback_register: register,
+        mosquitto_callback_unregister: unregister,
+        mosquitto_client_id: clientid,
+        mosquitto_client_username: username,
+        mosquitto_client_address: address,
+        mosquitto_kick_client_by_clientid: kick,
+        mosquitto_kick_client_by_username: kick,
+        mosquitto_plugin_set_info: (family == BrokerFamily::V2_1).then_some(set_info as _),
+        family,
+    }
+}
+
+/// A plugin that runs on [`POLICY`], as the callbacks of one `plugin` line see it.
+fn context(family: BrokerFamily) -> Arc<Context> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("policy.json");
+    fs::write(&file, POLICY).unwrap();
+    let plugin = Plugin::start(&PluginOptions::new(file), Arc::new(Silent), family).unwrap();
+    let functions = functions(family);
+    Arc::new(Context { functions, broker: Arc::new(HostBroker::new(functions)), plugin: Arc::new(plugin) })
+}
+
+/// The plugin's broker where it is not what is tested.
+struct Silent;
+
+impl Broker for Silent {
+    fn log(&self, _: LogLevel, _: &[u8]) {}
+
+    fn publish(&self, topic: &'static str, payload: &[u8]) -> Result<(), PublishError> {
+        called(format!("plugin publishes {topic} {}", payload.escape_ascii()));
+        Ok(())
+    }
+
+    fn kick_username(&self, _: Option<&[u8]>) {}
+
+    fn kick_clientid(&self, _: &[u8]) {}
+}
+
+/// Calls a callback as the broker does.
+fn call<E>(callback: Callback, context: &Context, event: &mut E) -> c_int {
+    let userdata = ptr::from_ref(context).cast_mut().cast();
+    // SAFETY: the callback takes this event, and both pointers live until it returns.
+    unsafe { callback(0, ptr::from_mut(event).cast(), userdata) }
+}
+
+fn acl_check(client: &FakeClient, topic: *const c_char, access: c_int) -> sys::mosquitto_evt_acl_check {
+    sys::mosquitto_evt_acl_check {
+        future: ptr::null_mut(),
+        client: ptr::from_ref(client).cast_mut().cast(),
+        topic,
+        payload: ptr::null(),
+        properties: ptr::null_mut(),
+        access,
+        payloadlen: 0,
+        qos: 0,
+        retain: false,
+        future2: [ptr::null_mut(); 4],
+    }
+}
+
+#[test]
+fn an_acl_check_is_answered_with_the_code_of_its_decision() {
+    let context = context(BrokerFamily::V2_0);
+    for (client, topic, access, answer) in [
+        (&ANN, c"yes".as_ptr(), sys::MOSQ_ACL_WRITE, 0),
+        (&ANN, c"no".as_ptr(), sys::MOSQ_ACL_WRITE, 12),
+        (&ANN, c"other".as_ptr(), sys::MOSQ_ACL_WRITE, 17),
+        (&NOBODY, c"yes".as_ptr(), sys::MOSQ_ACL_WRITE, 17),
+        // What no broker sends: an access that is not known, and no topic.
+        (&ANN, c"yes".as_ptr(), 3, 17),
+        (&ANN, ptr::null(), sys::MOSQ_ACL_WRITE, 12),
+    ] {
+        let mut event = acl_check(client, topic, access);
+        assert_eq!(call(callbacks::on_acl_check, &context, &mut event), answer, "{access} {answer}");
+    }
+}
+
+#[test]
+fn without_event_or_user_data_everything_is_refused() {
+    let context = context(BrokerFamily::V2_1);
+    let userdata: *mut c_void = Arc::as_ptr(&context).cast_mut().cast();
+    let mut event = acl_check(&ANN, c"yes".as_ptr(), sys::MOSQ_ACL_WRITE);
+    let event: *mut c_void = ptr::from_mut(&mut event).cast();
+    for (callback, answer) in [
+        (callbacks::on_acl_check as Callback, 12),
+        (callbacks::on_basic_auth, 11),
+        (callbacks::on_control, 0),
+        (callbacks::on_tick, 0),
+        (callbacks::on_disconnect, 0),
+        (callbacks::on_client_offline, 0),
+    ] {
+        // SAFETY: a callback may be called without an event.
+        assert_eq!(unsafe { callback(0, ptr::null_mut(), userdata) }, answer);
+        // SAFETY: without user data, the event is not looked at.
+        assert_eq!(unsafe { callback(0, event, ptr::null_mut()) }, answer);
+    }
+    assert_eq!(calls(), [""; 0]);
+}
+
+#[test]
+fn a_control_payload_of_nothing_is_answered() {
+    let context = context(BrokerFamily::V2_0);
+    let mut event = sys::mosquitto_evt_control {
+        future: ptr::null_mut(),
+        client: ptr::null_mut(),
+        topic: ptr::null(),
+        payload: ptr::null(),
+        properties: ptr::null(),
+        reason_string: ptr::null_mut(),
+        payloadlen: 0,
+        qos: 0,
+        reason_code: 0,
+        retain: false,
+        future2: [ptr::null_mut(); 4],
+    };
+    assert_eq!(call(callbacks::on_control, &context, &mut event), 0);
+    let calls = calls();
+    assert_eq!(calls.len(), 1);
+    assert!(calls[0].starts_with("plugin publishes $CONTROL/dynamic-security/v1/response {"), "{calls:?}");
+}
+
+/// As the broker does in init.
+fn registration(family: BrokerFamily) -> Result<Registration, RegistrationError> {
+    // SAFETY: the identifier is the test's broker's, which does not look at it.
+    unsafe { Registration::new(context(family), NonNull::dangling()) }
+}
+
+#[test]
+fn all_callbacks_are_registered_and_in_the_end_unregistered() {
+    let registration = registration(BrokerFamily::V2_0).unwrap();
+    let topic = "$CONTROL/dynamic-security/v1";
+    let events = [format!("6 {topic}"), "3 ".into(), "2 ".into(), "9 ".into(), "10 ".into()];
+    assert_eq!(calls(), events.clone().map(|event| format!("register {event}")));
+    drop(registration);
+    let mut unregistered = events.map(|event| format!("unregister {event}"));
+    unregistered.reverse();
+    assert_eq!(calls(), unregistered);
+}
+
+#[test]
+fn a_2_1_broker_is_told_our_name_first_and_asked_for_sessions_that_go_offline() {
+    let registration = registration(BrokerFamily::V2_1).unwrap();
+    let calls = calls();
+    assert_eq!(calls.first().unwrap(), &format!("introduce dynamic-security {}", env!("CARGO_PKG_VERSION")));
+    assert_eq!(calls.last().unwrap(), "register 28 ");
+    drop(registration);
+}
+
+#[test]
+fn when_a_callback_is_refused_none_stays_registered() {
+    for (event, code, error) in [
+        (6, sys::MOSQ_ERR_ALREADY_EXISTS, RegistrationError::Twice),
+        (9, sys::MOSQ_ERR_NOMEM, RegistrationError::Refused { event: 9, code: sys::MOSQ_ERR_NOMEM }),
+    ] {
+        REFUSES.set(Some((event, code)));
+        assert_eq!(registration(BrokerFamily::V2_0).err(), Some(error));
+        let calls = calls();
+        let count = |what: &str| calls.iter().filter(|call| call.starts_with(what)).count();
+        assert_eq!(count("register"), count("unregister"), "{calls:?}");
+    }
+}
+
+#[test]
+fn what_the_plugin_asks_reaches_the_broker() {
+    let broker = HostBroker::new(functions(BrokerFamily::V2_0));
+    broker.publish("t", b"p\0q").unwrap();
+    broker.kick_username(Some(b"ann"));
+    broker.kick_username(None);
+    broker.kick_clientid(b"ann-1");
+    assert_eq!(
+        calls(),
+        ["publish t p\\x00q 0 false", "kick ann false", "kick anonymous false", "kick ann-1 false"]
+    );
+}
+
+#[test]
+fn a_name_with_a_nul_kicks_nobody() {
+    let broker = HostBroker::new(functions(BrokerFamily::V2_0));
+    broker.kick_username(Some(b"ann\0"));
+    broker.kick_clientid(b"\0");
+    assert_eq!(calls(), [""; 0]);
+}
+
+#[test]
+fn another_thread_than_the_broker_s_cannot_call_it() {
+    let broker = HostBroker::new(functions(BrokerFamily::V2_0));
+    let called = thread::scope(|scope| {
+        let elsewhere = scope.spawn(|| {
+            let error = broker.publish("t", b"p").unwrap_err();
+            assert_eq!(error, PublishError { code: sys::MOSQ_ERR_INVAL });
+            broker.kick_username(None);
+            broker.kick_clientid(b"ann-1");
+            calls()
+        });
+        elsewhere.join().unwrap()
+    });
+    assert_eq!(called, [""; 0]);
+}

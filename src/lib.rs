@@ -1,0 +1,27 @@
+//! Dynamic security for the Eclipse Mosquitto broker: the library behind `libmosquitto_dynsec.so`.
+//!
+//! ```text
+//!              ┌──────────── ffi: the only unsafe code ────────────┐
+//!  broker ───► │ callbacks ─► event ─► Plugin::on_… ─► outcome     │ ───► return code
+//!              └───────────────────────────┬───────────────────────┘
+//!                                          ▼
+//!   ACL check, login:    Plugin ─► policy (authorize, authenticate) ─► password
+//!   control payload:     Plugin ─► control ─► policy, then store makes it durable,
+//!                               then the response is published, two ticks later the kicks
+//! ```
+
+pub mod broker;
+pub mod control;
+pub mod ffi;
+pub mod json;
+pub mod options;
+pub mod password;
+pub mod plugin;
+pub mod policy;
+mod sessions;
+mod start;
+pub mod store;
+
+// The guard around each callback needs panics that unwind: `abort` would take the broker down.
+#[cfg(not(panic = "unwind"))]
+compile_error!("build with `panic = \"unwind\"`: a panic must deny one request, not end the broker");

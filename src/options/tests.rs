@@ -1,0 +1,146 @@
+use super::*;
+
+const BOTH: [BrokerFamily; 2] = [BrokerFamily::V2_0, BrokerFamily::V2_1];
+
+fn parsed(given: &[(&str, &str)], family: BrokerFamily) -> Result<Parsed, OptionError> {
+    let given: Vec<_> = given.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+    parse(&given, family)
+}
+
+/// The options of a policy `p` and this.
+fn with(name: &str, value: &str) -> Result<PluginOptions, OptionError> {
+    let parsed = parsed(&[("config_file", "p"), (name, value)], BrokerFamily::V2_0)?;
+    assert_eq!(parsed.warnings, []);
+    Ok(parsed.options.unwrap())
+}
+
+fn warnings(given: &[(&str, &str)], family: BrokerFamily) -> Vec<String> {
+    parsed(given, family).unwrap().warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn without_a_policy_there_are_no_options_and_no_errors() {
+    for family in BOTH {
+        assert_eq!(parsed(&[], family).unwrap(), Parsed { options: None, warnings: vec![] });
+        assert_eq!(parsed(&[("compat", "3.0")], family).unwrap().options, None);
+    }
+}
+
+#[test]
+fn a_policy_alone_has_the_defaults() {
+    let options = parsed(&[("config_file", "p")], BrokerFamily::V2_0).unwrap().options;
+    assert_eq!(options, Some(PluginOptions::new(PathBuf::from("p"))));
+}
+
+#[test]
+fn defaults_are_those_of_the_table() {
+    for option in OPTIONS {
+        let named = matches!(option.name, "compat" | "strict_config" | "password_iterations");
+        if let Some(default) = option.default.filter(|_| named) {
+            assert_eq!(
+                with(option.name, default).unwrap(),
+                PluginOptions::new("p".into()),
+                "{}",
+                option.name
+            );
+        }
+    }
+}
+
+#[test]
+fn bounds_of_iterations_are_those_of_the_table() {
+    let accepts =
+        format!("a number of iterations from {} to {}", Iterations::MIN.get(), Iterations::MAX.get());
+    assert!(OPTIONS.iter().any(|option| option.accepts == accepts));
+}
+
+#[test]
+fn names_are_matched_in_any_case() {
+    let parsed = parsed(&[("Config_FILE", "p"), ("STRICT_config", "true")], BrokerFamily::V2_0).unwrap();
+    assert_eq!(parsed.warnings, []);
+    assert!(parsed.options.unwrap().strict_config);
+}
+
+#[test]
+fn each_option_is_read() {
+    assert_eq!(with("compat", "auto").unwrap().compat, CompatOption::Auto);
+    assert_eq!(with("compat", "2.0").unwrap().compat, CompatOption::V2_0);
+    assert_eq!(with("compat", "2.1").unwrap().compat, CompatOption::V2_1);
+    assert!(with("strict_config", "true").unwrap().strict_config);
+    assert!(!with("strict_config", "false").unwrap().strict_config);
+    assert_eq!(with("password_iterations", "101").unwrap().password_iterations, Iterations::MIN);
+    assert_eq!(with("password_iterations", "10000000").unwrap().password_iterations, Iterations::MAX);
+    assert_eq!(with("state_dir", "/s").unwrap().state_dir, Some(PathBuf::from("/s")));
+}
+
+#[test]
+fn a_path_may_be_of_any_bytes() {
+    let parsed = parse(&[(b"config_file", b"/p\xff")], BrokerFamily::V2_0).unwrap();
+    assert_eq!(parsed.options.unwrap().config_file.as_os_str().as_bytes(), b"/p\xff");
+}
+
+#[test]
+fn a_value_that_an_option_cannot_have_is_refused_with_what_it_may_be() {
+    for (name, value, expected) in [
+        ("compat", "2", "plugin_opt_compat cannot be `2`: it is `auto`, `2.0` or `2.1`"),
+        ("strict_config", "yes", "plugin_opt_strict_config cannot be `yes`: it is `true` or `false`"),
+        (
+            "password_iterations",
+            "100",
+            "plugin_opt_password_iterations cannot be `100`: it is a number of iterations from 101 to 10000000",
+        ),
+        (
+            "Password_Iterations",
+            "10000001",
+            "plugin_opt_password_iterations cannot be `10000001`: it is a number of iterations from 101 to 10000000",
+        ),
+        (
+            "password_iterations",
+            "1e3\u{1}",
+            "plugin_opt_password_iterations cannot be `1e3\\x01`: it is a number of iterations from 101 to 10000000",
+        ),
+        ("state_dir", "", "plugin_opt_state_dir cannot be ``: it is a path"),
+    ] {
+        assert_eq!(with(name, value).unwrap_err().to_string(), expected);
+    }
+    let empty = parsed(&[("config_file", "")], BrokerFamily::V2_0).unwrap_err();
+    assert_eq!(empty.to_string(), "plugin_opt_config_file cannot be ``: it is a path");
+}
+
+#[test]
+fn an_unknown_option_is_reported_with_the_nearest_known_one() {
+    for (given, nearest) in [
+        ("config_fil", "config_file"),
+        ("configfile", "config_file"),
+        ("CONFIG-FILE", "config_file"),
+        ("password_iteration", "password_iterations"),
+        ("iterations", "password_iterations"),
+        ("strict", "strict_config"),
+        ("compatibility", "compat"),
+        ("statedir", "state_dir"),
+    ] {
+        let expected = format!(
+            "there is no option plugin_opt_{given}, and it has no effect; the nearest is plugin_opt_{nearest}"
+        );
+        assert_eq!(warnings(&[(given, "x")], BrokerFamily::V2_0), [expected]);
+    }
+}
+
+#[test]
+fn of_an_option_given_twice_2_0_takes_the_first_and_2_1_the_last() {
+    let given = [("config_file", "a"), ("Config_file", "b")];
+    for (family, file, which) in [(BrokerFamily::V2_0, "a", "first"), (BrokerFamily::V2_1, "b", "last")] {
+        assert_eq!(parsed(&given, family).unwrap().options, Some(PluginOptions::new(file.into())));
+        let expected = format!("plugin_opt_config_file is given more than once: the {which} one counts");
+        assert_eq!(warnings(&given, family), [expected]);
+    }
+}
+
+#[test]
+fn distance_counts_insertions_deletions_and_replacements() {
+    for (a, b, expected) in
+        [("", "", 0), ("", "abc", 3), ("abc", "", 3), ("Abc", "aBC", 0), ("kitten", "sitting", 3)]
+    {
+        assert_eq!(distance(a, b), expected, "{a} {b}");
+    }
+}

@@ -1,0 +1,67 @@
+//! [`Policy::authenticate`]: who may log in, up to comparing the password, which takes long and is
+//! the caller's to do where it likes.
+
+use std::sync::Arc;
+
+use super::{Client, Compat, LoginRequest, Password, Policy};
+use crate::password::PasswordHash;
+
+/// How far the policy can decide a login.
+#[derive(Clone, Debug)]
+#[must_use]
+pub enum LoginVerdict {
+    /// Not for us to say: the next plugin or `password_file` decides.
+    Defer,
+    /// The client may not log in.
+    Refuse(LoginRefusal),
+    /// It may if the password is the hashed one.
+    Verify {
+        /// The client.
+        client: Arc<Client>,
+        /// What to compare the password with.
+        hash: PasswordHash,
+    },
+}
+
+/// Why a client may not log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginRefusal {
+    /// It is disabled.
+    ClientDisabled,
+    /// It may log in with another client id only.
+    ClientIdMismatch,
+    /// It has no password.
+    NoPassword,
+    /// The file holds a password that nothing can be compared with.
+    UnusablePassword,
+    /// The password is wrong.
+    WrongPassword,
+}
+
+impl Policy {
+    /// Decides a login as far as it can be without hashing.
+    ///
+    /// Without a username or password, or with a username that the policy does not know, others
+    /// decide. Then a disabled client, another client id and the password are looked at, in this
+    /// order.
+    pub fn authenticate(&self, request: &LoginRequest<'_>) -> LoginVerdict {
+        let (Some(username), Some(_)) = (request.subject.username, request.password) else {
+            return LoginVerdict::Defer;
+        };
+        let Some(client) = self.client(username) else { return LoginVerdict::Defer };
+        if client.disabled {
+            return LoginVerdict::Refuse(LoginRefusal::ClientDisabled);
+        }
+        if let Some(bound) = &client.clientid
+            && request.subject.clientid != Some(bound.as_bytes())
+        {
+            return LoginVerdict::Refuse(LoginRefusal::ClientIdMismatch);
+        }
+        match &client.password {
+            Password::Hash(hash) => LoginVerdict::Verify { client: Arc::clone(client), hash: hash.clone() },
+            Password::Unusable => LoginVerdict::Refuse(LoginRefusal::UnusablePassword),
+            Password::None if self.compat() == Compat::V2_0 => LoginVerdict::Defer,
+            Password::None => LoginVerdict::Refuse(LoginRefusal::NoPassword),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A decision and what it rests on.
+
+use super::{Acl, AclType, Group, Role};
+
+/// What is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use]
+pub enum Effect {
+    /// The client may.
+    Allow,
+    /// It may not, whatever others say.
+    Deny,
+    /// Nothing here speaks for it: the next plugin or `acl_file` decides; with none, it may not.
+    Defer,
+}
+
+/// A decision with its provenance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Decision<'a> {
+    /// What is decided.
+    pub effect: Effect,
+    /// Why.
+    pub reason: Reason<'a>,
+}
+
+/// What decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason<'a> {
+    /// An ACL that matches.
+    Acl {
+        /// The group through which the client has the role, if not its own.
+        group: Option<&'a Group>,
+        /// The role that the ACL is in.
+        role: &'a Role,
+        /// The ACL's type.
+        acl_type: AclType,
+        /// The ACL.
+        acl: &'a Acl,
+    },
+    /// An ACL that cannot be evaluated, at which 2.1 denies.
+    MalformedAcl {
+        /// The group through which the client has the role, if not its own.
+        group: Option<&'a Group>,
+        /// The role that the ACL is in.
+        role: &'a Role,
+        /// The ACL's type.
+        acl_type: AclType,
+        /// The ACL.
+        acl: &'a Acl,
+    },
+    /// A filter with wildcards, at a role with `allowwildcardsubs` false.
+    WildcardSubscription {
+        /// The group through which the client has the role, if not its own.
+        group: Option<&'a Group>,
+        /// The role.
+        role: &'a Role,
+    },
+    /// No ACL matched, so the default for the action.
+    DefaultAccess,
+    /// No ACL matched, and defaults never grant a topic that begins with `$CONTROL`.
+    ControlTopic,
+    /// The policy does not know the username.
+    ClientNotFound,
+}

@@ -1,0 +1,122 @@
+//! Links from one record to others, in the order in which they are asked.
+
+use std::borrow::Borrow;
+
+use super::{Extra, Priority};
+
+/// A link to a role or a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link<N> {
+    /// What it links to.
+    pub name: N,
+    /// Its rank among its siblings.
+    pub priority: Priority,
+    /// What else the file says of it.
+    pub extra: Extra,
+}
+
+/// The links of a record: highest priority first, then by the name's bytes, each name once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Links<N>(Box<[Link<N>]>);
+
+impl<N> Default for Links<N> {
+    fn default() -> Self {
+        Self(Box::default())
+    }
+}
+
+impl<N: Ord + Clone + Borrow<[u8]>> Links<N> {
+    /// The links in their order; of several to the same name the first given stays.
+    pub fn from_given(links: impl IntoIterator<Item = Link<N>>) -> Self {
+        let mut sorted: Vec<Link<N>> = links.into_iter().collect();
+        sorted.sort_by(|a, b| a.name.cmp(&b.name));
+        sorted.dedup_by(|later, earlier| later.name == earlier.name);
+        sorted.sort_by_key(|link| std::cmp::Reverse(link.priority));
+        Self(sorted.into())
+    }
+
+    /// The link to `name`.
+    #[must_use]
+    pub fn get(&self, name: &[u8]) -> Option<&Link<N>> {
+        self.0.iter().find(|link| link.name.borrow() == name)
+    }
+
+    /// The same with one more; `None` if that name is already linked.
+    #[must_use]
+    pub fn with(&self, link: Link<N>) -> Option<Self> {
+        if self.get(link.name.borrow()).is_some() {
+            return None;
+        }
+        let at = self.0.partition_point(|other| {
+            other.priority > link.priority || (other.priority == link.priority && other.name < link.name)
+        });
+        let mut links = self.0.to_vec();
+        links.insert(at, link);
+        Some(Self(links.into()))
+    }
+
+    /// The same without the link to `name`; `None` if there is none.
+    #[must_use]
+    pub fn without(&self, name: &[u8]) -> Option<Self> {
+        self.get(name)?;
+        Some(Self(self.0.iter().filter(|link| link.name.borrow() != name).cloned().collect()))
+    }
+
+    /// The links, first asked first.
+    pub fn iter(&self) -> std::slice::Iter<'_, Link<N>> {
+        self.0.iter()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a, N> IntoIterator for &'a Links<N> {
+    type Item = &'a Link<N>;
+    type IntoIter = std::slice::Iter<'a, Link<N>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Compat, RoleName};
+
+    fn link(name: &str, priority: i32) -> Link<RoleName> {
+        Link {
+            name: RoleName::new(name.as_bytes()).unwrap(),
+            priority: Priority::new(priority, Compat::V2_0),
+            extra: Extra::default(),
+        }
+    }
+
+    fn names(links: &Links<RoleName>) -> Vec<String> {
+        links.iter().map(|link| format!("{}:{}", link.name, link.priority.get())).collect()
+    }
+
+    #[test]
+    fn higher_priority_first_then_bytes_of_the_name() {
+        let links = Links::from_given([link("b", 1), link("a", 1), link("z", 5), link("c", -1)]);
+        assert_eq!(names(&links), ["z:5", "a:1", "b:1", "c:-1"]);
+        let links = links.with(link("aa", 1)).unwrap();
+        assert_eq!(names(&links), ["z:5", "a:1", "aa:1", "b:1", "c:-1"]);
+    }
+
+    #[test]
+    fn the_first_of_duplicates_stays() {
+        assert_eq!(names(&Links::from_given([link("a", 1), link("a", 9)])), ["a:1"]);
+        assert!(Links::from_given([link("a", 1)]).with(link("a", 9)).is_none());
+    }
+
+    #[test]
+    fn extreme_priorities_do_not_overflow() {
+        let links = Links::from_given([link("low", i32::MIN), link("high", i32::MAX)]);
+        assert_eq!(names(&links), ["high:2147483647", "low:-2147483648"]);
+    }
+}

@@ -1,0 +1,49 @@
+//! The pure core: who may do what. No I/O, no FFI, no clock, no randomness, no locks.
+//!
+//! [`Policy`] holds immutable records ([`Client`], [`Group`], [`Role`]) and answers two questions:
+//! [`Policy::authorize`] and [`Policy::authenticate`].
+
+mod acl;
+mod acl_list;
+mod authenticate;
+mod authorize;
+mod client;
+mod compat;
+mod decision;
+mod extra;
+mod group;
+mod index;
+mod inert;
+mod journal;
+mod levels;
+mod link;
+mod name;
+mod priority;
+mod rank;
+mod relations;
+mod request;
+mod role;
+mod role_index;
+mod shape;
+mod state;
+mod table;
+mod topic;
+mod utf8;
+
+pub use acl::{Acl, AclType, Action, DefaultAccess};
+pub use acl_list::AclList;
+pub use authenticate::{LoginRefusal, LoginVerdict};
+pub use client::{Client, Password};
+pub use compat::Compat;
+pub use decision::{Decision, Effect, Reason};
+pub use extra::{Extra, InertElement, InertIn, Member};
+pub use group::Group;
+pub use journal::Mark;
+pub use link::{Link, Links};
+pub use name::{ClientId, GroupName, NulByte, RoleName, Text, Username};
+pub use priority::Priority;
+pub use request::{AclRequest, LoginRequest, Subject};
+pub use role::{Role, which_count};
+pub use state::{Holders, MissingReference, Policy};
+pub use topic::{MAX_LEVELS, is_valid_filter};
+pub use utf8::is_mqtt_utf8;

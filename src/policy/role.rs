@@ -1,0 +1,138 @@
+//! A role: a named list of ACLs.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Acl, AclList, AclType, Compat, Extra, Priority, RoleName, Text};
+
+/// A role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// Its name.
+    pub name: RoleName,
+    /// A short text for people.
+    pub text_name: Option<Text>,
+    /// A longer text for people.
+    pub text_description: Option<Text>,
+    /// Whether a filter with wildcards may be subscribed to once this role is asked (2.1; `true`
+    /// where nothing is said).
+    pub allow_wildcard_subs: bool,
+    /// What else the file says of it.
+    pub extra: Extra,
+    acls: [AclList; 6],
+}
+
+impl Role {
+    /// A role without ACLs.
+    #[must_use]
+    pub fn new(name: RoleName) -> Self {
+        Self {
+            name,
+            text_name: None,
+            text_description: None,
+            allow_wildcard_subs: true,
+            extra: Extra::default(),
+            acls: Default::default(),
+        }
+    }
+
+    /// Its ACLs of that type: highest priority first, then in the order in which they came.
+    #[must_use]
+    pub fn acls(&self, acl_type: AclType) -> &AclList {
+        let [send, receive, sub_literal, sub_pattern, unsub_literal, unsub_pattern] = &self.acls;
+        match acl_type {
+            AclType::PublishClientSend => send,
+            AclType::PublishClientReceive => receive,
+            AclType::SubscribeLiteral => sub_literal,
+            AclType::SubscribePattern => sub_pattern,
+            AclType::UnsubscribeLiteral => unsub_literal,
+            AclType::UnsubscribePattern => unsub_pattern,
+        }
+    }
+
+    fn acls_mut(&mut self, acl_type: AclType) -> &mut AclList {
+        let [send, receive, sub_literal, sub_pattern, unsub_literal, unsub_pattern] = &mut self.acls;
+        match acl_type {
+            AclType::PublishClientSend => send,
+            AclType::PublishClientReceive => receive,
+            AclType::SubscribeLiteral => sub_literal,
+            AclType::SubscribePattern => sub_pattern,
+            AclType::UnsubscribeLiteral => unsub_literal,
+            AclType::UnsubscribePattern => unsub_pattern,
+        }
+    }
+
+    /// Adds an ACL behind those of the same type with the same or a higher priority. That there is
+    /// none with its topic, the caller has seen ([`super::Policy::acl`]).
+    pub fn add_acl(&mut self, acl_type: AclType, acl: Acl) {
+        self.acls_mut(acl_type).insert(acl);
+    }
+
+    /// Takes an ACL away that [`super::Policy::acl`] has found.
+    pub fn remove_acl(&mut self, acl_type: AclType, acl: &Acl) {
+        self.acls_mut(acl_type).remove(acl.rank());
+    }
+
+    /// Replaces all ACLs, without those that do not count ([`which_count`]).
+    pub fn set_acls(&mut self, acls: impl IntoIterator<Item = (AclType, Acl)>, compat: Compat) {
+        let acls: Vec<(AclType, Acl)> = acls.into_iter().collect();
+        let counts = which_count(&acls, compat);
+        let mut by_type: HashMap<AclType, Vec<Acl>> = HashMap::new();
+        for ((acl_type, acl), counts) in acls.into_iter().zip(counts) {
+            if counts {
+                by_type.entry(acl_type).or_default().push(acl);
+            }
+        }
+        for acl_type in AclType::ALL {
+            *self.acls_mut(acl_type) = AclList::from_given(by_type.remove(&acl_type).unwrap_or_default());
+        }
+    }
+}
+
+/// Which of these ACLs count, as given for one role: of several of a type with the same topic the first,
+/// or, where 2.0 is followed, which keeps and asks them all, the first of those with the highest priority.
+#[must_use]
+pub fn which_count(acls: &[(AclType, Acl)], compat: Compat) -> Vec<bool> {
+    let mut best: HashMap<(AclType, &[u8]), (Priority, usize)> = HashMap::new();
+    for (index, (acl_type, acl)) in acls.iter().enumerate() {
+        let this = (acl.priority, index);
+        best.entry((*acl_type, &acl.topic))
+            .and_modify(|best| {
+                if compat == Compat::V2_0 && acl.priority > best.0 {
+                    *best = this;
+                }
+            })
+            .or_insert(this);
+    }
+    let counting: HashSet<usize> = best.into_values().map(|(_, index)| index).collect();
+    (0..acls.len()).map(|index| counting.contains(&index)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acl(topic: &str, priority: i32) -> Acl {
+        Acl::new(topic.as_bytes(), Priority::new(priority, Compat::V2_0), true)
+    }
+
+    fn topics(role: &Role) -> Vec<String> {
+        let acls = role.acls(AclType::PublishClientSend).iter();
+        acls.map(|acl| String::from_utf8_lossy(&acl.topic).into_owned()).collect()
+    }
+
+    #[test]
+    fn higher_priority_first_then_order_of_arrival() {
+        let mut role = Role::new(RoleName::new(b"r").unwrap());
+        let given = [acl("a", 0), acl("b", 5), acl("c", 0), acl("d", 5), acl("a", 9)];
+        let given = given.map(|acl| (AclType::PublishClientSend, acl));
+        role.set_acls(given.clone(), Compat::V2_0);
+        assert_eq!(topics(&role), ["a", "b", "d", "c"], "the `a` of the highest priority counts");
+        role.set_acls(given, Compat::V2_1);
+        assert_eq!(topics(&role), ["b", "d", "a", "c"], "the first `a` counts");
+        role.add_acl(AclType::PublishClientSend, acl("e", 5));
+        assert_eq!(topics(&role), ["b", "d", "e", "a", "c"]);
+        let b = role.acls(AclType::PublishClientSend).find(b"b").unwrap().clone();
+        role.remove_acl(AclType::PublishClientSend, &b);
+        assert_eq!(topics(&role), ["d", "e", "a", "c"]);
+    }
+}

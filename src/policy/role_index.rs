@@ -1,0 +1,121 @@
+//! A role's ACLs, found without looking at each.
+
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::index::{Asked, Cut, Found, Index};
+use super::levels::Keys;
+use super::rank::Rank;
+use super::{Acl, AclList, AclType, Role};
+
+/// The ACLs of one role by what they match. Follows the role through [`Self::update`].
+#[derive(Debug, Default)]
+pub(super) struct RoleIndex {
+    send: Index<Arc<Acl>>,
+    receive: Index<Arc<Acl>>,
+    subscribe_literal: Literals,
+    subscribe_pattern: Index<Arc<Acl>>,
+    unsubscribe_literal: Literals,
+    unsubscribe_pattern: Index<Arc<Acl>>,
+}
+
+/// ACLs that match one topic, byte by byte.
+#[derive(Debug, Default)]
+struct Literals(HashTable<(u64, Arc<Acl>)>);
+
+impl Literals {
+    fn get(&self, topic: &[u8], hash: u64) -> Option<&Arc<Acl>> {
+        self.0.find(hash, |(_, acl)| *acl.topic == *topic).map(|(_, acl)| acl)
+    }
+
+    fn insert(&mut self, acl: Arc<Acl>, keys: &Keys) {
+        let hash = keys.hash(&acl.topic);
+        self.0.insert_unique(hash, (hash, acl), |(hash, _)| *hash);
+    }
+
+    fn remove(&mut self, acl: &Acl, keys: &Keys) {
+        if let Ok(entry) = self.0.find_entry(keys.hash(&acl.topic), |(_, other)| other.topic == acl.topic) {
+            entry.remove();
+        }
+    }
+}
+
+impl RoleIndex {
+    /// Makes the index that of another state of the role, at a cost in proportion to what differs.
+    pub(super) fn update(&mut self, old: Option<&Role>, new: Option<&Role>, keys: &Keys) {
+        let none = AclList::default();
+        for acl_type in AclType::ALL {
+            let old = old.map_or(&none, |role| role.acls(acl_type));
+            let new = new.map_or(&none, |role| role.acls(acl_type));
+            for acl in old.not_in(new) {
+                self.remove(acl_type, acl, keys);
+            }
+            for acl in new.not_in(old) {
+                self.insert(acl_type, acl, keys);
+            }
+        }
+    }
+
+    /// The ACL of that type with exactly that topic.
+    pub(super) fn get(&self, acl_type: AclType, topic: &[u8], keys: &Keys) -> Option<&Arc<Acl>> {
+        match acl_type {
+            AclType::SubscribeLiteral => self.subscribe_literal.get(topic, keys.hash(topic)),
+            AclType::UnsubscribeLiteral => self.unsubscribe_literal.get(topic, keys.hash(topic)),
+            pattern => self.patterns(pattern)?.get(topic, keys),
+        }
+    }
+
+    /// The ACL of a literal type with that topic, whose hash is known.
+    pub(super) fn literal(&self, acl_type: AclType, topic: &[u8], hash: u64) -> Option<&Arc<Acl>> {
+        match acl_type {
+            AclType::SubscribeLiteral => self.subscribe_literal.get(topic, hash),
+            AclType::UnsubscribeLiteral => self.unsubscribe_literal.get(topic, hash),
+            _ => None,
+        }
+    }
+
+    /// The first ACL of a type that is no literal one that matches.
+    pub(super) fn first(
+        &self,
+        acl_type: AclType,
+        asked: &Asked<'_>,
+        cut: &Cut<'_>,
+    ) -> Option<Found<'_, Arc<Acl>>> {
+        self.patterns(acl_type)?.first(asked, cut)
+    }
+
+    fn patterns(&self, acl_type: AclType) -> Option<&Index<Arc<Acl>>> {
+        match acl_type {
+            AclType::PublishClientSend => Some(&self.send),
+            AclType::PublishClientReceive => Some(&self.receive),
+            AclType::SubscribePattern => Some(&self.subscribe_pattern),
+            AclType::UnsubscribePattern => Some(&self.unsubscribe_pattern),
+            AclType::SubscribeLiteral | AclType::UnsubscribeLiteral => None,
+        }
+    }
+
+    fn insert(&mut self, acl_type: AclType, acl: &Arc<Acl>, keys: &Keys) {
+        let rank: Rank = acl.rank();
+        let acl = Arc::clone(acl);
+        match acl_type {
+            AclType::PublishClientSend => self.send.insert(rank, acl, keys),
+            AclType::PublishClientReceive => self.receive.insert(rank, acl, keys),
+            AclType::SubscribeLiteral => self.subscribe_literal.insert(acl, keys),
+            AclType::SubscribePattern => self.subscribe_pattern.insert(rank, acl, keys),
+            AclType::UnsubscribeLiteral => self.unsubscribe_literal.insert(acl, keys),
+            AclType::UnsubscribePattern => self.unsubscribe_pattern.insert(rank, acl, keys),
+        }
+    }
+
+    fn remove(&mut self, acl_type: AclType, acl: &Acl, keys: &Keys) {
+        match acl_type {
+            AclType::PublishClientSend => self.send.remove(acl.rank(), &acl.topic, keys),
+            AclType::PublishClientReceive => self.receive.remove(acl.rank(), &acl.topic, keys),
+            AclType::SubscribeLiteral => self.subscribe_literal.remove(acl, keys),
+            AclType::SubscribePattern => self.subscribe_pattern.remove(acl.rank(), &acl.topic, keys),
+            AclType::UnsubscribeLiteral => self.unsubscribe_literal.remove(acl, keys),
+            AclType::UnsubscribePattern => self.unsubscribe_pattern.remove(acl.rank(), &acl.topic, keys),
+        }
+    }
+}

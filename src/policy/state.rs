@@ -1,0 +1,429 @@
+//! [`Policy`]: the records, what follows from them, and every way to change them.
+//!
+//! Clients say which roles and groups they have, groups say which roles; everything else (a group's
+//! members, a role's holders) is derived and follows each replacement by itself. So no order of
+//! changes leaves a reference to something that is gone, and undoing is putting records back.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use super::extra::InertIn;
+use super::journal::Replaced;
+use super::levels::Keys;
+use super::relations::Relations;
+use super::role_index::RoleIndex;
+use super::table::Table;
+use super::{
+    Acl, AclType, Client, Compat, DefaultAccess, Extra, Group, GroupName, Link, Links, Mark, Role, RoleName,
+    Username,
+};
+
+/// Clients, groups and roles, and what applies where they say nothing.
+#[derive(Debug)]
+pub struct Policy {
+    compat: Compat,
+    keys: Keys,
+    clients: Table<Client>,
+    groups: Table<Group>,
+    roles: Table<Role, RoleIndex>,
+    default_access: DefaultAccess,
+    anonymous_group: Option<GroupName>,
+    change_index: i64,
+    extra: Extra,
+    // INVARIANT: follows from `clients` and `groups`; only `swap_client` and `swap_group` touch it.
+    relations: Relations,
+    journal: Vec<Replaced>,
+}
+
+/// A record names a role or group that does not exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MissingReference {
+    /// That role.
+    Role(RoleName),
+    /// That group.
+    Group(GroupName),
+}
+
+impl fmt::Display for MissingReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Role(name) => write!(f, "there is no role `{name}`"),
+            Self::Group(name) => write!(f, "there is no group `{name}`"),
+        }
+    }
+}
+
+impl std::error::Error for MissingReference {}
+
+/// Whom a change to a role or group concerns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// Clients, by username.
+    pub clients: BTreeSet<Username>,
+    /// Whether anonymous clients are among them.
+    pub anonymous: bool,
+}
+
+impl Policy {
+    /// A policy without anything, which defers everything.
+    #[must_use]
+    pub fn new(compat: Compat) -> Self {
+        Self {
+            compat,
+            keys: Keys::random(),
+            clients: Table::default(),
+            groups: Table::default(),
+            roles: Table::default(),
+            default_access: DefaultAccess::default(),
+            anonymous_group: None,
+            change_index: 0,
+            extra: Extra::default(),
+            relations: Relations::default(),
+            journal: Vec::new(),
+        }
+    }
+
+    /// Which C plugin decides where versions differ.
+    #[must_use]
+    pub fn compat(&self) -> Compat {
+        self.compat
+    }
+
+    /// The client of that name.
+    #[must_use]
+    pub fn client(&self, username: &[u8]) -> Option<&Arc<Client>> {
+        self.clients.get(username, &self.keys)
+    }
+
+    /// The group of that name.
+    #[must_use]
+    pub fn group(&self, name: &[u8]) -> Option<&Arc<Group>> {
+        self.groups.get(name, &self.keys)
+    }
+
+    /// The role of that name.
+    #[must_use]
+    pub fn role(&self, name: &[u8]) -> Option<&Arc<Role>> {
+        self.roles.get(name, &self.keys)
+    }
+
+    /// A role's ACL of that type with exactly that topic.
+    #[must_use]
+    pub fn acl(&self, role: &[u8], acl_type: AclType, topic: &[u8]) -> Option<&Arc<Acl>> {
+        let (_, index) = self.role_with_index(role)?;
+        index.get(acl_type, topic, &self.keys)
+    }
+
+    pub(super) fn role_with_index(&self, name: &[u8]) -> Option<(&Arc<Role>, &RoleIndex)> {
+        self.roles.get_with_derived(name, &self.keys)
+    }
+
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// All clients, by the bytes of their names.
+    #[must_use]
+    pub fn clients(&self) -> impl ExactSizeIterator<Item = &Arc<Client>> {
+        self.clients.sorted().iter()
+    }
+
+    /// The clients from the `offset`-th on, found without counting through those before.
+    pub fn clients_from(&self, offset: usize) -> impl Iterator<Item = &Arc<Client>> {
+        self.clients.sorted().iter_from(offset)
+    }
+
+    /// All groups, by the bytes of their names.
+    #[must_use]
+    pub fn groups(&self) -> impl ExactSizeIterator<Item = &Arc<Group>> {
+        self.groups.sorted().iter()
+    }
+
+    /// The groups from the `offset`-th on, found without counting through those before.
+    pub fn groups_from(&self, offset: usize) -> impl Iterator<Item = &Arc<Group>> {
+        self.groups.sorted().iter_from(offset)
+    }
+
+    /// All roles, by the bytes of their names.
+    #[must_use]
+    pub fn roles(&self) -> impl ExactSizeIterator<Item = &Arc<Role>> {
+        self.roles.sorted().iter()
+    }
+
+    /// The roles from the `offset`-th on, found without counting through those before.
+    pub fn roles_from(&self, offset: usize) -> impl Iterator<Item = &Arc<Role>> {
+        self.roles.sorted().iter_from(offset)
+    }
+
+    /// The members of a group, by the bytes of their names, each with its link to the group.
+    pub fn members<'a>(
+        &'a self,
+        group: &'a [u8],
+    ) -> impl Iterator<Item = (&'a Arc<Client>, &'a Link<GroupName>)> {
+        self.relations
+            .members(group)
+            .filter_map(|username| self.client(username.as_bytes()))
+            .filter_map(move |client| Some((client, client.groups.get(group)?)))
+    }
+
+    /// What applies where no ACL matches.
+    #[must_use]
+    pub fn default_access(&self) -> DefaultAccess {
+        self.default_access
+    }
+
+    /// The group that anonymous clients are in.
+    #[must_use]
+    pub fn anonymous_group(&self) -> Option<&Arc<Group>> {
+        self.group(self.anonymous_group.as_ref()?.as_bytes())
+    }
+
+    /// How many commands have changed the policy since the file was made.
+    #[must_use]
+    pub fn change_index(&self) -> i64 {
+        self.change_index
+    }
+
+    /// What the file holds beside all this.
+    #[must_use]
+    pub fn extra(&self) -> &Extra {
+        &self.extra
+    }
+
+    /// Everybody whose rights a role has a part in.
+    #[must_use]
+    pub fn holders_of_role(&self, role: &[u8]) -> Holders {
+        let mut holders =
+            Holders { clients: self.relations.clients_with_role(role).cloned().collect(), anonymous: false };
+        for group in self.relations.groups_with_role(role) {
+            let through_group = self.holders_of_group(group.as_bytes());
+            holders.clients.extend(through_group.clients);
+            holders.anonymous |= through_group.anonymous;
+        }
+        holders
+    }
+
+    /// Everybody who is in a group.
+    #[must_use]
+    pub fn holders_of_group(&self, group: &[u8]) -> Holders {
+        Holders {
+            clients: self.relations.members(group).cloned().collect(),
+            anonymous: self.anonymous_group.as_ref().is_some_and(|name| name.as_bytes() == group),
+        }
+    }
+
+    /// Adds a client or replaces the one of its name.
+    ///
+    /// # Errors
+    /// [`MissingReference`], and no change, if it names a role or group that does not exist.
+    pub fn put_client(&mut self, client: Client) -> Result<(), MissingReference> {
+        self.require_roles(&client.roles)?;
+        if let Some(link) = client.groups.iter().find(|link| self.group(link.name.as_bytes()).is_none()) {
+            return Err(MissingReference::Group(link.name.clone()));
+        }
+        if self.client(client.username.as_bytes()).is_none() {
+            self.drop_inert_members(client.username.as_bytes());
+        }
+        self.replace_client(client.username.clone(), Some(client));
+        Ok(())
+    }
+
+    /// Adds a group or replaces the one of its name; its members stay.
+    ///
+    /// # Errors
+    /// [`MissingReference`], and no change, if it names a role that does not exist.
+    pub fn put_group(&mut self, group: Group) -> Result<(), MissingReference> {
+        self.require_roles(&group.roles)?;
+        if self.group(group.name.as_bytes()).is_none() {
+            self.drop_inert(InertIn::AnonymousGroup, group.name.as_bytes());
+        }
+        self.replace_group(group.name.clone(), Some(group));
+        Ok(())
+    }
+
+    /// Adds a role or replaces the one of its name; its holders stay.
+    pub fn put_role(&mut self, role: Role) {
+        if self.role(role.name.as_bytes()).is_none() {
+            self.drop_inert_links(role.name.as_bytes());
+        }
+        self.replace_role(role.name.clone(), Some(role));
+    }
+
+    /// Takes a client away.
+    pub fn remove_client(&mut self, username: &Username) {
+        self.drop_inert(InertIn::Clients, username.as_bytes());
+        self.replace_client(username.clone(), None);
+    }
+
+    /// Takes a group away, and its members out of it. The anonymous group stays ([`Self::anonymous_group`]
+    /// must be changed first).
+    pub fn remove_group(&mut self, name: &GroupName) {
+        if self.anonymous_group.as_ref() == Some(name) {
+            return;
+        }
+        let members: Vec<Username> = self.relations.members(name.as_bytes()).cloned().collect();
+        for username in members {
+            self.edit_client(&username, |client| {
+                client.groups.without(name.as_bytes()).map(|groups| Client { groups, ..client.clone() })
+            });
+        }
+        self.drop_inert(InertIn::Groups, name.as_bytes());
+        self.replace_group(name.clone(), None);
+    }
+
+    /// Takes a role away, also from every client and group that has it.
+    pub fn remove_role(&mut self, name: &RoleName) {
+        let clients: Vec<Username> = self.relations.clients_with_role(name.as_bytes()).cloned().collect();
+        for username in clients {
+            self.edit_client(&username, |client| {
+                client.roles.without(name.as_bytes()).map(|roles| Client { roles, ..client.clone() })
+            });
+        }
+        let groups: Vec<GroupName> = self.relations.groups_with_role(name.as_bytes()).cloned().collect();
+        for group in groups {
+            self.edit_group(&group, |group| {
+                group.roles.without(name.as_bytes()).map(|roles| Group { roles, ..group.clone() })
+            });
+        }
+        self.drop_inert(InertIn::Roles, name.as_bytes());
+        self.replace_role(name.clone(), None);
+    }
+
+    /// Sets what applies where no ACL matches.
+    pub fn set_default_access(&mut self, access: DefaultAccess) {
+        self.journal.push(Replaced::DefaultAccess(self.default_access));
+        self.default_access = access;
+    }
+
+    /// Sets the group that anonymous clients are in.
+    ///
+    /// # Errors
+    /// [`MissingReference`], and no change, if there is no such group.
+    pub fn set_anonymous_group(&mut self, name: &GroupName) -> Result<(), MissingReference> {
+        if self.group(name.as_bytes()).is_none() {
+            return Err(MissingReference::Group(name.clone()));
+        }
+        self.drop_inert_anonymous_group();
+        self.journal.push(Replaced::AnonymousGroup(self.anonymous_group.take()));
+        self.anonymous_group = Some(name.clone());
+        Ok(())
+    }
+
+    /// Sets the count of changes.
+    pub fn set_change_index(&mut self, change_index: i64) {
+        self.journal.push(Replaced::ChangeIndex(self.change_index));
+        self.change_index = change_index;
+    }
+
+    /// Sets what the file holds beside all this.
+    pub fn set_extra(&mut self, extra: Extra) {
+        self.journal.push(Replaced::Extra(std::mem::replace(&mut self.extra, extra)));
+    }
+
+    /// The present point in the policy's history.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark(self.journal.len())
+    }
+
+    /// Whether anything was changed since.
+    #[must_use]
+    pub fn changed_since(&self, mark: Mark) -> bool {
+        self.journal.len() > mark.0
+    }
+
+    /// Takes the policy back to what it was then.
+    pub fn undo_to(&mut self, mark: Mark) {
+        while self.journal.len() > mark.0 {
+            match self.journal.pop() {
+                None => return,
+                Some(Replaced::Client(name, old)) => drop(self.swap_client(&name, old)),
+                Some(Replaced::Group(name, old)) => drop(self.swap_group(&name, old)),
+                Some(Replaced::Role(name, old)) => drop(self.swap_role(&name, old)),
+                Some(Replaced::DefaultAccess(old)) => self.default_access = old,
+                Some(Replaced::AnonymousGroup(old)) => self.anonymous_group = old,
+                Some(Replaced::ChangeIndex(old)) => self.change_index = old,
+                Some(Replaced::Extra(old)) => self.extra = old,
+            }
+        }
+    }
+
+    /// Forgets the history: what is, stays, and all marks are void.
+    pub fn keep(&mut self) {
+        self.journal.clear();
+    }
+
+    fn require_roles(&self, roles: &Links<RoleName>) -> Result<(), MissingReference> {
+        match roles.iter().find(|link| self.role(link.name.as_bytes()).is_none()) {
+            Some(link) => Err(MissingReference::Role(link.name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn edit_client(&mut self, username: &Username, edit: impl FnOnce(&Client) -> Option<Client>) {
+        if let Some(edited) = self.client(username.as_bytes()).and_then(|client| edit(client)) {
+            self.replace_client(username.clone(), Some(edited));
+        }
+    }
+
+    fn edit_group(&mut self, name: &GroupName, edit: impl FnOnce(&Group) -> Option<Group>) {
+        if let Some(edited) = self.group(name.as_bytes()).and_then(|group| edit(group)) {
+            self.replace_group(name.clone(), Some(edited));
+        }
+    }
+
+    pub(super) fn replace_client(&mut self, name: Username, client: Option<Client>) {
+        let old = self.swap_client(&name, client.map(Arc::new));
+        self.journal.push(Replaced::Client(name, old));
+    }
+
+    pub(super) fn replace_group(&mut self, name: GroupName, group: Option<Group>) {
+        let old = self.swap_group(&name, group.map(Arc::new));
+        self.journal.push(Replaced::Group(name, old));
+    }
+
+    fn replace_role(&mut self, name: RoleName, role: Option<Role>) {
+        let old = self.swap_role(&name, role.map(Arc::new));
+        self.journal.push(Replaced::Role(name, old));
+    }
+
+    fn swap_client(&mut self, name: &Username, new: Option<Arc<Client>>) -> Option<Arc<Client>> {
+        if let Some(old) = self.clients.get(name.as_bytes(), &self.keys) {
+            self.relations.remove_client(old);
+        }
+        match new {
+            Some(new) => {
+                self.relations.add_client(&new);
+                self.clients.put(new, &self.keys, |(), _, _| ())
+            }
+            None => self.clients.remove(name.as_bytes(), &self.keys),
+        }
+    }
+
+    fn swap_group(&mut self, name: &GroupName, new: Option<Arc<Group>>) -> Option<Arc<Group>> {
+        if let Some(old) = self.groups.get(name.as_bytes(), &self.keys) {
+            self.relations.remove_group(old);
+        }
+        match new {
+            Some(new) => {
+                self.relations.add_group(&new);
+                self.groups.put(new, &self.keys, |(), _, _| ())
+            }
+            None => self.groups.remove(name.as_bytes(), &self.keys),
+        }
+    }
+
+    fn swap_role(&mut self, name: &RoleName, new: Option<Arc<Role>>) -> Option<Arc<Role>> {
+        let keys = self.keys;
+        match new {
+            Some(new) => self.roles.put(new, &keys, |index, old, new| index.update(old, Some(new), &keys)),
+            None => self.roles.remove(name.as_bytes(), &keys),
+        }
+    }
+
+    /// Whether any client or group holds elements that were set aside.
+    pub(super) fn has_inert_links(&self) -> bool {
+        self.relations.has_inert()
+    }
+}

@@ -1,0 +1,316 @@
+//! Which clients are connected, as far as their logins show, and whom to disconnect when.
+//!
+//! A client that a change concerns is disconnected two ticks after the response, so that the response
+//! and what the broker still owes it get out. By then it may have come back on its own, under the new
+//! policy: it is not disconnected again. Clients are disconnected by their ids, a few at a tick: by
+//! username the broker looks at every socket, and without one at those that have not said a name yet.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use crate::control::Disconnect;
+
+/// How many ticks after a response the disconnects it caused come: a client that is disconnected on
+/// the very next tick loses its own response on 2.0.
+const TICKS_TO_WAIT: u64 = 2;
+
+/// How many clients are disconnected by id in one tick, at about 20 µs each.
+const BY_ID_IN_A_TICK: usize = 200;
+
+/// How many usernames without known connections are disconnected in one tick: the broker looks at
+/// every socket for each.
+const BY_NAME_IN_A_TICK: usize = 16;
+
+/// A connection, by the address of the broker's structure for it. It is an identity, nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SessionId(pub usize);
+
+#[derive(Debug)]
+struct Session {
+    /// `None` is an anonymous client.
+    username: Option<Box<[u8]>>,
+    clientid: Box<[u8]>,
+    address: Option<Box<[u8]>>,
+    /// The count of logins when it came.
+    login: u64,
+}
+
+/// A disconnect that waits for its time.
+#[derive(Debug)]
+struct Due {
+    tick: u64,
+    whom: Disconnect,
+    /// The count of logins when it was decided: who came later came under the new policy.
+    logins: u64,
+}
+
+/// What to ask of the broker.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kick {
+    /// Every client without a username.
+    Anonymous,
+    /// Every client of that username.
+    Username(Vec<u8>),
+    /// The client of that id.
+    ClientId(Vec<u8>),
+}
+
+/// The connections that logins have shown, and the disconnects to come.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    open: HashMap<SessionId, Session>,
+    by_username: HashMap<Option<Box<[u8]>>, HashSet<SessionId>>,
+    by_clientid: HashMap<Box<[u8]>, SessionId>,
+    /// Whether anonymous clients are shown by their logins, and not let in by a plugin before ours.
+    anonymous_log_in: bool,
+    due: VecDeque<Due>,
+    by_id: VecDeque<Vec<u8>>,
+    by_name: VecDeque<Kick>,
+    logins: u64,
+    ticks: u64,
+}
+
+/// A login, as far as it matters here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Login<'a> {
+    pub(crate) session: SessionId,
+    pub(crate) username: Option<&'a [u8]>,
+    pub(crate) clientid: &'a [u8],
+    pub(crate) address: Option<&'a [u8]>,
+}
+
+impl Sessions {
+    /// A client has logged in. One that is known already only had its password asked again (SIGHUP).
+    pub(crate) fn logged_in(&mut self, login: &Login<'_>) {
+        self.anonymous_log_in |= login.username.is_none();
+        let known = self.open.get(&login.session).is_some_and(|known| {
+            known.username.as_deref() == login.username && *known.clientid == *login.clientid
+        });
+        if known {
+            return;
+        }
+        self.ended(login.session);
+        if let Some(taken_over) = self.by_clientid.get(login.clientid).copied() {
+            self.ended(taken_over);
+        }
+        self.logins = self.logins.saturating_add(1);
+        let username: Option<Box<[u8]>> = login.username.map(Into::into);
+        let clientid: Box<[u8]> = login.clientid.into();
+        self.by_clientid.insert(clientid.clone(), login.session);
+        self.by_username.entry(username.clone()).or_default().insert(login.session);
+        let address = login.address.map(Into::into);
+        self.open.insert(login.session, Session { username, clientid, address, login: self.logins });
+    }
+
+    /// A connection has ended.
+    pub(crate) fn ended(&mut self, id: SessionId) {
+        let Some(session) = self.open.remove(&id) else { return };
+        if self.by_clientid.get(&session.clientid) == Some(&id) {
+            self.by_clientid.remove(&session.clientid);
+        }
+        if let Some(theirs) = self.by_username.get_mut(&session.username) {
+            theirs.remove(&id);
+            if theirs.is_empty() {
+                self.by_username.remove(&session.username);
+            }
+        }
+    }
+
+    /// The network addresses that a client is connected from, in the order of its logins; only those
+    /// of one client id, if one is given.
+    pub(crate) fn addresses(&self, username: &[u8], clientid: Option<&[u8]>) -> Vec<Vec<u8>> {
+        let mut theirs: Vec<&Session> = self
+            .of(Some(username))
+            .filter(|session| clientid.is_none_or(|clientid| *session.clientid == *clientid))
+            .collect();
+        theirs.sort_by_key(|session| session.login);
+        theirs.into_iter().filter_map(|session| Some(session.address.as_ref()?.to_vec())).collect()
+    }
+
+    /// Notes disconnects, to be had from [`Self::tick`] in time.
+    pub(crate) fn disconnect_later(&mut self, disconnects: impl IntoIterator<Item = Disconnect>) {
+        let tick = self.ticks.saturating_add(TICKS_TO_WAIT);
+        let logins = self.logins;
+        self.due.extend(disconnects.into_iter().map(|whom| Due { tick, whom, logins }));
+    }
+
+    /// Whether the broker ticks at all: 2.0 does not with `per_listener_settings true`.
+    pub(crate) fn has_ticked(&self) -> bool {
+        self.ticks > 0
+    }
+
+    /// Time passes: whom to disconnect now.
+    pub(crate) fn tick(&mut self) -> Vec<Kick> {
+        self.ticks = self.ticks.saturating_add(1);
+        while self.due.front().is_some_and(|due| due.tick <= self.ticks) {
+            if let Some(due) = self.due.pop_front() {
+                self.resolve(&due);
+            }
+        }
+        self.take(BY_ID_IN_A_TICK, BY_NAME_IN_A_TICK)
+    }
+
+    /// Whom to disconnect of all that waits.
+    pub(crate) fn all_due(&mut self) -> Vec<Kick> {
+        while let Some(due) = self.due.pop_front() {
+            self.resolve(&due);
+        }
+        self.take(usize::MAX, usize::MAX)
+    }
+
+    fn take(&mut self, most_by_id: usize, most_by_name: usize) -> Vec<Kick> {
+        let ids = self.by_id.len().min(most_by_id);
+        let names = self.by_name.len().min(most_by_name);
+        let ids = self.by_id.drain(..ids).map(Kick::ClientId);
+        ids.chain(self.by_name.drain(..names)).collect()
+    }
+
+    fn of(&self, username: Option<&[u8]>) -> impl Iterator<Item = &Session> {
+        let ids = self.by_username.get(&username.map(Box::from)).into_iter().flatten();
+        ids.filter_map(|id| self.open.get(id))
+    }
+
+    fn resolve(&mut self, due: &Due) {
+        let username = match &due.whom {
+            Disconnect::Anonymous => None,
+            Disconnect::Username(username) => Some(username.as_bytes()),
+        };
+        let mut known = false;
+        let mut ids = Vec::new();
+        for session in self.of(username) {
+            known = true;
+            if session.login <= due.logins {
+                ids.push((session.login, session.clientid.to_vec()));
+            }
+        }
+        ids.sort_unstable();
+        self.by_id.extend(ids.into_iter().map(|(_, clientid)| clientid));
+        match username {
+            // Certificate identities do not log in here: the broker finds them by name.
+            Some(username) if !known => self.by_name.push_back(Kick::Username(username.to_vec())),
+            None if !known && !self.anonymous_log_in => self.by_name.push_back(Kick::Anonymous),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Username;
+
+    fn user(name: &str) -> Disconnect {
+        Disconnect::Username(Username::new(name.as_bytes()).unwrap())
+    }
+
+    fn log_in(sessions: &mut Sessions, session: usize, username: Option<&str>, clientid: &str) {
+        sessions.logged_in(&Login {
+            session: SessionId(session),
+            username: username.map(str::as_bytes),
+            clientid: clientid.as_bytes(),
+            address: Some(b"127.0.0.1"),
+        });
+    }
+
+    fn by_id(clientid: &str) -> Kick {
+        Kick::ClientId(clientid.as_bytes().to_vec())
+    }
+
+    fn by_name(name: &str) -> Kick {
+        Kick::Username(name.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn disconnects_come_on_the_second_tick() {
+        let mut sessions = Sessions::default();
+        log_in(&mut sessions, 1, Some("ann"), "a1");
+        sessions.disconnect_later([user("ann")]);
+        assert_eq!(sessions.tick(), []);
+        assert_eq!(sessions.tick(), [by_id("a1")]);
+        assert_eq!(sessions.tick(), []);
+    }
+
+    #[test]
+    fn who_came_back_in_between_stays() {
+        let mut sessions = Sessions::default();
+        log_in(&mut sessions, 1, Some("ann"), "a1");
+        log_in(&mut sessions, 2, Some("ann"), "a2");
+        sessions.disconnect_later([user("ann")]);
+        sessions.ended(SessionId(1));
+        log_in(&mut sessions, 3, Some("ann"), "a1");
+        sessions.tick();
+        assert_eq!(sessions.tick(), [by_id("a2")]);
+    }
+
+    #[test]
+    fn who_takes_over_a_client_id_is_a_new_connection() {
+        let mut sessions = Sessions::default();
+        log_in(&mut sessions, 1, Some("ann"), "a1");
+        sessions.disconnect_later([user("ann")]);
+        log_in(&mut sessions, 2, Some("ann"), "a1");
+        assert_eq!(sessions.all_due(), [], "the broker has ended the first");
+        sessions.ended(SessionId(1));
+        sessions.disconnect_later([user("ann")]);
+        assert_eq!(sessions.all_due(), [by_id("a1")], "its end does not hide the second");
+    }
+
+    #[test]
+    fn a_password_asked_again_is_no_new_login() {
+        let mut sessions = Sessions::default();
+        log_in(&mut sessions, 1, Some("ann"), "a1");
+        sessions.disconnect_later([user("ann")]);
+        log_in(&mut sessions, 1, Some("ann"), "a1");
+        assert_eq!(sessions.all_due(), [by_id("a1")]);
+    }
+
+    #[test]
+    fn a_name_without_logins_is_disconnected_by_name() {
+        let mut sessions = Sessions::default();
+        log_in(&mut sessions, 1, Some("bob"), "b");
+        sessions.disconnect_later([user("certificate")]);
+        assert_eq!(sessions.all_due(), [by_name("certificate")]);
+    }
+
+    #[test]
+    fn anonymous_clients_that_logged_in_are_disconnected_by_id() {
+        let mut sessions = Sessions::default();
+        sessions.disconnect_later([Disconnect::Anonymous]);
+        assert_eq!(sessions.all_due(), [Kick::Anonymous], "none was ever seen: ask the broker");
+        log_in(&mut sessions, 1, None, "x");
+        sessions.disconnect_later([Disconnect::Anonymous]);
+        assert_eq!(sessions.all_due(), [by_id("x")]);
+        sessions.ended(SessionId(1));
+        sessions.disconnect_later([Disconnect::Anonymous]);
+        assert_eq!(sessions.all_due(), [], "a socket without a name yet is nobody's business");
+    }
+
+    #[test]
+    fn many_are_disconnected_a_few_at_a_tick() {
+        let mut sessions = Sessions::default();
+        for number in 0..500 {
+            log_in(&mut sessions, number, Some("ann"), &format!("a{number}"));
+        }
+        sessions.disconnect_later([user("ann")]);
+        let mut all = sessions.tick();
+        let mut ticks = 0;
+        loop {
+            let kicks = sessions.tick();
+            if kicks.is_empty() {
+                break;
+            }
+            assert!(kicks.len() <= BY_ID_IN_A_TICK);
+            all.extend(kicks);
+            ticks += 1;
+        }
+        assert_eq!((all.len(), ticks), (500, 3));
+    }
+
+    #[test]
+    fn addresses_are_those_of_the_name_and_id() {
+        let mut sessions = Sessions::default();
+        log_in(&mut sessions, 1, Some("ann"), "a1");
+        log_in(&mut sessions, 2, Some("ann"), "a2");
+        assert_eq!(sessions.addresses(b"ann", None).len(), 2);
+        assert_eq!(sessions.addresses(b"ann", Some(b"a2")), [b"127.0.0.1"]);
+        assert!(sessions.addresses(b"bob", None).is_empty());
+    }
+}

@@ -1,0 +1,129 @@
+//! The policy file: read, and saved so that a crash at any moment leaves a whole one. The only user
+//! of `std::fs`.
+
+mod disk;
+mod file;
+mod in_place;
+mod issue;
+mod open_error;
+mod read;
+mod replace;
+mod save_error;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use crate::policy::{Compat, Policy};
+
+pub use disk::{Disk, RealDisk};
+pub use file::{PolicyFile, Writable};
+pub use issue::{Imperfection, Issue, Shown};
+pub use open_error::OpenError;
+pub use read::{Malformed, MalformedBy, read};
+pub use save_error::{Failure, SaveError, Step};
+pub use write::write;
+
+/// A policy and the file that it is saved in.
+#[derive(Debug)]
+pub struct Store {
+    file: PolicyFile,
+}
+
+/// What was found at the start.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The policy.
+    pub policy: Policy,
+    /// What is wrong with the file, in the order in which it stands there. All of it takes no part in
+    /// decisions, or not as it is written, and stays in the file.
+    pub issues: Vec<Issue>,
+    /// A crash had interrupted a save.
+    pub recovered: Option<Recovered>,
+}
+
+/// A save that a crash interrupted was completed from its copy.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The copy.
+    pub copy: PathBuf,
+    /// Why the file itself could not be completed; the copy stays then.
+    pub not_completed: Option<SaveError>,
+}
+
+impl Store {
+    /// Loads the policy from the file at `path`, and finds out how it can be saved. Where it cannot be
+    /// replaced, copies go to `state_dir`, or else to the broker's usual state directory. `strict`
+    /// refuses whatever would be an [`Issue`]. Nothing is written, unless a crash left something to
+    /// complete or to clean.
+    ///
+    /// # Errors
+    /// There is no file, it cannot be read, or it is no policy. It is left as it is.
+    pub fn open(
+        path: &Path,
+        state_dir: Option<&Path>,
+        compat: Compat,
+        strict: bool,
+    ) -> Result<(Loaded, Self), OpenError> {
+        Self::open_on(Box::new(RealDisk), path, state_dir, compat, strict)
+    }
+
+    /// [`Self::open`], with system calls that a test can let fail.
+    ///
+    /// # Errors
+    /// As in [`Self::open`].
+    pub fn open_on(
+        disk: Box<dyn Disk>,
+        path: &Path,
+        state_dir: Option<&Path>,
+        compat: Compat,
+        strict: bool,
+    ) -> Result<(Loaded, Self), OpenError> {
+        let (mut file, content) =
+            PolicyFile::open(disk, path, state_dir).map_err(|error| OpenError::unreadable(path, error))?;
+        let read = read(&content.bytes, compat);
+        let (policy, issues) = read.map_err(|what| OpenError::Malformed {
+            path: content.recovered_from.clone().unwrap_or_else(|| file.path().to_owned()),
+            what,
+        })?;
+        if strict && !issues.is_empty() {
+            return Err(OpenError::Imperfect { path: file.path().to_owned(), issues });
+        }
+        let recovered = content
+            .recovered_from
+            .map(|copy| Recovered { copy, not_completed: file.save(&content.bytes).err() });
+        let broken = recovered.as_ref().is_some_and(|recovered| recovered.not_completed.is_some());
+        if !broken {
+            file.remove_leftovers();
+        }
+        Ok((Loaded { policy, issues, recovered }, Self { file }))
+    }
+
+    /// The absolute path of the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Whether and how the policy can be saved.
+    #[must_use]
+    pub fn writable(&self) -> Writable<'_> {
+        self.file.writable()
+    }
+
+    /// Saves the policy. When this returns without an error it is on the disk.
+    ///
+    /// # Errors
+    /// Why not. The file holds what it held, save after [`SaveError::NotPutBack`].
+    pub fn save(&mut self, policy: &Policy) -> Result<(), SaveError> {
+        self.file.save(&write(policy))
+    }
+
+    /// The file alone, to save in another thread what [`write()`] made.
+    #[must_use]
+    pub fn into_file(self) -> PolicyFile {
+        self.file
+    }
+}

@@ -1,0 +1,222 @@
+//! The members of one object of the file: those that are known, read leniently, and the rest, kept.
+
+use std::borrow::Cow;
+
+use crate::json::{self, Value, name_is, up_to_nul};
+use crate::policy::{Compat, Extra, InertElement, InertIn, Member, Priority};
+use crate::store::issue::{At, Imperfection, Issues};
+
+/// What reading needs everywhere: the text, whose rules apply, and where to report.
+pub(super) struct Context<'s> {
+    pub(super) source: &'s [u8],
+    pub(super) compat: Compat,
+    pub(super) issues: Issues<'s>,
+}
+
+/// A member that is kept as it is written.
+struct Kept<'v, 's> {
+    /// C's spelling and order, if C knows it.
+    known: Option<(usize, &'static str)>,
+    member: &'v json::Member<'s>,
+}
+
+/// The members of an object.
+///
+/// Known ones are read with C's leniency. What is unknown, there a second time, or says something
+/// else than what was read from it is kept as it is written, with the place where it stood.
+pub(super) struct Fields<'v, 's> {
+    pub(super) at: At<'v>,
+    names: &'v [&'static str],
+    known: Vec<(&'static str, &'v json::Member<'s>)>,
+    kept: Vec<Kept<'v, 's>>,
+    inert: Vec<InertElement>,
+}
+
+impl<'v, 's> Fields<'v, 's> {
+    /// The members of `object`, of which those named `names` are known.
+    pub(super) fn of(
+        object: &'v Value<'s>,
+        names: &'v [&'static str],
+        at: At<'v>,
+        context: &mut Context<'_>,
+    ) -> Self {
+        let mut fields = Self { at, names, known: Vec::new(), kept: Vec::new(), inert: Vec::new() };
+        for member in object.as_object().unwrap_or_default() {
+            match names.iter().find(|name| name_is(&member.name, name)) {
+                None => fields.kept.push(Kept { known: None, member }),
+                Some(name) if fields.get(name).is_none() => fields.known.push((name, member)),
+                Some(name) => {
+                    let at = fields.at.member(name);
+                    context.issues.add(&at, member.name_at, Imperfection::DuplicateMember);
+                    fields.keep_as(name, member);
+                }
+            }
+        }
+        fields
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&'v json::Member<'s>> {
+        self.known.iter().find(|known| known.0 == name).map(|known| known.1)
+    }
+
+    pub(super) fn value(&self, name: &str) -> Option<&'v Value<'s>> {
+        self.get(name).map(|member| &member.value)
+    }
+
+    /// Keeps a member as it is written.
+    pub(super) fn keep(&mut self, name: &'static str) {
+        if let Some(member) = self.get(name) {
+            self.keep_as(name, member);
+        }
+    }
+
+    fn keep_as(&mut self, name: &'static str, member: &'v json::Member<'s>) {
+        let order = self.names.iter().position(|known| *known == name).unwrap_or_default();
+        self.kept.push(Kept { known: Some((order, name)), member });
+    }
+
+    /// Keeps a member, and reports it.
+    pub(super) fn report(&mut self, name: &'static str, what: Imperfection, context: &mut Context<'_>) {
+        if let Some(member) = self.get(name) {
+            context.issues.add(&self.at.member(name), member.value.span.start, what);
+            self.keep_as(name, member);
+        }
+    }
+
+    /// A text, up to the first NUL.
+    pub(super) fn text(&mut self, name: &'static str, context: &mut Context<'_>) -> Option<Cow<'v, [u8]>> {
+        let value = self.value(name)?;
+        let Some(text) = value.as_bytes() else {
+            self.report(name, Imperfection::Not("a string"), context);
+            return None;
+        };
+        let seen = up_to_nul(text);
+        if seen.len() < text.len() {
+            self.report(name, Imperfection::EndsAtNul, context);
+        }
+        Some(Cow::Borrowed(seen))
+    }
+
+    /// `true` or `false`; `default` where it is absent or neither.
+    pub(super) fn bool(&mut self, name: &'static str, default: bool, context: &mut Context<'_>) -> bool {
+        match self.value(name).map(Value::as_bool) {
+            None => default,
+            Some(Some(value)) => value,
+            Some(None) => {
+                self.report(name, Imperfection::Not("true or false"), context);
+                default
+            }
+        }
+    }
+
+    /// The priority of an ACL or a link; `default` where it is absent or no number.
+    pub(super) fn priority(&mut self, default: Priority, context: &mut Context<'_>) -> Priority {
+        let Some(value) = self.value("priority") else { return default };
+        let Some(number) = value.as_i32() else {
+            self.report("priority", Imperfection::Not("a number"), context);
+            return default;
+        };
+        let priority = Priority::new(number, context.compat);
+        self.compare(value, "priority", i64::from(priority.get()), context);
+        priority
+    }
+
+    /// A count that no bound applies to; zero where it is absent or no number.
+    pub(super) fn count(&mut self, name: &'static str, context: &mut Context<'_>) -> i64 {
+        let Some(value) = self.value(name) else { return 0 };
+        let Some(number) = value.as_i64() else {
+            self.report(name, Imperfection::Not("a number"), context);
+            return 0;
+        };
+        self.compare(value, name, number, context);
+        number
+    }
+
+    /// Reports a number that is taken for another one.
+    fn compare(&mut self, value: &Value<'_>, name: &'static str, taken: i64, context: &mut Context<'_>) {
+        if !value.is_integer(taken) {
+            self.report(name, Imperfection::TakenAs(taken), context);
+        }
+    }
+
+    /// The elements of an array; none where it is absent or no array.
+    pub(super) fn array(&mut self, name: &'static str, context: &mut Context<'_>) -> &'v [Value<'s>] {
+        match self.value(name).map(Value::as_array) {
+            None => &[],
+            Some(Some(elements)) => elements,
+            Some(None) => {
+                self.report(name, Imperfection::Not("an array"), context);
+                &[]
+            }
+        }
+    }
+
+    /// Sets an element of one of the arrays aside.
+    pub(super) fn set_aside(
+        &mut self,
+        array: InertIn,
+        name: Option<&[u8]>,
+        element: &Value<'_>,
+        context: &Context<'_>,
+    ) {
+        let raw = element.raw(context.source).into();
+        self.inert.push(InertElement { array, name: name.map(Into::into), raw });
+    }
+
+    /// What is to be kept of the object: what C knows in its order, as it is written again, then the
+    /// rest in the order in which it stands there.
+    pub(super) fn into_extra(mut self, context: &Context<'_>) -> Extra {
+        self.kept
+            .sort_by_key(|kept| (kept.known.map_or(usize::MAX, |(order, _)| order), kept.member.name_at));
+        self.kept.dedup_by_key(|kept| kept.member.name_at);
+        let member = |kept: Kept<'_, '_>| Member {
+            name: kept.known.map_or(&*kept.member.name, |(_, name)| name.as_bytes()).into(),
+            raw: kept.member.value.raw(context.source).into(),
+        };
+        let members = self.kept.into_iter().map(member).collect();
+        Extra::new(members, self.inert)
+    }
+}
+
+/// The name that an element has or links to. `None`, and a report, if it cannot be used: it is no
+/// object, or the name is absent, no string, or holds a NUL.
+pub(super) fn name_of<'v>(
+    element: &'v Value<'_>,
+    name: &'static str,
+    at: &At<'_>,
+    context: &mut Context<'_>,
+) -> Option<&'v [u8]> {
+    if !element.is_object() {
+        context.issues.add(at, element.span.start, Imperfection::Not("an object"));
+        return None;
+    }
+    let Some(value) = element.get(name) else {
+        context.issues.add(at, element.span.start, Imperfection::Without(name));
+        return None;
+    };
+    let what = match value.as_bytes() {
+        None => Imperfection::Not("a string"),
+        Some(text) if text.contains(&0) => Imperfection::NulInName,
+        Some(text) => return Some(text),
+    };
+    context.issues.add(&at.member(name), value.span.start, what);
+    None
+}
+
+/// The name of a record. Like [`name_of`], but not empty where the C plugin refuses that.
+pub(super) fn name_of_record<'v>(
+    element: &'v Value<'_>,
+    name: &'static str,
+    at: &At<'_>,
+    context: &mut Context<'_>,
+) -> Option<&'v [u8]> {
+    let text = name_of(element, name, at, context)?;
+    if text.is_empty() {
+        let offset = element.get(name).map_or(element.span.start, |value| value.span.start);
+        context.issues.add(&at.member(name), offset, Imperfection::Empty);
+        if context.compat == Compat::V2_1 {
+            return None;
+        }
+    }
+    Some(text)
+}

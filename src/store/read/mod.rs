@@ -1,0 +1,197 @@
+//! From the bytes of a file to a policy. What C loads, loads: what is wrong is set aside, kept and
+//! reported. The lists are read element by element, so that a large file never stands in memory as a
+//! tree.
+
+mod clients;
+mod fields;
+mod groups;
+mod links;
+mod roles;
+
+use std::fmt;
+
+use super::issue::{At, Imperfection, Issue, Issues, Shown};
+use crate::json::{
+    Event, Item, Kind, Lines, Member, ParseError, Position, Problem, Reader, Value, name_is, path_to,
+    up_to_nul,
+};
+use crate::policy::{Action, Compat, DefaultAccess, GroupName, InertIn, Policy};
+use fields::{Context, Fields};
+
+/// The members of the file.
+const KNOWN: [&str; 6] = ["changeIndex", "defaultACLAccess", "clients", "groups", "anonymousGroup", "roles"];
+/// Those of them that are lists of records.
+const LISTS: [&str; 3] = ["clients", "groups", "roles"];
+
+/// Why a file is no policy, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// Where it is wrong.
+    pub position: Position,
+    /// The members and elements that lead there; empty for the root.
+    pub path: String,
+    /// What is wrong.
+    pub what: MalformedBy,
+}
+
+/// What makes a file no policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MalformedBy {
+    /// It is not JSON, or nothing at all.
+    Json(Problem),
+    /// It is JSON, but no object.
+    Root,
+    /// `clients`, `groups` or `roles` is no array.
+    List,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.position)?;
+        if !self.path.is_empty() {
+            write!(f, ", in `{}`", Shown::new(self.path.as_bytes()))?;
+        }
+        match self.what {
+            MalformedBy::Json(problem) => write!(f, ": not JSON: {problem}"),
+            MalformedBy::Root => f.write_str(": not a policy: expected an object"),
+            MalformedBy::List => f.write_str(": not a policy: expected an array"),
+        }
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Reads a policy, and what is wrong with it.
+///
+/// # Errors
+/// [`Malformed`] where C could not read it either.
+pub fn read(file: &[u8], compat: Compat) -> Result<(Policy, Vec<Issue>), Malformed> {
+    // C takes the file for a string, which ends at a NUL.
+    let source = up_to_nul(file);
+    let malformed = |offset, what| Malformed {
+        position: Lines::of(source).position(offset),
+        path: path_to(source, offset),
+        what,
+    };
+    let not_json = |error: ParseError| malformed(error.offset, MalformedBy::Json(error.what));
+    let root = root(source).map_err(not_json)?;
+    if !root.is_object() {
+        return Err(malformed(root.span.start, MalformedBy::Root));
+    }
+    for list in LISTS.iter().filter_map(|list| root.get(list)) {
+        if !list.is_array() {
+            return Err(malformed(list.span.start, MalformedBy::List));
+        }
+    }
+    let mut context = Context { source, compat, issues: Issues::new(source) };
+    let policy = policy(&root, &mut context).map_err(not_json)?;
+    Ok((policy, context.issues.into_sorted()))
+}
+
+/// The root, its lists without their elements: those are read one by one.
+fn root(source: &[u8]) -> Result<Value<'_>, ParseError> {
+    let mut reader = Reader::new(source);
+    let mut members = Vec::new();
+    let Some(Item { event: Event::BeginObject, span }) = reader.clone().next_item()? else {
+        let nothing = Value { kind: Kind::Null, span: 0..0 };
+        return Ok(reader.next_value()?.unwrap_or(nothing));
+    };
+    let start = span.start;
+    let mut end = start;
+    reader.next_item()?;
+    while let Some(Item { event, span }) = reader.next_item()? {
+        end = span.end;
+        let Event::Name(name) = event else { break };
+        let is_list = LISTS.iter().any(|list| name_is(&name, list))
+            && matches!(reader.clone().next_item()?, Some(Item { event: Event::BeginArray, .. }));
+        let value = if is_list {
+            Some(Value { kind: Kind::Array(Vec::new()), span: reader.skip()? })
+        } else {
+            reader.next_value()?
+        };
+        members.extend(value.map(|value| Member { name, name_at: span.start, value }));
+    }
+    Ok(Value { kind: Kind::Object(members), span: start..end })
+}
+
+/// Does something with each element of a list of the file.
+fn each_element<'s>(
+    list: Option<&Value<'_>>,
+    source: &'s [u8],
+    mut with: impl FnMut(usize, &Value<'s>),
+) -> Result<(), ParseError> {
+    let Some(list) = list else { return Ok(()) };
+    let mut reader = Reader::starting_at(source, list.span.start);
+    reader.next_item()?;
+    let mut index = 0_usize;
+    while let Some(element) = reader.next_value()? {
+        with(index, &element);
+        index = index.saturating_add(1);
+    }
+    Ok(())
+}
+
+fn policy(root: &Value<'_>, context: &mut Context<'_>) -> Result<Policy, ParseError> {
+    let mut policy = Policy::new(context.compat);
+    let mut fields = Fields::of(root, &KNOWN, At::ROOT, context);
+    if root.as_object().is_none_or(<[_]>::is_empty) {
+        context.issues.add(&At::ROOT, root.span.start, Imperfection::NothingInIt);
+    }
+    policy.set_change_index(fields.count("changeIndex", context));
+    policy.set_default_access(default_access(&mut fields, context));
+    roles::read(&mut fields, &mut policy, context)?;
+    let mut clients = clients::read(&mut fields, &policy, context)?;
+    let groups = groups::read(&mut fields, &mut policy, &mut clients, context)?;
+    for client in clients.into_values() {
+        let name = client.username.clone();
+        let put = policy.put_client(client.into_client());
+        debug_assert!(put.is_ok(), "`{name}` has only roles and groups that exist");
+    }
+    // With clients that do not exist set aside, which putting clients would look through.
+    for group in groups {
+        let put = policy.put_group(group);
+        debug_assert!(put.is_ok(), "a group has only roles that exist");
+    }
+    anonymous_group(&mut fields, &mut policy, context);
+    policy.set_extra(fields.into_extra(context));
+    policy.keep();
+    Ok(policy)
+}
+
+fn default_access(fields: &mut Fields<'_, '_>, context: &mut Context<'_>) -> DefaultAccess {
+    const NAME: &str = "defaultACLAccess";
+    let mut access = DefaultAccess::default();
+    let Some(value) = fields.value(NAME) else { return access };
+    if !value.is_object() {
+        fields.report(NAME, Imperfection::Not("an object"), context);
+        return access;
+    }
+    let names = Action::ALL.map(Action::name);
+    let root = fields.at;
+    let mut of_actions = Fields::of(value, &names, root.member(NAME), context);
+    for action in Action::ALL {
+        access = access.with(action, of_actions.bool(action.name(), false, context));
+    }
+    // There is no place for its members in the policy, so all of it is kept.
+    if !of_actions.into_extra(context).is_empty() {
+        fields.keep(NAME);
+    }
+    access
+}
+
+fn anonymous_group(fields: &mut Fields<'_, '_>, policy: &mut Policy, context: &mut Context<'_>) {
+    const NAME: &str = "anonymousGroup";
+    let Some(value) = fields.value(NAME) else { return };
+    let Some(text) = value.as_bytes() else {
+        fields.report(NAME, Imperfection::Not("a string"), context);
+        return;
+    };
+    let group = GroupName::new(text);
+    if group.is_ok_and(|group| policy.set_anonymous_group(&group).is_ok()) {
+        return;
+    }
+    let at = fields.at;
+    let no_group = Imperfection::NoGroup(Shown::new(text));
+    context.issues.add(&at.member(NAME), value.span.start, no_group);
+    fields.set_aside(InertIn::AnonymousGroup, Some(text), value, context);
+}

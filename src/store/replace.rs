@@ -1,0 +1,238 @@
+//! Replacing a file: a temporary file beside it, synced, renamed over it, the directory synced. At
+//! every moment the file is whole: what it was, or what it is to be.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::disk::Disk;
+use super::save_error::{Failure, SaveError, Step};
+
+/// What the names of our temporary files end with.
+const SUFFIX: &[u8] = b".dynsec-tmp";
+/// How much of a file's name its temporary files bear: a name cannot be longer than 255 bytes.
+const NAME_PART: usize = 128;
+/// The sticky bit of a directory: only the owner of a file may rename over it.
+const STICKY: u32 = 0o1000;
+
+/// Replaces `target` by a file that holds `bytes`, with the mode of the old one, and its owner and
+/// group as far as permitted; a new one is its owner's alone.
+///
+/// # Errors
+/// A step failed. The old file is intact, save after [`SaveError::NotPutBack`].
+pub(super) fn replace(disk: &dyn Disk, target: &Path, bytes: &[u8]) -> Result<(), SaveError> {
+    let directory = directory_of(target);
+    let open_directory =
+        disk.open(directory).map_err(|error| Failure::new(Step::OpenDirectory, directory, error))?;
+    // Kept open, so that it can be put back after it was renamed over.
+    let old = match disk.open(target) {
+        Ok(old) => Some(old),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(Failure::new(Step::Read, target, error).into()),
+    };
+    let like = match &old {
+        Some(old) => Some(disk.metadata_open(old).map_err(|error| Failure::new(Step::Read, target, error))?),
+        None => None,
+    };
+    Temporary::write(disk, target, bytes, like.as_ref())?.rename_over(target)?;
+    let Err(error) = disk.sync(&open_directory) else { return Ok(()) };
+    if is_unsupported(&error) {
+        return Ok(());
+    }
+    let failure = Failure::new(Step::SyncDirectory, directory, error);
+    match put_back(disk, target, old.as_ref(), like.as_ref()) {
+        Ok(()) => Err(failure.into()),
+        Err(put_back) => Err(SaveError::NotPutBack { failure, put_back, copy: None }),
+    }
+}
+
+/// Sees whether `target` can be replaced, and leaves nothing behind.
+///
+/// # Errors
+/// The step that would fail.
+pub(super) fn probe(disk: &dyn Disk, target: &Path) -> Result<(), Failure> {
+    if is_mount_point(disk, target) {
+        let busy = io::ErrorKind::ResourceBusy.into();
+        return Err(Failure::new(Step::Rename, target, busy));
+    }
+    let directory = directory_of(target);
+    let temporary = Temporary::create(disk, target)?;
+    let user = disk.metadata_open(&temporary.file).map(|metadata| metadata.uid());
+    temporary.remove()?;
+    disk.open(directory).map_err(|error| Failure::new(Step::OpenDirectory, directory, error))?;
+    let sticky = match (user, disk.metadata(directory), disk.metadata(target)) {
+        (Ok(user), Ok(directory), Ok(file)) => {
+            directory.mode() & STICKY != 0 && ![0, directory.uid(), file.uid()].contains(&user)
+        }
+        _ => false,
+    };
+    if sticky {
+        let denied = io::ErrorKind::PermissionDenied.into();
+        return Err(Failure::new(Step::Rename, target, denied));
+    }
+    Ok(())
+}
+
+/// Removes what a crash left of saving `target`.
+pub(super) fn remove_leftovers(disk: &dyn Disk, target: &Path) {
+    let directory = directory_of(target);
+    let prefix = temporary_prefix(target);
+    for name in disk.names_in(directory).unwrap_or_default() {
+        let bytes = name.as_bytes();
+        if bytes.starts_with(&prefix) && bytes.ends_with(SUFFIX) {
+            // Should it stay, it does no harm, and the next start tries again.
+            let _ = disk.remove(&directory.join(name));
+        }
+    }
+}
+
+/// The directory that a file is in.
+pub(super) fn directory_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    }
+}
+
+fn put_back(
+    disk: &dyn Disk,
+    target: &Path,
+    old: Option<&File>,
+    like: Option<&Metadata>,
+) -> Result<(), Failure> {
+    let Some(old) = old else {
+        return disk.remove(target).map_err(|error| Failure::new(Step::Remove, target, error));
+    };
+    let bytes = disk.read_open(old).map_err(|error| Failure::new(Step::Read, target, error))?;
+    Temporary::write(disk, target, &bytes, like)?.rename_over(target)
+}
+
+/// A file system that cannot sync a directory has nothing to sync it for.
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
+}
+
+/// Whether something is mounted on the file itself; renaming over it then fails. Its device number
+/// does not tell: a bind mount has that of the directory.
+fn is_mount_point(disk: &dyn Disk, target: &Path) -> bool {
+    let mounts = disk.read(Path::new("/proc/self/mountinfo")).unwrap_or_default();
+    let target = target.as_os_str().as_bytes();
+    // proc(5): the fifth field is the mount point, its blanks and backslashes in octal.
+    mounts
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| line.split(|&byte| byte == b' ').nth(4))
+        .any(|point| without_octal(point) == target)
+}
+
+fn without_octal(escaped: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(escaped.len());
+    let mut rest = escaped;
+    while let Some((&byte, after)) = rest.split_first() {
+        let octal = match rest {
+            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] => {
+                let digits = [a, b, c].map(|digit| digit & 7);
+                Some((digits.iter().fold(0_u8, |value, digit| (value << 3) | digit), after))
+            }
+            _ => None,
+        };
+        let (byte, after) = octal.unwrap_or((byte, after));
+        plain.push(byte);
+        rest = after;
+    }
+    plain
+}
+
+/// A file beside the target that is gone when this is dropped, unless it was renamed.
+struct Temporary<'d> {
+    disk: &'d dyn Disk,
+    path: PathBuf,
+    file: File,
+    done: bool,
+}
+
+impl<'d> Temporary<'d> {
+    fn create(disk: &'d dyn Disk, target: &Path) -> Result<Self, Failure> {
+        let path = directory_of(target).join(temporary_name(target));
+        match disk.create(&path) {
+            Ok(file) => Ok(Self { disk, path, file, done: false }),
+            Err(error) => Err(Failure::new(Step::Create, &path, error)),
+        }
+    }
+
+    fn write(
+        disk: &'d dyn Disk,
+        target: &Path,
+        bytes: &[u8],
+        like: Option<&Metadata>,
+    ) -> Result<Self, Failure> {
+        let temporary = Self::create(disk, target)?;
+        disk.write_at(&temporary.file, bytes, 0)
+            .map_err(|error| Failure::new(Step::Write, &temporary.path, error))?;
+        if let Some(like) = like {
+            temporary.take_after(like);
+        }
+        disk.sync(&temporary.file).map_err(|error| Failure::new(Step::Sync, &temporary.path, error))?;
+        Ok(temporary)
+    }
+
+    /// Takes owner, group and mode of another file, as far as permitted.
+    fn take_after(&self, like: &Metadata) {
+        let own = self.disk.metadata_open(&self.file);
+        let (owner, group) = match own {
+            Ok(own) => (own.uid() != like.uid(), own.gid() != like.gid()),
+            Err(_) => (true, true),
+        };
+        let group = group.then(|| like.gid());
+        if owner && self.disk.set_owner(&self.file, Some(like.uid()), group).is_ok() {
+            // Both at once, as root.
+        } else if group.is_some() {
+            let _ = self.disk.set_owner(&self.file, None, group);
+        }
+        let _ = self.disk.set_mode(&self.file, like.mode() & 0o7777);
+    }
+
+    fn rename_over(mut self, target: &Path) -> Result<(), Failure> {
+        self.disk.rename(&self.path, target).map_err(|error| Failure::new(Step::Rename, target, error))?;
+        self.done = true;
+        Ok(())
+    }
+
+    fn remove(mut self) -> Result<(), Failure> {
+        self.done = true;
+        self.disk.remove(&self.path).map_err(|error| Failure::new(Step::Remove, &self.path, error))
+    }
+}
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            // Should it stay, the next start removes it.
+            let _ = self.disk.remove(&self.path);
+        }
+    }
+}
+
+fn temporary_prefix(target: &Path) -> Vec<u8> {
+    let name = target.file_name().unwrap_or(OsStr::new("policy")).as_bytes();
+    let name = name.get(..NAME_PART).unwrap_or(name);
+    [b".", name, b"."].concat()
+}
+
+/// A name that no other save uses, in this process or another one.
+fn temporary_name(target: &Path) -> OsString {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let unique = format!(
+        "{:x}-{:x}-{:x}",
+        std::process::id(),
+        since.as_nanos(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    );
+    let name = [&temporary_prefix(target), unique.as_bytes(), SUFFIX].concat();
+    OsStr::from_bytes(&name).to_owned()
+}

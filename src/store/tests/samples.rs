@@ -1,0 +1,106 @@
+//! Files that the real tools wrote: `tests/data`.
+
+use super::{assert_same, assert_survives_saving, load};
+use crate::policy::{AclType, Action, Compat, Password};
+use crate::store::write;
+
+const INIT_2_0: &[u8] = include_bytes!("../../../tests/data/2.0.11-init.json");
+const BROKER_2_0: &[u8] = include_bytes!("../../../tests/data/2.0.11-broker.json");
+const INIT_2_1: &[u8] = include_bytes!("../../../tests/data/2.1.2-init.json");
+const BROKER_2_1: &[u8] = include_bytes!("../../../tests/data/2.1.2-broker.json");
+
+/// What `tests/data/README.md` says that the brokers were told.
+fn assert_is_the_sample(file: &[u8], compat: Compat) {
+    let (policy, issues) = load(file, compat);
+    let issues: Vec<String> = issues.iter().map(ToString::to_string).collect();
+    assert_eq!(issues.len(), 1, "{issues:?}");
+    assert!(issues[0].ends_with("is not a valid topic filter"), "{issues:?}");
+
+    let alice = policy.client(b"alice").unwrap();
+    assert_eq!(alice.clientid.as_ref().unwrap().as_bytes(), b"alice-1");
+    assert_eq!(alice.text_name.as_ref().unwrap().as_bytes(), b"Alice");
+    assert_eq!(alice.text_description.as_ref().unwrap().as_bytes(), b"tab\there");
+    let roles: Vec<_> = alice.roles.iter().map(|link| (link.name.as_bytes(), link.priority.get())).collect();
+    assert_eq!(roles, [(&b"sensor"[..], 7), ("été".as_bytes(), -1)]);
+    let groups: Vec<_> =
+        alice.groups.iter().map(|link| (link.name.as_bytes(), link.priority.get())).collect();
+    assert_eq!(groups, [(&b"devices"[..], 4)]);
+    let Password::Hash(hash) = &alice.password else { panic!("{alice:?}") };
+    assert!(hash.verify(b"wonderland"));
+    assert!(!hash.verify(b"wonderlanD"));
+    assert!(!alice.disabled);
+    assert_eq!(policy.client(b"bob").unwrap().password, Password::None);
+    assert!(policy.client(b"carol").unwrap().disabled);
+    let Password::Hash(hash) = &policy.client(b"admin").unwrap().password else { panic!() };
+    assert!(hash.verify(b"adminpass"));
+
+    let members: Vec<_> = policy.members(b"devices").map(|(client, _)| client.username.as_bytes()).collect();
+    assert_eq!(members, [&b"alice"[..], b"bob"]);
+    assert_eq!(policy.anonymous_group().unwrap().name.as_bytes(), b"guests");
+    let sensor = policy.role(b"sensor").unwrap();
+    let topics: Vec<_> = sensor
+        .acls(AclType::PublishClientSend)
+        .iter()
+        .map(|acl| (&*acl.topic, acl.priority.get(), acl.allow))
+        .collect();
+    assert_eq!(topics, [(&b"site/#"[..], 5, false), (b"site/%c/+", -1, true)]);
+    for action in Action::ALL {
+        assert!(policy.default_access().allows(action));
+    }
+}
+
+#[test]
+fn what_a_2_0_broker_wrote_is_written_alike() {
+    assert_is_the_sample(BROKER_2_0, Compat::V2_0);
+    let (policy, _) = load(BROKER_2_0, Compat::V2_0);
+    assert_eq!(String::from_utf8(write(&policy)).unwrap(), String::from_utf8_lossy(BROKER_2_0));
+}
+
+#[test]
+fn what_a_2_1_broker_wrote_is_written_alike() {
+    assert_is_the_sample(BROKER_2_1, Compat::V2_1);
+    let (policy, _) = load(BROKER_2_1, Compat::V2_1);
+    assert_eq!(String::from_utf8(write(&policy)).unwrap(), String::from_utf8_lossy(BROKER_2_1));
+}
+
+#[test]
+fn a_file_goes_from_one_version_to_the_other_and_back() {
+    for (file, from, to) in
+        [(BROKER_2_0, Compat::V2_0, Compat::V2_1), (BROKER_2_1, Compat::V2_1, Compat::V2_0)]
+    {
+        let (there, _) = load(file, to);
+        let (back, _) = load(write(&there), from);
+        let (before, _) = load(file, from);
+        if from == Compat::V2_1 {
+            assert_same(&before, &back);
+        } else {
+            // Only the priority that 2.1 clamps is another one in between, and it stays in the file.
+            assert!(before.clients().eq(back.clients()));
+            for policy in [before, back] {
+                let acls = policy.role(b"sensor").unwrap().acls(AclType::SubscribePattern);
+                assert_eq!(acls.find(b"x/#/y").unwrap().priority.get(), i32::MAX);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_mosquitto_ctrl_made_is_read() {
+    for (file, compat) in [
+        (INIT_2_0, Compat::V2_0),
+        (INIT_2_0, Compat::V2_1),
+        (INIT_2_1, Compat::V2_0),
+        (INIT_2_1, Compat::V2_1),
+    ] {
+        let (policy, issues) = load(file, compat);
+        assert_eq!(issues, []);
+        let admin = policy.client(b"admin").unwrap();
+        assert_eq!(admin.text_name.as_ref().unwrap().as_bytes(), b"Dynsec admin user", "`textName`");
+        let Password::Hash(hash) = &admin.password else { panic!() };
+        assert!(hash.verify(b"adminpass"));
+        assert!(admin.roles.iter().next().is_some());
+        assert!(policy.default_access().allows(Action::PublishClientReceive));
+        assert!(!policy.default_access().allows(Action::Subscribe));
+        assert_survives_saving(&policy, &issues);
+    }
+}

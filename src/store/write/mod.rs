@@ -1,0 +1,124 @@
+//! From a policy to the bytes of a file: in the order and the form of the C plugin, with all that
+//! was kept when it was read.
+//!
+//! What was set aside is written only where it will be set aside again at the next start: a second
+//! client of a name that was deleted since would otherwise come alive.
+
+mod object;
+mod records;
+
+use crate::json::{Kind, Member, Style, Value, Writer, name_is, parse};
+use crate::policy::{Action, Compat, DefaultAccess, Extra, InertElement, InertIn, Policy};
+use object::{IfDefault, Meaning, Object};
+
+const KNOWN: &[&str] = &["changeIndex", "defaultACLAccess", "clients", "groups", "anonymousGroup", "roles"];
+
+/// The file's bytes for a policy.
+#[must_use]
+pub fn write(policy: &Policy) -> Vec<u8> {
+    let mut writer = Writer::new(Style::Pretty);
+    let extra = policy.extra();
+    let mut file = Object::begin(&mut writer, extra, KNOWN);
+    // The C plugin of 2.0 does not count.
+    let if_default = match policy.compat() {
+        Compat::V2_0 => IfDefault::LeaveOut,
+        Compat::V2_1 => IfDefault::Write,
+    };
+    file.int("changeIndex", policy.change_index(), 0, if_default, count_of);
+    default_access(&mut file, policy.default_access());
+    let inert = staying(extra, InertIn::Clients, |name, _| policy.client(name).is_some());
+    file.list("clients", |writer| {
+        for client in policy.clients() {
+            records::client(writer, client, policy);
+        }
+        put_aside(writer, inert);
+    });
+    let inert = staying(extra, InertIn::Groups, |name, _| policy.group(name).is_some());
+    file.list("groups", |writer| {
+        for group in policy.groups() {
+            records::group(writer, group, policy);
+        }
+        put_aside(writer, inert);
+    });
+    anonymous_group(&mut file, policy);
+    let inert = staying(extra, InertIn::Roles, |name, _| policy.role(name).is_some());
+    file.list("roles", |writer| {
+        for role in policy.roles() {
+            records::role(writer, role, policy.compat());
+        }
+        put_aside(writer, inert);
+    });
+    file.end();
+    writer.into_bytes()
+}
+
+/// The elements that were set aside and would be again: they have no usable name, or one for which
+/// `is_inert` says so.
+fn staying(
+    extra: &Extra,
+    array: InertIn,
+    is_inert: impl Fn(&[u8], &InertElement) -> bool,
+) -> Vec<&InertElement> {
+    let stays = |element: &&InertElement| element.name.as_deref().is_none_or(|name| is_inert(name, element));
+    extra.inert(array).filter(stays).collect()
+}
+
+fn put_aside<'e>(writer: &mut Writer, inert: impl IntoIterator<Item = &'e InertElement>) {
+    for element in inert {
+        writer.raw(&element.raw);
+    }
+}
+
+fn default_access(file: &mut Object<'_, '_>, access: DefaultAccess) {
+    const NAME: &str = "defaultACLAccess";
+    let is_unknown =
+        |member: &Member<'_>| Action::ALL.iter().all(|action| !name_is(&member.name, action.name()));
+    let means = |value: &Value<'_>| Meaning {
+        value: access_of(value),
+        exact: value.as_object().is_some_and(|members| !members.iter().any(is_unknown)),
+    };
+    // The object's own unknown members stay when a command changes the others.
+    let kept = file.kept(NAME).next();
+    file.member(NAME, &access, means, |writer, access| {
+        writer.key(NAME);
+        writer.begin_object();
+        for action in Action::ALL {
+            writer.key(action.name());
+            writer.bool(access.allows(action));
+        }
+        let raw = kept.map(|member| &*member.raw).unwrap_or_default();
+        if let Ok(Value { kind: Kind::Object(members), .. }) = parse(raw) {
+            for member in members.iter().filter(|member| is_unknown(member)) {
+                writer.key(&member.name);
+                writer.raw(member.value.raw(raw));
+            }
+        }
+        writer.end_object();
+        true
+    });
+}
+
+/// What is read from a count.
+fn count_of(value: &Value<'_>) -> Option<i64> {
+    value.as_i64()
+}
+
+/// What is read from the file's default access.
+fn access_of(value: &Value<'_>) -> DefaultAccess {
+    Action::ALL.into_iter().fold(DefaultAccess::default(), |access, action| {
+        access.with(action, value.get(action.name()).and_then(Value::as_bool).unwrap_or_default())
+    })
+}
+
+fn anonymous_group(file: &mut Object<'_, '_>, policy: &Policy) {
+    const NAME: &str = "anonymousGroup";
+    let group = policy.anonymous_group();
+    let missing = staying(policy.extra(), InertIn::AnonymousGroup, |name, _| policy.group(name).is_none());
+    if let (None, [element, ..]) = (group, missing.as_slice()) {
+        file.writer().key(NAME);
+        file.writer().raw(&element.raw);
+        file.put_kept(NAME);
+        return;
+    }
+    file.text(NAME, group.map(|group| group.name.as_bytes()));
+}

@@ -1,0 +1,190 @@
+//! Runs scripts of commands against a policy of each compat and writes down what came of them.
+//!
+//! A script has a line for each step:
+//!
+//! * `given {…}`: a command that is sent beforehand and must succeed,
+//! * `send {…}`: a command in a payload of its own,
+//! * `raw …`: a whole payload.
+
+use std::fmt::Write as _;
+
+use mosquitto_dynsec::control::{self, Actor, Disconnect, Host, Outcome};
+use mosquitto_dynsec::password::{Iterations, PasswordHash};
+use mosquitto_dynsec::policy::{ClientId, Compat, Policy, Username};
+
+use crate::text;
+
+/// Hashes cheaply, and knows two connections of `ann`.
+pub(crate) struct TestHost;
+
+impl Host for TestHost {
+    fn hash_password(&self, password: &[u8]) -> Option<PasswordHash> {
+        PasswordHash::create(password, Iterations::MIN).ok()
+    }
+
+    fn connections(&self, username: &Username, clientid: Option<&ClientId>) -> Vec<Vec<u8>> {
+        match (username.as_bytes(), clientid) {
+            (b"ann", None) => vec![b"192.0.2.1".to_vec(), b"192.0.2.2".to_vec()],
+            (b"ann", Some(_)) => vec![b"192.0.2.1".to_vec()],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A policy and who sends it commands.
+pub(crate) struct World {
+    pub(crate) policy: Policy,
+    pub(crate) actor: Actor,
+}
+
+impl World {
+    /// An empty policy, and an admin.
+    pub(crate) fn new(compat: Compat) -> Self {
+        let actor = Actor {
+            clientid: Some(b"console".to_vec()),
+            username: Some(b"admin".to_vec()),
+            address: Some(b"127.0.0.1".to_vec()),
+        };
+        Self { policy: Policy::new(compat), actor }
+    }
+
+    /// A policy that these commands have made, all of which must succeed.
+    pub(crate) fn with(compat: Compat, commands: &[&str]) -> Self {
+        let mut world = Self::new(compat);
+        for command in commands {
+            world.given(command);
+        }
+        world
+    }
+
+    /// Sends a command that must succeed.
+    pub(crate) fn given(&mut self, command: &str) {
+        let outcome = self.send(&payload(command));
+        let response = text::readable(&outcome.responses.to_json());
+        assert!(!response.contains("\"error\""), "{command} is answered with {response}");
+    }
+
+    /// Sends a payload.
+    pub(crate) fn send(&mut self, payload: &[u8]) -> Outcome {
+        let before = self.policy.change_index();
+        let outcome = control::handle(&mut self.policy, payload, &self.actor, &TestHost);
+        let counted = self.policy.change_index() > before;
+        assert_eq!(outcome.changed, counted, "a change is counted, and nothing else is");
+        outcome
+    }
+}
+
+/// The payload of one command.
+pub(crate) fn payload(command: &str) -> Vec<u8> {
+    format!(r#"{{"commands":[{command}]}}"#).into_bytes()
+}
+
+/// What a case starts from: commands that made the policy.
+pub(crate) type Setup = &'static [&'static str];
+
+/// Some cases that belong together, and the snapshot that they make.
+pub(crate) struct Table {
+    setup: Setup,
+    text: String,
+}
+
+impl Table {
+    /// A table whose cases each start from what these commands make.
+    pub(crate) fn new(setup: Setup) -> Self {
+        let mut text = String::new();
+        for command in setup {
+            writeln!(text, "setup {command}").unwrap();
+        }
+        Self { setup, text }
+    }
+
+    /// Runs a script.
+    pub(crate) fn case(&mut self, title: &str, script: &str) {
+        let steps: Vec<Step> =
+            script.lines().map(str::trim).filter(|line| !line.is_empty()).map(step).collect();
+        self.run(title, &steps);
+    }
+
+    /// Runs scripts, each with its title.
+    pub(crate) fn cases(&mut self, cases: &[(&str, &str)]) {
+        for (title, script) in cases {
+            self.case(title, script);
+        }
+    }
+
+    /// Sends a payload of any bytes.
+    pub(crate) fn raw(&mut self, title: &str, payload: impl Into<Vec<u8>>) {
+        self.run(title, &[Step::Send(payload.into())]);
+    }
+
+    fn run(&mut self, title: &str, steps: &[Step]) {
+        writeln!(self.text, "\n## {title}\n").unwrap();
+        let mut worlds = [Compat::V2_0, Compat::V2_1].map(|compat| World::with(compat, self.setup));
+        for step in steps {
+            match step {
+                Step::Given(command) => {
+                    for world in &mut worlds {
+                        world.given(command);
+                    }
+                    writeln!(self.text, "given {command}").unwrap();
+                }
+                Step::Send(payload) => {
+                    let [in_2_0, in_2_1] = worlds.each_mut().map(|world| describe(&world.send(payload)));
+                    writeln!(self.text, "> {}", text::readable(payload)).unwrap();
+                    if in_2_0 == in_2_1 {
+                        write!(self.text, "{in_2_0}").unwrap();
+                    } else {
+                        write!(self.text, "2.0:\n{in_2_0}2.1:\n{in_2_1}").unwrap();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Compares with the snapshot of that name.
+    pub(crate) fn check(self, name: &str) {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(name, self.text));
+    }
+}
+
+enum Step {
+    Given(String),
+    Send(Vec<u8>),
+}
+
+fn step(line: &str) -> Step {
+    match line.split_once(' ') {
+        Some(("given", command)) => Step::Given(command.to_owned()),
+        Some(("send", command)) => Step::Send(payload(command)),
+        Some(("raw", payload)) => Step::Send(payload.as_bytes().to_vec()),
+        _ => panic!("no such step: {line}"),
+    }
+}
+
+/// An outcome, one line for each thing.
+pub(crate) fn describe(outcome: &Outcome) -> String {
+    let response = outcome.responses.to_json();
+    assert!(text::is_json(&response), "{}", text::readable(&response));
+    let mut out = format!("< {}\n", text::readable(&response));
+    if outcome.changed {
+        out.push_str("  to be saved\n");
+    }
+    if !outcome.disconnects.is_empty() {
+        let whom: Vec<String> = outcome.disconnects.iter().map(disconnect).collect();
+        writeln!(out, "  disconnect {}", whom.join(", ")).unwrap();
+    }
+    for line in &outcome.log {
+        writeln!(out, "  log {}", text::readable(line)).unwrap();
+    }
+    out
+}
+
+fn disconnect(disconnect: &Disconnect) -> String {
+    match disconnect {
+        Disconnect::Anonymous => "(anonymous)".to_owned(),
+        Disconnect::Username(username) => text::readable(username.as_bytes()),
+    }
+}

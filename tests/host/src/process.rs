@@ -1,0 +1,106 @@
+//! The other side of the program `plugin-host`: starting it, asking it, and noticing its death.
+
+use std::ffi::c_int;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+
+use crate::protocol::{Answer, Request};
+
+/// A running `plugin-host`. It is killed when this is dropped.
+pub struct HostProcess {
+    child: Child,
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    stderr: PathBuf,
+}
+
+/// A host that died of what it was asked.
+#[derive(Clone, Debug)]
+pub struct Death {
+    status: ExitStatus,
+    stderr: String,
+}
+
+impl Death {
+    /// The signal that ended it; none if it exited.
+    #[must_use]
+    pub fn signal(&self) -> Option<c_int> {
+        self.status.signal()
+    }
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.status)?;
+        if !self.stderr.is_empty() {
+            write!(out, ": {}", self.stderr.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Death {}
+
+impl HostProcess {
+    /// Starts the program `host` with a plugin. What it writes to its standard error goes to the file
+    /// `stderr`.
+    ///
+    /// # Errors
+    ///
+    /// The program cannot be started, or the file cannot be made.
+    pub fn start(host: &Path, plugin: &Path, stderr: &Path) -> io::Result<Self> {
+        let mut child = Command::new(host)
+            .arg(plugin)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(File::create(stderr)?)
+            .spawn()?;
+        let missing = || io::Error::other("a pipe to the plugin host is missing");
+        let requests = child.stdin.take().ok_or_else(missing)?;
+        let answers = BufReader::new(child.stdout.take().ok_or_else(missing)?);
+        Ok(Self { child, requests, answers, stderr: stderr.to_owned() })
+    }
+
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// The host died: its plugin crashed, or took too long (SIGALRM).
+    pub fn ask(&mut self, request: &Request) -> Result<Answer, Death> {
+        self.exchange(request).map_err(|error| self.bury(&error))
+    }
+
+    fn exchange(&mut self, request: &Request) -> io::Result<Answer> {
+        let mut line = serde_json::to_vec(request)?;
+        line.push(b'\n');
+        self.requests.write_all(&line)?;
+        self.requests.flush()?;
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer)?;
+        Ok(serde_json::from_str(&answer)?)
+    }
+
+    /// What became of a host that does not answer.
+    fn bury(&mut self, error: &io::Error) -> Death {
+        // It is dying already if it has closed its pipes; if not, it makes no sense and must not stay.
+        if error.kind() == io::ErrorKind::InvalidData {
+            // There is nothing to do about a failure: wait() below reports what happened.
+            let _ = self.child.kill();
+        }
+        let status = self.child.wait().unwrap_or_default();
+        let stderr = fs::read(&self.stderr).unwrap_or_default();
+        Death { status, stderr: String::from_utf8_lossy(&stderr).into_owned() }
+    }
+}
+
+impl Drop for HostProcess {
+    fn drop(&mut self) {
+        // Both fail only if it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,191 @@
+//! One plugin in its own process, with its own policy file, doing what a script says.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use plugin_host::{Answer, Death, Deed, HostProcess, Message, Request, Text};
+
+use crate::generate::FLEET;
+use crate::plugins::PluginUnderTest;
+use crate::saved;
+use crate::script::Step;
+
+/// What a step did.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// The plugin's return code; none where it was not asked.
+    pub rc: Option<i32>,
+    pub published: Vec<Message>,
+    /// The ids of the clients that were disconnected.
+    pub kicked: BTreeSet<Text>,
+    /// The lines in which it logs what administrators did.
+    pub audit: Vec<Text>,
+    /// The policy file afterwards, as [`saved::read`] compares it; only after a payload.
+    pub saved: Option<saved::Saved>,
+}
+
+/// A plugin under test. Every client of [`FLEET`] is connected before each step.
+pub struct Contender {
+    plugin: PluginUnderTest,
+    directory: PathBuf,
+    process: HostProcess,
+    ticks: bool,
+}
+
+impl Contender {
+    /// Starts a broker with a policy file.
+    pub fn start(
+        plugin: &PluginUnderTest,
+        directory: &Path,
+        policy: &[u8],
+    ) -> Result<(Self, Outcome), Death> {
+        let directory = directory.to_owned();
+        fs::create_dir_all(&directory).expect("the test's directory is writable");
+        fs::write(policy_file(&directory), policy).expect("the test's directory is writable");
+        let process = spawn(plugin, &directory).expect("plugin-host starts");
+        let mut contender = Self { plugin: plugin.clone(), directory, process, ticks: false };
+        let outcome = contender.init()?;
+        Ok((contender, outcome))
+    }
+
+    /// Ends the broker as a broker ends.
+    pub fn stop(&mut self) -> Result<(), Death> {
+        self.process.ask(&Request::Cleanup).map(|_| ())
+    }
+
+    /// Starts the broker again, with what its policy file holds. Whatever it was doing is forgotten.
+    pub fn start_again(&mut self) -> Result<Outcome, Death> {
+        self.process = spawn(&self.plugin, &self.directory).expect("plugin-host starts");
+        self.init()
+    }
+
+    pub fn policy_file(&self) -> PathBuf {
+        policy_file(&self.directory)
+    }
+
+    fn init(&mut self) -> Result<Outcome, Death> {
+        let config_file = self.policy_file().display().to_string();
+        let options = self.plugin.options.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let answer = self.process.ask(&Request::Init {
+            options: options.chain([("config_file".to_owned(), config_file)]).collect(),
+            fill_freed_memory: true,
+        })?;
+        self.ticks = answer.deeds.contains(&Deed::Register { event: EVENT_TICK, topic: None });
+        for (clientid, username) in FLEET {
+            self.attach(clientid, username)?;
+        }
+        Ok(outcome(answer))
+    }
+
+    fn attach(&mut self, clientid: &str, username: Option<&str>) -> Result<(), Death> {
+        let (clientid, username) = (Text::from(clientid), username.map(Text::from));
+        self.process.ask(&Request::Attach { clientid, username, subscriptions: vec![Text::from("a/b")] })?;
+        Ok(())
+    }
+
+    /// Does a step that nobody compares.
+    pub fn perform_alone(&mut self, step: &Step) -> Result<(), Death> {
+        match step {
+            Step::Restart(_) => {
+                self.stop()?;
+                self.start_again()?;
+            }
+            step => {
+                self.perform(step)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does a step. Restarts concern both contenders, and are not done here.
+    pub fn perform(&mut self, step: &Step) -> Result<Outcome, Death> {
+        let outcome = match step {
+            Step::Control { clientid, payload } => {
+                let request =
+                    Request::Control { clientid: Text::from(*clientid), payload: payload.to_text() };
+                let answer = self.process.ask(&request)?;
+                let mut outcome = outcome(self.settle(answer)?);
+                outcome.saved = Some(saved::read(&self.policy_file()));
+                outcome
+            }
+            Step::Login { clientid, username, password } => {
+                let clientid = Text::from(*clientid);
+                let answer = self.process.ask(&Request::Connect {
+                    clientid: clientid.clone(),
+                    username: username.map(Text::from),
+                    password: password.map(Text::from),
+                })?;
+                self.process.ask(&Request::Disconnect { clientid })?;
+                outcome(answer)
+            }
+            Step::Acl(request) => outcome(self.process.ask(&Request::Acl(request.clone()))?),
+            Step::Tick => outcome(Answer { rc: None, ..self.process.ask(&ONE_TICK)? }),
+            Step::Reload => outcome(Answer { rc: None, ..self.process.ask(&Request::Reload)? }),
+            Step::Restart(_) => unreachable!("a restart is for both contenders"),
+        };
+        for (clientid, username) in FLEET {
+            if outcome.kicked.contains(&Text::from(clientid)) {
+                self.attach(clientid, username)?;
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Lets the plugin finish what a payload began: its response, and then the disconnects, which may come two
+    /// ticks later.
+    fn settle(&mut self, mut answer: Answer) -> Result<Answer, Death> {
+        const PATIENCE_MS: usize = 3000;
+        const TICKS_AFTER_RESPONSE: usize = 3;
+        if !self.ticks {
+            return Ok(answer);
+        }
+        let has_responded =
+            |answer: &Answer| answer.deeds.iter().any(|deed| matches!(deed, Deed::Publish(_)));
+        for _ in 0..PATIENCE_MS {
+            if has_responded(&answer) {
+                break;
+            }
+            let late = self.process.ask(&Request::Tick { count: 1, pause_ms: 1 })?;
+            answer.deeds.extend(late.deeds);
+        }
+        for _ in 0..TICKS_AFTER_RESPONSE {
+            answer.deeds.extend(self.process.ask(&ONE_TICK)?.deeds);
+        }
+        Ok(answer)
+    }
+}
+
+const EVENT_TICK: i32 = 9;
+const LOG_INFO: i32 = 1;
+const ONE_TICK: Request = Request::Tick { count: 1, pause_ms: 0 };
+
+fn policy_file(directory: &Path) -> PathBuf {
+    directory.join("dynamic-security.json")
+}
+
+fn spawn(plugin: &PluginUnderTest, directory: &Path) -> io::Result<HostProcess> {
+    let host = Path::new(env!("CARGO_BIN_EXE_plugin-host"));
+    HostProcess::start(host, &plugin.path, &directory.join("stderr"))
+}
+
+fn outcome(answer: Answer) -> Outcome {
+    assert_eq!(answer.error, None, "the host did what it was asked");
+    let mut outcome = Outcome { rc: answer.rc, ..Outcome::default() };
+    for deed in answer.deeds {
+        match deed {
+            Deed::Publish(message) => outcome.published.push(message),
+            Deed::Kick { clientids, .. } => outcome.kicked.extend(clientids),
+            Deed::Log { level: LOG_INFO, line } if is_audit(&line) => outcome.audit.push(line),
+            Deed::Log { .. } | Deed::Register { .. } | Deed::Unregister { .. } | Deed::Rechecked { .. } => {}
+        }
+    }
+    outcome
+}
+
+/// `dynsec: CLIENTID/USERNAME | COMMAND …`
+fn is_audit(line: &Text) -> bool {
+    let line = line.to_string();
+    line.starts_with("dynsec: ") && line.contains(" | ")
+}

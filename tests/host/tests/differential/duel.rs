@@ -1,0 +1,308 @@
+//! A script, done by two plugins.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use plugin_host::Death;
+use serde_json::Value;
+
+use crate::contender::{Contender, Outcome};
+use crate::difference::{Aspect, Difference, differences, responses};
+use crate::hazards::{Danger, Hazards, half_applied};
+use crate::known_differences::{KnownDifference, Seen};
+use crate::plugins::PluginUnderTest;
+use crate::saved::{self, Saved};
+use crate::script::{Files, Payload, Script, Step};
+use crate::tally::Tally;
+
+/// Two plugins, and what is known about them.
+#[derive(Clone, Copy)]
+pub struct Duel<'a> {
+    pub ours: &'a PluginUnderTest,
+    pub theirs: &'a PluginUnderTest,
+    pub known: &'a [KnownDifference],
+}
+
+/// What came of it.
+#[derive(Default)]
+pub struct Verdict {
+    /// What nothing known explains.
+    pub news: Vec<Difference>,
+    pub tally: Tally,
+}
+
+/// A duel under way.
+struct Round<'a> {
+    duel: Duel<'a>,
+    ours: Contender,
+    theirs: Contender,
+    hazards: Hazards,
+    /// The policy that both have.
+    policy: Saved,
+    verdict: Verdict,
+}
+
+/// There is something new: what follows from it is not, and the round is over.
+struct News;
+
+impl Duel<'_> {
+    fn is_with_itself(&self) -> bool {
+        self.ours.path == self.theirs.path
+    }
+
+    /// Runs a script, with files in `directory`.
+    pub fn fight(self, script: &Script, directory: &Path) -> Verdict {
+        match Round::begin(self, script, directory) {
+            Ok(mut round) => {
+                round.run(script);
+                round.verdict
+            }
+            Err(verdict) => verdict,
+        }
+    }
+}
+
+impl<'a> Round<'a> {
+    /// Starts both. There is a verdict already if they start differently, or one dies of the policy file.
+    fn begin(duel: Duel<'a>, script: &Script, directory: &Path) -> Result<Self, Verdict> {
+        let policy = format!("{:#}", script.policy);
+        let start = |side: Side, plugin| {
+            let directory = directory.join(side.name());
+            Contender::start(plugin, &directory, policy.as_bytes()).map_err(|death| side.death(0, &death))
+        };
+        let mut verdict = Verdict::default();
+        match (start(Side::Ours, duel.ours), start(Side::Theirs, duel.theirs)) {
+            (Ok((ours, ours_started)), Ok((theirs, theirs_started))) => {
+                let policy = saved::read(&ours.policy_file());
+                verdict.news.extend(differences(0, &ours_started, &theirs_started));
+                if !verdict.news.is_empty() {
+                    return Err(verdict);
+                }
+                Ok(Self { duel, ours, theirs, hazards: Hazards::default(), policy, verdict })
+            }
+            (ours, Err(_)) if script.wild && (ours.is_ok() || duel.is_with_itself()) => {
+                verdict.tally.count("policy files that the C plugin does not survive");
+                Err(verdict)
+            }
+            (ours, theirs) => {
+                verdict.news.extend([ours.err(), theirs.err()].into_iter().flatten());
+                Err(verdict)
+            }
+        }
+    }
+
+    fn run(&mut self, script: &Script) {
+        for (number, step) in script.steps.iter().enumerate() {
+            let result = match step {
+                Step::Restart(files) => self.restart(number, step, *files),
+                Step::Control { payload, .. } => {
+                    let danger = self.hazards.judge(payload, &self.policy);
+                    if script.wild && danger != Danger::default() {
+                        return self.run_apart(number, &script.steps[number..]);
+                    }
+                    self.control(number, step, payload, danger)
+                }
+                Step::Login { .. } | Step::Acl(_) | Step::Tick | Step::Reload => {
+                    self.perform(number, step).map(|_| ())
+                }
+            };
+            if result.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn control(&mut self, number: usize, step: &Step, payload: &Payload, danger: Danger) -> Result<(), News> {
+        if danger.fatal {
+            self.verdict.tally.count("payloads left out that the C plugin does not survive");
+            return Ok(());
+        }
+        if danger.mended_by_restart_before {
+            self.resynchronise(number, "before what the C plugin survives only after a restart")?;
+        }
+        self.hazards.remember(payload);
+        let Done { theirs, diverged } = self.perform(number, step)?;
+        if danger.mended_by_restart_after {
+            self.resynchronise(number, "after what the C plugin survives only with a restart")
+        } else if !half_applied(payload, &responses(&theirs)).is_empty() {
+            self.resynchronise(number, "after a command that the C plugin half applied")
+        } else if diverged {
+            self.resynchronise(number, "after a known difference")
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Both do a step.
+    fn perform(&mut self, number: usize, step: &Step) -> Result<Done, News> {
+        let (ours, theirs) = (self.ours.perform(step), self.theirs.perform(step));
+        let (ours, theirs) = self.alive(number, ours, theirs)?;
+        self.count(step, &theirs);
+        let diverged = self.compare(number, step, &ours, &theirs)?;
+        if let Some(saved) = ours.saved {
+            self.policy = saved;
+        }
+        Ok(Done { theirs, diverged })
+    }
+
+    /// Counts what was compared, and how much of what the C plugin can say that covers.
+    fn count(&mut self, step: &Step, theirs: &Outcome) {
+        let tally = &mut self.verdict.tally;
+        tally.count(kind(step));
+        match (step, theirs.rc) {
+            (Step::Login { .. }, Some(rc)) => tally.count(format!("logins answered {rc}")),
+            (Step::Acl(_), Some(rc)) => tally.count(format!("ACL checks answered {rc}")),
+            _ => {}
+        }
+        for response in responses(theirs) {
+            let text = |name| response.get(name).and_then(Value::as_str);
+            let command = text("command").unwrap_or_default();
+            if let Some(error) = text("error") {
+                tally.count("commands refused");
+                tally.distinguish("refusals", format!("{command}: {error}"));
+            } else {
+                tally.count("commands accepted");
+                tally.distinguish("accepted commands", command.to_owned());
+            }
+        }
+    }
+
+    /// Finds what is new. Returns whether there is something known that makes the policies differ.
+    fn compare(
+        &mut self,
+        number: usize,
+        step: &Step,
+        ours: &Outcome,
+        theirs: &Outcome,
+    ) -> Result<bool, News> {
+        let mut diverged = false;
+        for difference in differences(number, ours, theirs) {
+            let aspect = difference.aspect;
+            let (policy, hazards) = (&self.policy, &self.hazards);
+            let seen = Seen { aspect, step, ours, theirs, policy, hazards };
+            if let Some(known) = self.duel.known.iter().find(|known| (known.explains)(&seen)) {
+                self.verdict.tally.count(format!("known difference: {}", known.name));
+                diverged |= matches!(aspect, Aspect::Published | Aspect::Saved);
+            } else {
+                self.verdict.news.push(difference);
+            }
+        }
+        if self.verdict.news.is_empty() { Ok(diverged) } else { Err(News) }
+    }
+
+    fn restart(&mut self, number: usize, step: &Step, files: Files) -> Result<(), News> {
+        self.verdict.tally.count(kind(step));
+        let (ours, theirs) = (self.ours.stop(), self.theirs.stop());
+        self.alive(number, ours, theirs)?;
+        if files == Files::Swapped {
+            swap(&self.ours.policy_file(), &self.theirs.policy_file()).expect("the policy files are there");
+        }
+        self.start_again(number, step)
+    }
+
+    /// Makes the plugins agree: both start with the policy of ours.
+    fn resynchronise(&mut self, number: usize, why: &str) -> Result<(), News> {
+        self.verdict.tally.count(format!("restarts {why}"));
+        fs::copy(self.ours.policy_file(), self.theirs.policy_file()).expect("the policy files are there");
+        self.start_again(number, &Step::Restart(Files::Own))
+    }
+
+    fn start_again(&mut self, number: usize, step: &Step) -> Result<(), News> {
+        self.hazards.forget();
+        let (ours, theirs) = (self.ours.start_again(), self.theirs.start_again());
+        let (ours, theirs) = self.alive(number, ours, theirs)?;
+        self.compare(number, step, &ours, &theirs).map(|_| ())
+    }
+
+    /// What both did, if both are alive. A death is always news here.
+    fn alive<T>(
+        &mut self,
+        number: usize,
+        ours: Result<T, Death>,
+        theirs: Result<T, Death>,
+    ) -> Result<(T, T), News> {
+        match (ours, theirs) {
+            (Ok(ours), Ok(theirs)) => Ok((ours, theirs)),
+            (ours, theirs) => {
+                let deaths = [(Side::Ours, ours.err()), (Side::Theirs, theirs.err())];
+                let deaths = deaths.into_iter().filter_map(|(side, death)| Some(side.death(number, &death?)));
+                self.verdict.news.extend(deaths);
+                Err(News)
+            }
+        }
+    }
+
+    /// The first of these steps ruins the C plugin's memory: what it does from here on means nothing. It is
+    /// only seen whether it dies, and that ours does not.
+    fn run_apart(&mut self, first: usize, steps: &[Step]) {
+        let crashed = steps.iter().any(|step| self.theirs.perform_alone(step).is_err());
+        self.verdict.tally.count(if crashed {
+            CRASHES
+        } else {
+            "cases in which the C plugin might have crashed"
+        });
+        if self.duel.is_with_itself() {
+            return;
+        }
+        for (position, step) in steps.iter().enumerate() {
+            if let Err(death) = self.ours.perform_alone(step) {
+                return self.verdict.news.push(Side::Ours.death(first + position, &death));
+            }
+        }
+    }
+}
+
+/// What came of a step.
+struct Done {
+    theirs: Outcome,
+    /// Whether something known makes the policies differ now.
+    diverged: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Ours,
+    Theirs,
+}
+
+impl Side {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Theirs => "theirs",
+        }
+    }
+
+    fn death(self, step: usize, death: &Death) -> Difference {
+        let (death, not_mine) = (death.to_string(), "-".to_owned());
+        let (ours, theirs) = match self {
+            Self::Ours => (death, not_mine),
+            Self::Theirs => (not_mine, death),
+        };
+        Difference { step, aspect: Aspect::Death, ours, theirs }
+    }
+}
+
+/// How the cases are counted that end with the C plugin's death.
+pub const CRASHES: &str = "cases in which the C plugin crashed";
+
+fn swap(one: &Path, other: &Path) -> io::Result<()> {
+    let aside = one.with_extension("aside");
+    fs::rename(one, &aside)?;
+    fs::copy(other, one)?;
+    fs::copy(&aside, other)?;
+    fs::remove_file(&aside)
+}
+
+fn kind(step: &Step) -> &'static str {
+    match step {
+        Step::Control { .. } => "payloads",
+        Step::Login { .. } => "logins",
+        Step::Acl(_) => "ACL checks",
+        Step::Tick => "ticks",
+        Step::Reload => "reloads",
+        Step::Restart(Files::Own) => "restarts",
+        Step::Restart(Files::Swapped) => "restarts with each other's file",
+    }
+}

@@ -1,0 +1,103 @@
+//! Topics and topic filters that hit each other.
+
+use super::dice::Dice;
+
+/// Those that most is about, so that a check meets more than one ACL.
+const USUAL_FILTERS: [&str; 6] = ["#", "a/#", "a/+", "+/b", "a/b", "a/b/c"];
+const USUAL_TOPICS: [&str; 3] = ["a", "a/b", "a/b/c"];
+
+/// What ACLs are about, and what clients subscribe to.
+const FILTERS: [&str; 30] = [
+    "#",
+    "+",
+    "a",
+    "a/b",
+    "a/b/c",
+    "a/#",
+    "a/+",
+    "a/+/c",
+    "a/b/#",
+    "+/b",
+    "+/+",
+    "+/#",
+    "/",
+    "/a",
+    "/#",
+    "/+",
+    "a/",
+    "a//b",
+    "a//#",
+    "a/+/#",
+    "é/ü",
+    "é/#",
+    "$SYS/#",
+    "$SYS/broker/uptime",
+    "$SYS/+/uptime",
+    "$CONTROL/#",
+    "$CONTROL/dynamic-security/v1",
+    "$CONTROL/+/v1",
+    "$share/g/a",
+    "$share/g/#",
+];
+
+/// What clients publish to, and are sent.
+const TOPICS: [&str; 23] = [
+    "c-alice",
+    "alice/x",
+    "a/alice",
+    "a",
+    "b",
+    "a/b",
+    "a/b/c",
+    "a/b/c/d",
+    "/",
+    "/a",
+    "a/",
+    "a//b",
+    "é/ü",
+    "é",
+    "x",
+    "$SYS/broker/uptime",
+    "$SYS",
+    "$CONTROL/dynamic-security/v1",
+    "$CONTROL/other/v1",
+    "$CONTROLx",
+    "$CONTROL",
+    "$share/g/a",
+    "$other/a",
+];
+
+/// What `createRole` and `modifyRole` take without a look, and `addRoleACL` refuses.
+const MALFORMED: [&str; 8] = ["a#", "x/#/y", "+a", "a/b+", "#/a", "a/#b", "", "##"];
+
+/// What 2.1 and ours replace by the client's id and username.
+const SUBSTITUTED: [&str; 4] = ["%c", "%u/#", "a/%u", "x/%c/+"];
+
+/// The topic of an ACL.
+pub fn acl(dice: &mut Dice, substitution: bool) -> String {
+    if substitution && dice.percent(30) {
+        return dice.pick(&SUBSTITUTED).to_owned();
+    }
+    match dice.weighted(&[(70, 0), (18, 1), (10, 2), (1, 3), (1, 4)]) {
+        0 => filter(dice).to_owned(),
+        1 => topic(dice).to_owned(),
+        2 => dice.pick(&MALFORMED).to_owned(),
+        // The broker's limit: 200 slashes.
+        3 => "/".repeat(dice.number(199..=202)),
+        _ => "x".repeat(dice.number(65_534..=65_537)),
+    }
+}
+
+/// A topic filter that a client subscribes to.
+pub fn filter(dice: &mut Dice) -> &'static str {
+    match dice.weighted(&[(5, 0), (4, 1), (1, 2)]) {
+        0 => dice.pick(&USUAL_FILTERS),
+        1 => dice.pick(&FILTERS),
+        _ => dice.pick(&TOPICS),
+    }
+}
+
+/// A topic that a client publishes to or is sent.
+pub fn topic(dice: &mut Dice) -> &'static str {
+    if dice.percent(50) { dice.pick(&USUAL_TOPICS) } else { dice.pick(&TOPICS) }
+}

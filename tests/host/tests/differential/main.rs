@@ -1,0 +1,149 @@
+//! Ours against the C plugin: both do the same, and whatever differs is a defect or a known difference.
+//!
+//! Each plugin has a process, a broker and a policy file of its own. A case is a policy and some dozens of
+//! steps, made from a seed; a case that fails is made small, and printed as a recipe.
+//!
+//! - `DYNSEC_OURS`, `DYNSEC_THEIRS`: paths of the two plugins; by default the newest build of this workspace,
+//!   and what Debian's package mosquitto installs.
+//! - `DYNSEC_DIFF_CASES`: how many cases; 500.
+//! - `DYNSEC_DIFF_SEED`: the seed of the first case; the others follow. A failure names the seed of its case.
+//! - `DYNSEC_DIFF_FAILURES`: after how many failures to stop; 1.
+//! - `DYNSEC_DIFF_COMPAT`: our option `compat`; 2.0.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    unreachable_pub,
+    reason = "a test fails by a panic, and is one crate"
+)]
+
+mod contender;
+mod crashes;
+mod difference;
+mod duel;
+mod generate;
+mod hazards;
+mod kicks;
+mod known_differences;
+mod plugins;
+mod saved;
+mod script;
+mod shrink;
+mod tally;
+
+use std::env;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use duel::{Duel, Verdict};
+use known_differences::KNOWN_DIFFERENCES;
+use script::Script;
+use tally::Tally;
+use tempfile::TempDir;
+
+const SEED: u64 = 20_110_000;
+const CASES: u64 = 500;
+
+#[test]
+fn ours_differs_from_the_c_plugin_only_as_documented() {
+    let (ours, theirs) = (plugins::ours(), plugins::theirs());
+    let duel = Duel { ours: &ours, theirs: &theirs, known: KNOWN_DIFFERENCES };
+    run("ours against the C plugin", duel, generate::script, cases());
+}
+
+/// What C loads, ours loads, and means the same by it.
+#[test]
+fn ours_reads_flawed_files_as_the_c_plugin_does() {
+    let (ours, theirs) = (plugins::ours(), plugins::theirs());
+    let duel = Duel { ours: &ours, theirs: &theirs, known: KNOWN_DIFFERENCES };
+    run("ours against the C plugin, with flawed files", duel, generate::flawed_script, cases() / 2);
+}
+
+/// The comparison itself is sound: it finds nothing where there is nothing.
+#[test]
+fn c_plugin_against_itself_gives_no_difference() {
+    let theirs = plugins::theirs();
+    let duel = Duel { ours: &theirs, theirs: &theirs, known: &[] };
+    run("the C plugin against itself, with flawed files", duel, generate::flawed_script, cases() / 10);
+    let tally = run("the C plugin against itself", duel, generate::script, cases() / 5);
+    for what in ["payloads", "ACL checks", "logins", "restarts with each other's file"] {
+        assert!(tally.of(what) > 0, "the cases have {what}");
+    }
+}
+
+fn cases() -> u64 {
+    setting("DYNSEC_DIFF_CASES").unwrap_or(CASES)
+}
+
+fn setting(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is `{text}` and should be a number")))
+}
+
+/// Runs the cases, on all processors. Panics with the failures, made small.
+fn run(title: &str, duel: Duel<'_>, script_of: fn(u64) -> Script, cases: u64) -> Tally {
+    let first = setting("DYNSEC_DIFF_SEED").unwrap_or(SEED);
+    let enough = setting("DYNSEC_DIFF_FAILURES").unwrap_or(1);
+    let next = AtomicU64::new(0);
+    let failures = AtomicU64::new(0);
+    let results = Mutex::new((Tally::default(), Vec::new()));
+    let work = || {
+        let directory = temporary_directory();
+        while failures.load(Ordering::Relaxed) < enough {
+            let case = next.fetch_add(1, Ordering::Relaxed);
+            if case >= cases {
+                break;
+            }
+            let seed = first.wrapping_add(case);
+            let verdict = duel.fight(&script_of(seed), directory.path());
+            let recipe = (!verdict.news.is_empty()).then(|| {
+                failures.fetch_add(1, Ordering::Relaxed);
+                recipe(duel, script_of(seed), seed, directory.path())
+            });
+            let (tally, recipes) = &mut *results.lock().unwrap();
+            tally.count("cases");
+            tally.add(&verdict.tally);
+            recipes.extend(recipe);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let (tally, recipes) = results.into_inner().unwrap();
+    // Not by a macro, whose output is shown only when a test fails.
+    let summary = format!("\n{title}, seeds from {first}:\n{tally}");
+    io::stderr().write_all(summary.as_bytes()).unwrap();
+    assert!(recipes.is_empty(), "{title}: differences that are not known\n{}", recipes.join("\n"));
+    tally
+}
+
+/// The smallest script that shows what the case of a seed shows, and what it shows.
+fn recipe(duel: Duel<'_>, original: Script, seed: u64, directory: &Path) -> String {
+    let fight = |script: &Script| duel.fight(script, directory);
+    let first_aspect = |verdict: &Verdict| verdict.news.first().map(|news| news.aspect);
+    let wanted = first_aspect(&fight(&original));
+    let smallest = shrink::shrink(original, |script| first_aspect(&fight(script)) == wanted);
+    let mut text = format!("  DYNSEC_DIFF_SEED={seed} DYNSEC_DIFF_CASES=1\n{smallest}");
+    for news in fight(&smallest).news {
+        let _ = write!(text, "{news}");
+    }
+    text
+}
+
+/// In memory where that is possible: the C plugin writes its file with every command.
+fn temporary_directory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    TempDir::with_prefix_in("dynsec-", memory)
+        .or_else(|_| TempDir::new())
+        .expect("there is room for a directory")
+}

@@ -1,0 +1,16 @@
+//! Properties of the policy, after any sequence of commands and for any request.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod commands;
+mod decisions;
+mod evaluation;
+mod payloads;
+mod sequences;
+mod snapshot;
