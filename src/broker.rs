@@ -15,11 +15,16 @@ pub trait Broker: Send + Sync {
     /// [`PublishError`] with the broker's code.
     fn publish(&self, topic: &'static str, payload: &[u8]) -> Result<(), PublishError>;
 
-    /// Disconnects the clients of that username, without their wills; anonymous clients for `None`.
-    fn kick_username(&self, username: Option<&[u8]>);
+    /// Disconnects the clients of that username, without their wills.
+    fn kick_username(&self, username: &[u8]);
 
     /// Disconnects the client of that id, without its will.
     fn kick_clientid(&self, clientid: &[u8]);
+
+    /// The last number of a 2.0 broker's version, 21 for 2.0.21, where it can be known.
+    fn patch_of_2_0(&self) -> Option<u8> {
+        None
+    }
 }
 
 /// How much a log line matters.

@@ -18,6 +18,7 @@ pub mod options;
 pub mod password;
 pub mod plugin;
 pub mod policy;
+mod rehash;
 mod sessions;
 mod start;
 pub mod store;

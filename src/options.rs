@@ -15,12 +15,18 @@ use crate::password::Iterations;
 pub struct PluginOptions {
     /// The policy.
     pub config_file: PathBuf,
+    /// Whether a policy is made where there is none.
+    pub config_init: ConfigInitOption,
+    /// The file with the administrator's password for a policy that is made.
+    pub password_init_file: Option<PathBuf>,
     /// Whose answers are given where the versions of the C plugin differ.
     pub compat: CompatOption,
     /// Whether a policy with elements that can have no effect is refused.
     pub strict_config: bool,
     /// PBKDF2 iterations of new passwords.
     pub password_iterations: Iterations,
+    /// Whether passwords are hashed again where that makes their hashes better.
+    pub rehash_on_login: bool,
     /// Where a copy of the policy is kept while it cannot be replaced at once; `None` is the broker's
     /// usual state directory.
     pub state_dir: Option<PathBuf>,
@@ -32,10 +38,36 @@ impl PluginOptions {
     pub fn new(config_file: PathBuf) -> Self {
         Self {
             config_file,
+            config_init: ConfigInitOption::Auto,
+            password_init_file: None,
             compat: CompatOption::Auto,
             strict_config: false,
             password_iterations: Iterations::DEFAULT,
+            rehash_on_login: false,
             state_dir: None,
+        }
+    }
+}
+
+/// `plugin_opt_config_init`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigInitOption {
+    /// As the C plugin of the broker's own version does: 2.1's makes one, 2.0's does not.
+    Auto,
+    /// It is made.
+    Make,
+    /// It is not: the broker does not start.
+    Refuse,
+}
+
+impl ConfigInitOption {
+    /// Whether a policy is made where that broker finds none.
+    #[must_use]
+    pub fn makes_policy(self, family: BrokerFamily) -> bool {
+        match self {
+            Self::Auto => family == BrokerFamily::V2_1,
+            Self::Make => true,
+            Self::Refuse => false,
         }
     }
 }
@@ -45,8 +77,10 @@ impl PluginOptions {
 pub enum CompatOption {
     /// Those of the broker's own version.
     Auto,
-    /// Those of 2.0.
+    /// Those of 2.0.11.
     V2_0,
+    /// Those of 2.0.21.
+    V2_0_21,
     /// Those of 2.1.
     V2_1,
 }
@@ -67,7 +101,7 @@ pub struct OptionInfo {
 }
 
 /// All options.
-pub const OPTIONS: [OptionInfo; 5] = [
+pub const OPTIONS: [OptionInfo; 8] = [
     OptionInfo {
         name: CONFIG_FILE,
         accepts: "a path",
@@ -79,15 +113,41 @@ pub const OPTIONS: [OptionInfo; 5] = [
         },
     },
     OptionInfo {
+        name: "config_init",
+        accepts: "`auto`, `true` or `false`",
+        default: Some("auto"),
+        meaning: "Make a policy where the file is missing; `auto` does so with a broker from 2.1 on, as its \
+                  C plugin.",
+        set: |options, value| {
+            options.config_init = match value {
+                b"auto" => ConfigInitOption::Auto,
+                _ if truth(value)? => ConfigInitOption::Make,
+                _ => ConfigInitOption::Refuse,
+            };
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "password_init_file",
+        accepts: "a path",
+        default: Some("none"),
+        meaning: "A file whose first line is the administrator's password for a policy that is made.",
+        set: |options, value| {
+            options.password_init_file = Some(path(value)?);
+            Some(())
+        },
+    },
+    OptionInfo {
         name: "compat",
-        accepts: "`auto`, `2.0` or `2.1`",
+        accepts: "`auto`, `2.0`, `2.0.21` or `2.1`",
         default: Some("auto"),
         meaning: "The version of the C plugin whose decisions, answers and error texts are given where \
-                  2.0 and 2.1 differ; `auto` is the broker's own.",
+                  versions differ: `2.0` is 2.0.11; `auto` is the broker's own.",
         set: |options, value| {
             options.compat = match value {
                 b"auto" => CompatOption::Auto,
                 b"2.0" => CompatOption::V2_0,
+                b"2.0.21" => CompatOption::V2_0_21,
                 b"2.1" => CompatOption::V2_1,
                 _ => return None,
             };
@@ -101,11 +161,7 @@ pub const OPTIONS: [OptionInfo; 5] = [
         meaning: "Refuse to start with a policy that has elements without effect, as a role that is \
                   not there; otherwise they are logged and kept.",
         set: |options, value| {
-            options.strict_config = match value {
-                b"true" => true,
-                b"false" => false,
-                _ => return None,
-            };
+            options.strict_config = truth(value)?;
             Some(())
         },
     },
@@ -118,6 +174,17 @@ pub const OPTIONS: [OptionInfo; 5] = [
         set: |options, value| {
             let number: u32 = str::from_utf8(value).ok()?.parse().ok()?;
             options.password_iterations = Iterations::try_from(number).ok()?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "rehash_on_login",
+        accepts: "`true` or `false`",
+        default: Some("false"),
+        meaning: "Hash the password of a client that logs in again, if the C plugin of 2.0 cannot read its \
+                  hash or it has fewer iterations than new passwords get.",
+        set: |options, value| {
+            options.rehash_on_login = truth(value)?;
             Some(())
         },
     },
@@ -182,6 +249,14 @@ pub fn parse(given: &[(&[u8], &[u8])], family: BrokerFamily) -> Result<Parsed, O
         }
     }
     Ok(Parsed { options: Some(options), warnings })
+}
+
+fn truth(value: &[u8]) -> Option<bool> {
+    match value {
+        b"true" => Some(true),
+        b"false" => Some(false),
+        _ => None,
+    }
 }
 
 fn path(value: &[u8]) -> Option<PathBuf> {

@@ -3,7 +3,6 @@
 //! Every method may be called while another one is on the stack below it, since the broker re-enters
 //! the plugin from its own functions: no lock is held while the broker is called.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,14 +15,16 @@ use crate::password::{Iterations, PasswordHash};
 use crate::policy::{
     AclRequest, ClientId, Compat, Effect, LoginRequest, LoginVerdict, Mark, Policy, Username,
 };
+use crate::rehash::{self, Rehash};
 use crate::sessions::{Kick, Login, Sessions};
 use crate::start;
-use crate::store::{OpenError, Store};
+use crate::store::Store;
 
 pub use crate::control::Actor;
 pub use crate::sessions::SessionId;
+pub use crate::start::StartError;
 
-/// The client id of 2.1's `http_api` listener, whose requests are no connections.
+/// The client id of 2.1's `http_api` listener, whose requests are no connections: they have no address.
 const HTTP_API: &[u8] = b"http-api";
 
 /// The plugin in a running broker.
@@ -33,23 +34,12 @@ pub struct Plugin {
     store: Mutex<Store>,
     sessions: Mutex<Sessions>,
     iterations: Iterations,
+    rehash: Rehash,
     /// What the policy was before the payload that is in work, for a panic in it.
     in_work: Mutex<Option<Mark>>,
     /// A panic could not be undone: nothing is let through any more.
     broken: AtomicBool,
 }
-
-/// Why the plugin cannot start.
-#[derive(Debug)]
-pub struct StartError(OpenError);
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for StartError {}
 
 impl Plugin {
     /// Loads the policy and says in the log what was loaded.
@@ -63,17 +53,21 @@ impl Plugin {
         family: BrokerFamily,
     ) -> Result<Self, StartError> {
         let compat = match (options.compat, family) {
-            (CompatOption::V2_0, _) | (CompatOption::Auto, BrokerFamily::V2_0) => Compat::V2_0,
+            (CompatOption::Auto, BrokerFamily::V2_0) => Compat::of_2_0(broker.patch_of_2_0()),
+            (CompatOption::V2_0, _) => Compat::V2_0,
+            (CompatOption::V2_0_21, _) => Compat::V2_0_21,
             (CompatOption::V2_1, _) | (CompatOption::Auto, BrokerFamily::V2_1) => Compat::V2_1,
         };
-        let (loaded, store) = start::open(options, compat).map_err(StartError)?;
+        let (loaded, store) = start::open(options, compat, family, &*broker)?;
         start::report(&loaded, &store, &*broker);
+        start::report_unreadable(&loaded.policy, options, &*broker);
         Ok(Self {
             broker,
             policy: RwLock::new(loaded.policy),
             store: Mutex::new(store),
             sessions: Mutex::default(),
             iterations: options.password_iterations,
+            rehash: Rehash::new(options.rehash_on_login, options.password_iterations),
             in_work: Mutex::new(None),
             broken: AtomicBool::new(false),
         })
@@ -92,21 +86,31 @@ impl Plugin {
         let effect = match verdict {
             LoginVerdict::Defer => Effect::Defer,
             LoginVerdict::Refuse(_) => Effect::Deny,
-            LoginVerdict::Verify { hash, .. } => match request.password {
-                Some(password) if hash.verify(password) => Effect::Allow,
+            LoginVerdict::Verify { client, hash } => match request.password {
+                Some(password) if hash.verify(password) => {
+                    self.rehash.after_login(&client, &hash, password);
+                    Effect::Allow
+                }
                 _ => Effect::Deny,
             },
         };
         if effect != Effect::Deny
             && (known || request.subject.username.is_none())
-            && request.subject.clientid != Some(HTTP_API)
+            && (request.subject.clientid != Some(HTTP_API) || request.address.is_some())
         {
-            self.sessions.lock().logged_in(&Login {
-                session,
-                username: request.subject.username,
-                clientid: request.subject.clientid.unwrap_or_default(),
-                address: request.address,
-            });
+            let has_ticked = {
+                let mut sessions = self.sessions.lock();
+                sessions.logged_in(&Login {
+                    session,
+                    username: request.subject.username,
+                    clientid: request.subject.clientid.unwrap_or_default(),
+                    address: request.address,
+                });
+                sessions.has_ticked()
+            };
+            if !has_ticked {
+                self.save_rehashed();
+            }
         }
         effect
     }
@@ -140,6 +144,7 @@ impl Plugin {
 
     /// The broker's loop has come round.
     pub fn on_tick(&self) {
+        self.save_rehashed();
         let kicks = self.sessions.lock().tick();
         self.kick(kicks);
     }
@@ -191,6 +196,38 @@ impl Plugin {
         outcome
     }
 
+    /// Puts the new hashes in force that logins have brought, if they can be saved.
+    fn save_rehashed(&self) {
+        let hashes = self.rehash.take();
+        if hashes.is_empty() || self.broken.load(Ordering::Acquire) {
+            return;
+        }
+        let (names, saved) = {
+            let mut policy = self.policy.write();
+            let mark = policy.mark();
+            let names = rehash::put(&mut policy, hashes);
+            if names.is_empty() {
+                return;
+            }
+            let saved = self.store.lock().save(&policy);
+            if saved.is_ok() {
+                policy.keep();
+            } else {
+                policy.undo_to(mark);
+            }
+            (names, saved)
+        };
+        if let Err(error) = saved {
+            let line = format!("dynsec: passwords are not hashed again, since that cannot be saved: {error}");
+            self.broker.log(LogLevel::Warning, line.as_bytes());
+            return;
+        }
+        for name in names {
+            let line = [b"dynsec: password hashed again at the login | username=", name.as_bytes()].concat();
+            self.broker.log(LogLevel::Info, &line);
+        }
+    }
+
     fn respond(&self, responses: &Responses) {
         if let Err(error) = self.broker.publish(RESPONSE_TOPIC, &responses.to_json()) {
             let line = format!("dynsec: a response could not be published (error {})", error.code);
@@ -201,8 +238,7 @@ impl Plugin {
     fn kick(&self, kicks: Vec<Kick>) {
         for kick in kicks {
             match kick {
-                Kick::Anonymous => self.broker.kick_username(None),
-                Kick::Username(username) => self.broker.kick_username(Some(&username)),
+                Kick::Username(username) => self.broker.kick_username(&username),
                 Kick::ClientId(clientid) => self.broker.kick_clientid(&clientid),
             }
         }

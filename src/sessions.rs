@@ -46,8 +46,6 @@ struct Due {
 /// What to ask of the broker.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kick {
-    /// Every client without a username.
-    Anonymous,
     /// Every client of that username.
     Username(Vec<u8>),
     /// The client of that id.
@@ -60,11 +58,9 @@ pub(crate) struct Sessions {
     open: HashMap<SessionId, Session>,
     by_username: HashMap<Option<Box<[u8]>>, HashSet<SessionId>>,
     by_clientid: HashMap<Box<[u8]>, SessionId>,
-    /// Whether anonymous clients are shown by their logins, and not let in by a plugin before ours.
-    anonymous_log_in: bool,
     due: VecDeque<Due>,
     by_id: VecDeque<Vec<u8>>,
-    by_name: VecDeque<Kick>,
+    by_name: VecDeque<Vec<u8>>,
     logins: u64,
     ticks: u64,
 }
@@ -81,7 +77,6 @@ pub(crate) struct Login<'a> {
 impl Sessions {
     /// A client has logged in. One that is known already only had its password asked again (SIGHUP).
     pub(crate) fn logged_in(&mut self, login: &Login<'_>) {
-        self.anonymous_log_in |= login.username.is_none();
         let known = self.open.get(&login.session).is_some_and(|known| {
             known.username.as_deref() == login.username && *known.clientid == *login.clientid
         });
@@ -161,7 +156,7 @@ impl Sessions {
         let ids = self.by_id.len().min(most_by_id);
         let names = self.by_name.len().min(most_by_name);
         let ids = self.by_id.drain(..ids).map(Kick::ClientId);
-        ids.chain(self.by_name.drain(..names)).collect()
+        ids.chain(self.by_name.drain(..names).map(Kick::Username)).collect()
     }
 
     fn of(&self, username: Option<&[u8]>) -> impl Iterator<Item = &Session> {
@@ -184,11 +179,12 @@ impl Sessions {
         }
         ids.sort_unstable();
         self.by_id.extend(ids.into_iter().map(|(_, clientid)| clientid));
-        match username {
-            // Certificate identities do not log in here: the broker finds them by name.
-            Some(username) if !known => self.by_name.push_back(Kick::Username(username.to_vec())),
-            None if !known && !self.anonymous_log_in => self.by_name.push_back(Kick::Anonymous),
-            _ => {}
+        // Certificate identities do not log in here: the broker finds them by name. Without a name it
+        // would find whoever has connected and not said who it is yet, so it is never asked for those.
+        if let Some(username) = username
+            && !known
+        {
+            self.by_name.push_back(username.to_vec());
         }
     }
 }
@@ -271,10 +267,8 @@ mod tests {
     }
 
     #[test]
-    fn anonymous_clients_that_logged_in_are_disconnected_by_id() {
+    fn anonymous_clients_are_disconnected_by_id() {
         let mut sessions = Sessions::default();
-        sessions.disconnect_later([Disconnect::Anonymous]);
-        assert_eq!(sessions.all_due(), [Kick::Anonymous], "none was ever seen: ask the broker");
         log_in(&mut sessions, 1, None, "x");
         sessions.disconnect_later([Disconnect::Anonymous]);
         assert_eq!(sessions.all_due(), [by_id("x")]);

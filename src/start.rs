@@ -1,15 +1,144 @@
-//! What happens at start: the policy is opened, and the log says what came of it.
+//! What happens at start: the policy is opened, made before that if it is missing and may be made, and
+//! the log says what came of it.
 
-use crate::broker::{Broker, LogLevel};
+use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use crate::broker::{Broker, BrokerFamily, LogLevel};
 use crate::options::PluginOptions;
-use crate::policy::Compat;
-use crate::store::{Loaded, OpenError, Store, Writable};
+use crate::password::Plaintext;
+use crate::policy::{Client, Compat, Password, Policy};
+use crate::store::{
+    FirstRun, InitError, Loaded, Made, OpenError, PASSWORD_VARIABLE, PasswordFrom, Shown, Store, Writable,
+};
 
 /// How many imperfections of the file are listed one by one.
 const MOST_ISSUES: usize = 50;
+/// How many clients are named in one line.
+const MOST_NAMES: usize = 5;
 
-pub(crate) fn open(options: &PluginOptions, compat: Compat) -> Result<(Loaded, Store), OpenError> {
-    Store::open(&options.config_file, options.state_dir.as_deref(), compat, options.strict_config)
+/// Why the plugin cannot start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The policy cannot be used.
+    Open(OpenError),
+    /// There is none, and none could be made.
+    Init {
+        /// Its path.
+        path: PathBuf,
+        /// Why none could be made.
+        error: InitError,
+    },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(error) => error.fmt(f),
+            Self::Init { path, error } => {
+                write!(f, "there is no `{}`, and none could be made: {error}", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Opens the policy. Where it is missing and that is asked for, it is made.
+pub(crate) fn open(
+    options: &PluginOptions,
+    compat: Compat,
+    family: BrokerFamily,
+    broker: &dyn Broker,
+) -> Result<(Loaded, Store), StartError> {
+    let open = || {
+        Store::open(&options.config_file, options.state_dir.as_deref(), compat, options.strict_config)
+            .map_err(StartError::Open)
+    };
+    match open() {
+        Err(StartError::Open(OpenError::Missing { path })) if options.config_init.makes_policy(family) => {
+            let first_run = FirstRun {
+                path: &options.config_file,
+                state_dir: options.state_dir.as_deref(),
+                password: first_password(options),
+                iterations: options.password_iterations,
+                compat,
+            };
+            match first_run.make() {
+                Ok(made) => report_made(&made, &first_run.password, broker),
+                Err(error) => return Err(StartError::Init { path, error }),
+            }
+            open()
+        }
+        opened => opened,
+    }
+}
+
+/// As the C plugin of 2.1 chooses.
+fn first_password(options: &PluginOptions) -> PasswordFrom {
+    if let Some(file) = &options.password_init_file {
+        PasswordFrom::File(file.clone())
+    } else if let Some(password) = std::env::var_os(PASSWORD_VARIABLE) {
+        PasswordFrom::Environment(Plaintext::new(password.as_bytes()))
+    } else {
+        PasswordFrom::Random
+    }
+}
+
+/// Says what was made, and where its passwords are.
+fn report_made(made: &Made, from: &PasswordFrom, broker: &dyn Broker) {
+    let whose = match (&made.passwords, from) {
+        (Some(passwords), _) => format!(
+            "the administrator `admin` and the client `democlient`, whose passwords are in {}: keep them elsewhere \
+             and remove that file",
+            passwords.display()
+        ),
+        (None, PasswordFrom::File(file)) => {
+            format!("the administrator `admin`, whose password is that in {}", file.display())
+        }
+        (None, _) => format!("the administrator `admin`, whose password is that in {PASSWORD_VARIABLE}"),
+    };
+    let line = format!("dynsec: there was no {}: made a policy with {whose}", made.policy.display());
+    broker.log(LogLevel::Notice, line.as_bytes());
+    if let (true, PasswordFrom::File(file)) = (made.exposed, from) {
+        let line = format!("dynsec: everybody on this machine has rights on {}: chmod 600", file.display());
+        broker.log(LogLevel::Warning, line.as_bytes());
+    }
+}
+
+/// Where a 2.0 broker may get its C plugin back: says which clients that could not let in.
+pub(crate) fn report_unreadable(policy: &Policy, options: &PluginOptions, broker: &dyn Broker) {
+    if policy.compat() >= Compat::V2_1 {
+        return;
+    }
+    let is_unreadable = |client: &Client| match &client.password {
+        Password::Hash(hash) => !hash.is_read_by_2_0(),
+        Password::None | Password::Unusable => false,
+    };
+    let names: Vec<_> = policy.clients().filter(|client| is_unreadable(client)).collect();
+    if names.is_empty() {
+        return;
+    }
+    let what_to_do = if options.rehash_on_login {
+        "each is hashed again when it logs in here, as plugin_opt_rehash_on_login says"
+    } else {
+        "let it log in here with plugin_opt_rehash_on_login true, or set its password"
+    };
+    let have = if names.len() == 1 { "has" } else { "have" };
+    let mut line = format!(
+        "dynsec: {} {have} a password hash that the C plugin of Mosquitto 2.0 cannot read; {what_to_do}:",
+        count(names.len(), "client"),
+    );
+    for (index, client) in names.iter().take(MOST_NAMES).enumerate() {
+        line.push_str(if index == 0 { " " } else { ", " });
+        line.push_str(&Shown::new(client.username.as_bytes()).to_string());
+    }
+    let more = names.len().saturating_sub(MOST_NAMES);
+    if more > 0 {
+        line = format!("{line} and {more} more");
+    }
+    broker.log(LogLevel::Notice, line.as_bytes());
 }
 
 /// One line for what was loaded, one for each imperfection of the file, and one if it cannot be saved

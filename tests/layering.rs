@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which paths of the crate each part may use, beside its own.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("broker", &[]),
     ("json", &[]),
     ("password", &["policy"]),
@@ -17,8 +17,15 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("control", &["json", "password", "policy"]),
     ("store", &["json", "password", "policy"]),
     ("sessions", &["control", "policy"]),
-    ("start", &["broker", "options", "policy", "store"]),
-    ("plugin", &["broker", "control", "json", "options", "password", "policy", "sessions", "start", "store"]),
+    ("rehash", &["password", "policy"]),
+    ("start", &["broker", "options", "password", "policy", "store"]),
+    (
+        "plugin",
+        &[
+            "broker", "control", "json", "options", "password", "policy", "rehash", "sessions", "start",
+            "store",
+        ],
+    ),
     (
         "ffi",
         &[
@@ -183,12 +190,14 @@ fn unsafe_is_only_in_ffi() {
 
 #[test]
 fn files_are_touched_only_in_store() {
-    none(sources().into_iter().filter(|source| source.part().as_deref() != Some("store")).flat_map(
-        |source| {
-            let found = source.code.iter().filter(|line| has_word(line, "fs"));
-            found.map(|line| format!("{}: {line}", source.path.display())).collect::<Vec<_>>()
-        },
-    ));
+    // What is read there is the program that runs, to learn which one it is; nothing of the policy's.
+    let own_executable = Path::new("ffi/version.rs");
+    let is_elsewhere =
+        |source: &Source| source.part().as_deref() != Some("store") && source.path != own_executable;
+    none(sources().into_iter().filter(is_elsewhere).flat_map(|source| {
+        let found = source.code.iter().filter(|line| has_word(line, "fs"));
+        found.map(|line| format!("{}: {line}", source.path.display())).collect::<Vec<_>>()
+    }));
 }
 
 #[test]

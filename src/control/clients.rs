@@ -183,13 +183,13 @@ fn groups_of_new_client(fields: &Fields<'_>, policy: &Policy) -> Result<Links<Gr
     Ok(groups)
 }
 
-/// 2.1 refuses a list with unknown or missing names, 2.0 passes over them.
+/// A list with unknown or missing names is refused since 2.0.15; 2.0.14 passes over them.
 fn groups_of_known_client(
     fields: &Fields<'_>,
     policy: &Policy,
 ) -> Result<Option<Links<GroupName>>, CommandError> {
     let Some(named) = members::named(fields, "groups", "groupname") else { return Ok(None) };
-    if policy.compat() == Compat::V2_1 {
+    if policy.compat() >= Compat::V2_0_21 {
         members::all_known(fields, "groups", "groupname", |name| policy.group(name).is_some()).map_err(
             |unknown| unknown.either(CommandError::GroupInListNotFound, CommandError::GroupNameInList),
         )?;

@@ -17,7 +17,7 @@ pub(super) fn add(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answ
     let link = members::link(role.name.clone(), priority);
     let roles = group.roles.with(link).ok_or(CommandError::GroupHasRole)?;
     groups::put(session, Group { roles, ..Group::clone(&group) })?;
-    groups::disconnect_members(session, groupname);
+    session.disconnect_members(&group.name);
     let shown = priority.get().to_string();
     session.log(
         "addGroupRole",
@@ -32,7 +32,7 @@ pub(super) fn remove(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
     if let Some(roles) = group.roles.without(rolename) {
         groups::put(session, Group { roles, ..Group::clone(&group) })?;
     }
-    groups::disconnect_members(session, groupname);
+    session.disconnect_members(&group.name);
     session.log("removeGroupRole", &[("groupname", groupname), ("rolename", rolename)]);
     Ok(Answer::Done)
 }

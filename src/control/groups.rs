@@ -41,7 +41,8 @@ pub(super) fn delete(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
     if session.policy.anonymous_group().is_some_and(|anonymous| anonymous.name == group.name) {
         return Err(CommandError::GroupIsAnonymous);
     }
-    disconnect_members(session, name);
+    session.disconnect_members(&group.name);
+    session.resolve_disconnects();
     session.policy.remove_group(&group.name);
     session.log("deleteGroup", &[("groupname", name)]);
     Ok(Answer::Done)
@@ -54,19 +55,20 @@ pub(super) fn modify(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
     group.text_name = fields.text("textname").or(group.text_name);
     group.text_description = fields.text("textdescription").or(group.text_description);
     group.roles = members::roles(fields, session.policy)?.unwrap_or(group.roles);
-    if session.compat() == Compat::V2_1 {
-        // 2.1 refuses a list with unknown or missing names, 2.0 passes over them.
+    if session.compat() >= Compat::V2_0_21 {
+        // Refused since 2.0.15; 2.0.14 passes over unknown and missing names.
         members::all_known(fields, "clients", "username", |name| session.policy.client(name).is_some())
             .map_err(|unknown| {
                 unknown.either(CommandError::ClientInListNotFound, CommandError::UsernameInList)
             })?;
     }
-    disconnect_members(session, name);
+    session.disconnect_members(&group.name);
     if let Some(named) = members::named(fields, "clients", "username") {
+        session.resolve_disconnects();
         set_members(session, &group.name, &named)?;
+        session.disconnect_members(&group.name);
     }
     put(session, group)?;
-    disconnect_members(session, name);
     session.log("modifyGroup", &[("groupname", name)]);
     Ok(Answer::Done)
 }
@@ -125,12 +127,6 @@ pub(super) fn find(policy: &Policy, name: &[u8]) -> Result<Arc<Group>, CommandEr
 /// Puts a group whose roles were looked up in this policy.
 pub(super) fn put(session: &mut Session<'_>, group: Group) -> Result<(), CommandError> {
     session.policy.put_group(group).map_err(|_| CommandError::Internal)
-}
-
-/// Disconnects whoever is in the group.
-pub(super) fn disconnect_members(session: &mut Session<'_>, name: &[u8]) {
-    let holders = session.policy.holders_of_group(name);
-    session.disconnect_all(holders);
 }
 
 /// Makes these the group's members, and no others. Of several with one name the first counts.

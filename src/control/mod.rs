@@ -103,7 +103,7 @@ fn run(
     };
     // 2.0 answers with its own spelling of the command, 2.1 with the client's, but where it has data.
     let echoed = match session.compat() {
-        Compat::V2_0 => command.name.as_bytes(),
+        Compat::V2_0 | Compat::V2_0_21 => command.name.as_bytes(),
         Compat::V2_1 => name,
     };
     match (command.run)(session, fields) {

@@ -20,8 +20,8 @@ pub(super) fn add(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answ
     }
     let mut role = Role::clone(&role);
     role.add_acl(acl_type, acl);
+    session.disconnect_holders(&role.name);
     session.policy.put_role(role);
-    roles::disconnect_holders(session, name);
     let members = [
         ("rolename", name),
         ("acltype", type_given),
@@ -40,8 +40,8 @@ pub(super) fn remove(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
     let acl = session.policy.acl(name, acl_type, topic).ok_or(CommandError::AclNotFound)?;
     let mut role = Role::clone(&role);
     role.remove_acl(acl_type, acl);
+    session.disconnect_holders(&role.name);
     session.policy.put_role(role);
-    roles::disconnect_holders(session, name);
     session.log("removeRoleACL", &[("rolename", name), ("acltype", type_given), ("topic", topic)]);
     Ok(Answer::Done)
 }

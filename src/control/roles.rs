@@ -18,7 +18,7 @@ pub(super) fn create(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
     let text_name = fields.optional_text("textname", Member::TextName)?;
     let text_description = fields.optional_text("textdescription", Member::TextDescription)?;
     let allow_wildcard_subs = match compat {
-        Compat::V2_0 => fields.bool("allowwildcardsubs").unwrap_or(true),
+        Compat::V2_0 | Compat::V2_0_21 => fields.bool("allowwildcardsubs").unwrap_or(true),
         Compat::V2_1 => fields.strict_bool_or("allowwildcardsubs", true, CommandError::AllowWildcardSubs)?,
     };
     if session.policy.role(name).is_some() {
@@ -38,7 +38,8 @@ pub(super) fn create(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
 pub(super) fn delete(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
     let name = fields.rolename()?;
     let role = find(session.policy, name)?;
-    disconnect_holders(session, name);
+    session.disconnect_holders(&role.name);
+    session.resolve_disconnects();
     session.policy.remove_role(&role.name);
     session.log("deleteRole", &[("rolename", name)]);
     Ok(Answer::Done)
@@ -58,10 +59,10 @@ pub(super) fn modify(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
         role.set_acls(acls, compat);
         rights_changed = true;
     }
-    session.policy.put_role(role);
     if rights_changed {
-        disconnect_holders(session, name);
+        session.disconnect_holders(&role.name);
     }
+    session.policy.put_role(role);
     session.log("modifyRole", &[("rolename", name)]);
     Ok(Answer::Done)
 }
@@ -96,12 +97,6 @@ pub(super) fn list(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Ans
 /// The role of that name.
 pub(super) fn find(policy: &Policy, name: &[u8]) -> Result<Arc<Role>, CommandError> {
     policy.role(name).cloned().ok_or(CommandError::RoleNotFound)
-}
-
-/// Disconnects whoever has the role, through groups too.
-pub(super) fn disconnect_holders(session: &mut Session<'_>, name: &[u8]) {
-    let holders = session.policy.holders_of_role(name);
-    session.disconnect_all(holders);
 }
 
 fn write(writer: &mut Writer, role: &Role, compat: Compat) {

@@ -1,11 +1,11 @@
 //! What a command works with: the policy, who sent it, and what it wants done afterwards.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use super::Disconnect;
 use super::error::CommandError;
 use crate::password::PasswordHash;
-use crate::policy::{ClientId, Compat, Holders, Policy, Username};
+use crate::policy::{ClientId, Compat, GroupName, Holders, Policy, RoleName, Username};
 
 /// Who sent a payload.
 #[derive(Clone, Debug, Default)]
@@ -33,13 +33,26 @@ pub(super) struct Session<'a> {
     pub(super) policy: &'a mut Policy,
     pub(super) host: &'a dyn Host,
     actor: &'a Actor,
-    disconnects: BTreeSet<Disconnect>,
+    disconnects: HashSet<Disconnect>,
+    /// Roles whose holders are to be disconnected. They are looked up at the end: whoever loses such a
+    /// role before is disconnected for that.
+    touched_roles: HashSet<RoleName>,
+    /// Groups whose members are to be disconnected, likewise.
+    touched_groups: HashSet<GroupName>,
     log: Vec<Vec<u8>>,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(policy: &'a mut Policy, actor: &'a Actor, host: &'a dyn Host) -> Self {
-        Self { policy, host, actor, disconnects: BTreeSet::new(), log: Vec::new() }
+        Self {
+            policy,
+            host,
+            actor,
+            disconnects: HashSet::new(),
+            touched_roles: HashSet::new(),
+            touched_groups: HashSet::new(),
+            log: Vec::new(),
+        }
     }
 
     pub(super) fn compat(&self) -> Compat {
@@ -67,7 +80,27 @@ impl<'a> Session<'a> {
         self.disconnects.insert(Disconnect::Anonymous);
     }
 
-    pub(super) fn disconnect_all(&mut self, holders: Holders) {
+    /// Disconnects whoever has the role, through groups too.
+    pub(super) fn disconnect_holders(&mut self, role: &RoleName) {
+        self.touched_roles.insert(role.clone());
+    }
+
+    /// Disconnects whoever is in the group.
+    pub(super) fn disconnect_members(&mut self, group: &GroupName) {
+        self.touched_groups.insert(group.clone());
+    }
+
+    /// Looks up whom the touched roles and groups stand for, before the policy forgets it.
+    pub(super) fn resolve_disconnects(&mut self) {
+        for role in std::mem::take(&mut self.touched_roles) {
+            self.disconnect_all(self.policy.holders_of_role(role.as_bytes()));
+        }
+        for group in std::mem::take(&mut self.touched_groups) {
+            self.disconnect_all(self.policy.holders_of_group(group.as_bytes()));
+        }
+    }
+
+    fn disconnect_all(&mut self, holders: Holders) {
         self.disconnects.extend(Disconnect::holders(holders));
     }
 
@@ -92,7 +125,10 @@ impl<'a> Session<'a> {
         self.log.push(line);
     }
 
-    pub(super) fn into_effects(self) -> (Vec<Disconnect>, Vec<Vec<u8>>) {
-        (self.disconnects.into_iter().collect(), self.log)
+    pub(super) fn into_effects(mut self) -> (Vec<Disconnect>, Vec<Vec<u8>>) {
+        self.resolve_disconnects();
+        let mut disconnects: Vec<Disconnect> = self.disconnects.into_iter().collect();
+        disconnects.sort_unstable();
+        (disconnects, self.log)
     }
 }

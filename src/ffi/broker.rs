@@ -7,8 +7,8 @@ use std::ptr;
 use std::thread::{self, ThreadId};
 
 use super::functions::Functions;
-use super::sys;
-use crate::broker::{Broker, LogLevel, PublishError};
+use super::{sys, version};
+use crate::broker::{Broker, BrokerFamily, LogLevel, PublishError};
 
 thread_local! {
     static LOGGING: Cell<bool> = const { Cell::new(false) };
@@ -79,15 +79,13 @@ impl Broker for HostBroker {
         if code == sys::MOSQ_ERR_SUCCESS { Ok(()) } else { Err(PublishError { code }) }
     }
 
-    fn kick_username(&self, username: Option<&[u8]>) {
-        let Ok(username) = username.map(CString::new).transpose() else {
+    fn kick_username(&self, username: &[u8]) {
+        let Ok(username) = CString::new(username) else {
             return; // No client has a username with a NUL.
         };
         if self.is_on_its_thread() {
-            let username = username.as_deref().map_or(ptr::null(), CStr::as_ptr);
-            // SAFETY: null is the anonymous clients, else a string that outlives the call.
-            // mosquitto_broker.h: mosquitto_kick_client_by_username.
-            unsafe { (self.functions.mosquitto_kick_client_by_username)(username, false) };
+            // SAFETY: a string that outlives the call. mosquitto_broker.h: mosquitto_kick_client_by_username.
+            unsafe { (self.functions.mosquitto_kick_client_by_username)(username.as_ptr(), false) };
         }
     }
 
@@ -99,6 +97,13 @@ impl Broker for HostBroker {
             // SAFETY: a string that outlives the call, not null, which would be everybody.
             // mosquitto_broker.h: mosquitto_kick_client_by_clientid.
             unsafe { (self.functions.mosquitto_kick_client_by_clientid)(clientid.as_ptr(), false) };
+        }
+    }
+
+    fn patch_of_2_0(&self) -> Option<u8> {
+        match self.functions.family {
+            BrokerFamily::V2_0 => version::patch_of_running_2_0(),
+            BrokerFamily::V2_1 => None,
         }
     }
 }

@@ -70,7 +70,7 @@ mod tests {
             Ok(())
         }
 
-        fn kick_username(&self, _: Option<&[u8]>) {}
+        fn kick_username(&self, _: &[u8]) {}
 
         fn kick_clientid(&self, _: &[u8]) {}
     }
@@ -119,7 +119,7 @@ mod tests {
                 Ok(())
             }
 
-            fn kick_username(&self, _: Option<&[u8]>) {}
+            fn kick_username(&self, _: &[u8]) {}
 
             fn kick_clientid(&self, _: &[u8]) {}
         }

@@ -23,6 +23,7 @@ mod outcome;
 mod registration;
 mod running;
 mod sys;
+mod version;
 
 #[cfg(test)]
 mod tests;

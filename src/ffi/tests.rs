@@ -177,7 +177,7 @@ impl Broker for Silent {
         Ok(())
     }
 
-    fn kick_username(&self, _: Option<&[u8]>) {}
+    fn kick_username(&self, _: &[u8]) {}
 
     fn kick_clientid(&self, _: &[u8]) {}
 }
@@ -310,19 +310,15 @@ fn when_a_callback_is_refused_none_stays_registered() {
 fn what_the_plugin_asks_reaches_the_broker() {
     let broker = HostBroker::new(functions(BrokerFamily::V2_0));
     broker.publish("t", b"p\0q").unwrap();
-    broker.kick_username(Some(b"ann"));
-    broker.kick_username(None);
+    broker.kick_username(b"ann");
     broker.kick_clientid(b"ann-1");
-    assert_eq!(
-        calls(),
-        ["publish t p\\x00q 0 false", "kick ann false", "kick anonymous false", "kick ann-1 false"]
-    );
+    assert_eq!(calls(), ["publish t p\\x00q 0 false", "kick ann false", "kick ann-1 false"]);
 }
 
 #[test]
 fn a_name_with_a_nul_kicks_nobody() {
     let broker = HostBroker::new(functions(BrokerFamily::V2_0));
-    broker.kick_username(Some(b"ann\0"));
+    broker.kick_username(b"ann\0");
     broker.kick_clientid(b"\0");
     assert_eq!(calls(), [""; 0]);
 }
@@ -334,7 +330,7 @@ fn another_thread_than_the_broker_s_cannot_call_it() {
         let elsewhere = scope.spawn(|| {
             let error = broker.publish("t", b"p").unwrap_err();
             assert_eq!(error, PublishError { code: sys::MOSQ_ERR_INVAL });
-            broker.kick_username(None);
+            broker.kick_username(b"ann");
             broker.kick_clientid(b"ann-1");
             calls()
         });

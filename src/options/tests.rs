@@ -35,7 +35,7 @@ fn a_policy_alone_has_the_defaults() {
 #[test]
 fn defaults_are_those_of_the_table() {
     for option in OPTIONS {
-        let named = matches!(option.name, "compat" | "strict_config" | "password_iterations");
+        let named = !matches!(option.name, "state_dir" | "password_init_file");
         if let Some(default) = option.default.filter(|_| named) {
             assert_eq!(
                 with(option.name, default).unwrap(),
@@ -63,14 +63,32 @@ fn names_are_matched_in_any_case() {
 
 #[test]
 fn each_option_is_read() {
+    assert_eq!(with("config_init", "auto").unwrap().config_init, ConfigInitOption::Auto);
+    assert_eq!(with("config_init", "true").unwrap().config_init, ConfigInitOption::Make);
+    assert_eq!(with("config_init", "false").unwrap().config_init, ConfigInitOption::Refuse);
+    assert_eq!(with("password_init_file", "/f").unwrap().password_init_file, Some(PathBuf::from("/f")));
+    assert!(with("rehash_on_login", "true").unwrap().rehash_on_login);
+    assert!(!with("rehash_on_login", "false").unwrap().rehash_on_login);
     assert_eq!(with("compat", "auto").unwrap().compat, CompatOption::Auto);
     assert_eq!(with("compat", "2.0").unwrap().compat, CompatOption::V2_0);
+    assert_eq!(with("compat", "2.0.21").unwrap().compat, CompatOption::V2_0_21);
     assert_eq!(with("compat", "2.1").unwrap().compat, CompatOption::V2_1);
     assert!(with("strict_config", "true").unwrap().strict_config);
     assert!(!with("strict_config", "false").unwrap().strict_config);
     assert_eq!(with("password_iterations", "101").unwrap().password_iterations, Iterations::MIN);
     assert_eq!(with("password_iterations", "10000000").unwrap().password_iterations, Iterations::MAX);
     assert_eq!(with("state_dir", "/s").unwrap().state_dir, Some(PathBuf::from("/s")));
+}
+
+#[test]
+fn by_default_a_policy_is_made_where_2_1_makes_one() {
+    for (option, on_2_0, on_2_1) in [
+        (ConfigInitOption::Auto, false, true),
+        (ConfigInitOption::Make, true, true),
+        (ConfigInitOption::Refuse, false, false),
+    ] {
+        assert_eq!(BOTH.map(|family| option.makes_policy(family)), [on_2_0, on_2_1]);
+    }
 }
 
 #[test]
@@ -82,7 +100,10 @@ fn a_path_may_be_of_any_bytes() {
 #[test]
 fn a_value_that_an_option_cannot_have_is_refused_with_what_it_may_be() {
     for (name, value, expected) in [
-        ("compat", "2", "plugin_opt_compat cannot be `2`: it is `auto`, `2.0` or `2.1`"),
+        ("config_init", "yes", "plugin_opt_config_init cannot be `yes`: it is `auto`, `true` or `false`"),
+        ("password_init_file", "", "plugin_opt_password_init_file cannot be ``: it is a path"),
+        ("rehash_on_login", "1", "plugin_opt_rehash_on_login cannot be `1`: it is `true` or `false`"),
+        ("compat", "2", "plugin_opt_compat cannot be `2`: it is `auto`, `2.0`, `2.0.21` or `2.1`"),
         ("strict_config", "yes", "plugin_opt_strict_config cannot be `yes`: it is `true` or `false`"),
         (
             "password_iterations",
@@ -118,6 +139,9 @@ fn an_unknown_option_is_reported_with_the_nearest_known_one() {
         ("strict", "strict_config"),
         ("compatibility", "compat"),
         ("statedir", "state_dir"),
+        ("init", "config_init"),
+        ("password_file", "password_init_file"),
+        ("rehash", "rehash_on_login"),
     ] {
         let expected = format!(
             "there is no option plugin_opt_{given}, and it has no effect; the nearest is plugin_opt_{nearest}"

@@ -10,13 +10,14 @@
 //! | `encoded_password` `$argon2id$…`           | Argon2id, in PHC format | 8 bytes or more |
 //!
 //! Not here: the JSON around these members (`store`), and who may log in (`policy`). Nothing here does I/O
-//! but asking the system for the random bytes of a new salt.
+//! but asking the system for the random bytes of a new salt or password.
 
 mod argon2id;
 mod base64;
 mod error;
 mod iterations;
 mod pbkdf2_sha512;
+mod plaintext;
 mod salt;
 mod sha512;
 
@@ -28,6 +29,7 @@ use sha512::Sha512;
 
 pub use error::{Field, HashError};
 pub use iterations::{Iterations, IterationsOutOfRange};
+pub use plaintext::Plaintext;
 pub use salt::RandomnessError;
 
 /// The length of a SHA-512 digest, and of every hash but Argon2id's.
@@ -137,6 +139,15 @@ impl PasswordHash {
             Inner::Pbkdf2Sha512(hash) => hash.stored(),
             Inner::Sha512(hash) => Stored::Encoded(hash.encoded()),
             Inner::Argon2id(hash) => Stored::Encoded(hash.encoded()),
+        }
+    }
+
+    /// Whether the C plugin of 2.0 can verify it, once it is written as [`Self::stored`] says.
+    #[must_use]
+    pub fn is_read_by_2_0(&self) -> bool {
+        match &self.0 {
+            Inner::Pbkdf2Sha512(hash) => hash.has_short_salt(),
+            Inner::Sha512(_) | Inner::Argon2id(_) => false,
         }
     }
 

@@ -56,6 +56,10 @@ impl Pbkdf2Sha512 {
         self.iterations
     }
 
+    pub(super) fn has_short_salt(&self) -> bool {
+        matches!(self.salt, Salt::Short(_))
+    }
+
     pub(super) fn stored(&self) -> Stored {
         let salt = self.salt.to_base64();
         let password = base64::encode(&self.hash);

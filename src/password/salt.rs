@@ -1,5 +1,4 @@
-//! The salts of the schemes that the C plugins define: 12 bytes, or 64. The only place that asks for
-//! randomness.
+//! The salts of the schemes that the C plugins define: 12 bytes, or 64.
 
 use std::fmt;
 
@@ -48,9 +47,9 @@ impl Salt {
     }
 }
 
-/// The system gave no random bytes for a salt.
+/// The system gave no random bytes for a salt or a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RandomnessError(getrandom::Error);
+pub struct RandomnessError(pub(super) getrandom::Error);
 
 impl fmt::Display for RandomnessError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -60,7 +60,7 @@ impl Policy {
         match &client.password {
             Password::Hash(hash) => LoginVerdict::Verify { client: Arc::clone(client), hash: hash.clone() },
             Password::Unusable => LoginVerdict::Refuse(LoginRefusal::UnusablePassword),
-            Password::None if self.compat() == Compat::V2_0 => LoginVerdict::Defer,
+            Password::None if self.compat() < Compat::V2_1 => LoginVerdict::Defer,
             Password::None => LoginVerdict::Refuse(LoginRefusal::NoPassword),
         }
     }

@@ -116,7 +116,7 @@ impl Question<'_> {
     fn walk<'a>(&self, role: &'a Role, acl_type: AclType) -> Option<(&'a Arc<Acl>, Match)> {
         role.acls(acl_type).iter().find_map(|acl| match self.asked.of_filter(&acl.topic) {
             Match::No => None,
-            Match::Malformed if self.asked.compat == Compat::V2_0 => None,
+            Match::Malformed if self.asked.compat < Compat::V2_1 => None,
             how => Some((acl, how)),
         })
     }

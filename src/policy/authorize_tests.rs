@@ -85,7 +85,7 @@ proptest! {
         removed in prop::collection::vec(any::<prop::sample::Index>(), 0..10),
         topics in prop::collection::vec(topic(), 1..12),
         clientid in prop::sample::select(vec!["dev", "+", "a/b", "", "$SYS"]),
-        compat in prop::sample::select(vec![Compat::V2_0, Compat::V2_1]),
+        compat in prop::sample::select(vec![Compat::V2_0, Compat::V2_0_21, Compat::V2_1]),
     ) {
         let mut policy = Policy::new(compat);
         let name = RoleName::new(b"r").unwrap();

@@ -140,7 +140,7 @@ impl<T: Borrow<Acl>> Index<T> {
             }
             match asked.of_filter(&entry.item.borrow().topic) {
                 Match::No => {}
-                Match::Malformed if asked.compat == Compat::V2_0 => {}
+                Match::Malformed if asked.compat < Compat::V2_1 => {}
                 how => return Some(Found { item: &entry.item, how }),
             }
         }

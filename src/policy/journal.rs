@@ -1,5 +1,6 @@
 //! What was replaced, so that it can be put back.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Client, DefaultAccess, Extra, Group, GroupName, Role, RoleName, Username};
@@ -7,6 +8,66 @@ use super::{Client, DefaultAccess, Extra, Group, GroupName, Role, RoleName, User
 /// A point in the history of a [`super::Policy`] to which it can be taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark(pub(super) usize);
+
+/// What was replaced, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    entries: Vec<Replaced>,
+    /// The records that have an entry since the last mark: going back, only the oldest counts.
+    since_mark: HashSet<Record>,
+}
+
+/// A record, by its name.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Record {
+    Client(Username),
+    Group(GroupName),
+    Role(RoleName),
+}
+
+impl Journal {
+    /// The present end.
+    pub(super) fn mark(&mut self) -> Mark {
+        self.since_mark.clear();
+        Mark(self.entries.len())
+    }
+
+    /// Whether anything came after.
+    pub(super) fn goes_beyond(&self, mark: Mark) -> bool {
+        self.entries.len() > mark.0
+    }
+
+    pub(super) fn push(&mut self, replaced: Replaced) {
+        let record = match &replaced {
+            Replaced::Client(name, _) => Record::Client(name.clone()),
+            Replaced::Group(name, _) => Record::Group(name.clone()),
+            Replaced::Role(name, _) => Record::Role(name.clone()),
+            _ => {
+                self.entries.push(replaced);
+                return;
+            }
+        };
+        if self.since_mark.insert(record) {
+            self.entries.push(replaced);
+        }
+    }
+
+    /// The youngest entry, if it came after the mark.
+    pub(super) fn pop_beyond(&mut self, mark: Mark) -> Option<Replaced> {
+        self.since_mark.clear();
+        if self.goes_beyond(mark) { self.entries.pop() } else { None }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.entries.shrink_to(KEPT);
+        self.since_mark = HashSet::new();
+    }
+}
+
+/// Room for how many entries is kept from one payload to the next.
+const KEPT: usize = 64;
 
 /// One replacement: what stood there before.
 #[derive(Debug)]

@@ -89,7 +89,7 @@ impl Role {
 }
 
 /// Which of these ACLs count, as given for one role: of several of a type with the same topic the first,
-/// or, where 2.0 is followed, which keeps and asks them all, the first of those with the highest priority.
+/// or, where 2.0.11 is followed, which keeps and asks them all, the first of those with the highest priority.
 #[must_use]
 pub fn which_count(acls: &[(AclType, Acl)], compat: Compat) -> Vec<bool> {
     let mut best: HashMap<(AclType, &[u8]), (Priority, usize)> = HashMap::new();

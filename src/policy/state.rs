@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::extra::InertIn;
-use super::journal::Replaced;
+use super::journal::{Journal, Replaced};
 use super::levels::Keys;
 use super::relations::Relations;
 use super::role_index::RoleIndex;
@@ -33,7 +33,7 @@ pub struct Policy {
     extra: Extra,
     // INVARIANT: follows from `clients` and `groups`; only `swap_client` and `swap_group` touch it.
     relations: Relations,
-    journal: Vec<Replaced>,
+    journal: Journal,
 }
 
 /// A record names a role or group that does not exist.
@@ -80,7 +80,7 @@ impl Policy {
             change_index: 0,
             extra: Extra::default(),
             relations: Relations::default(),
-            journal: Vec::new(),
+            journal: Journal::default(),
         }
     }
 
@@ -323,28 +323,27 @@ impl Policy {
 
     /// The present point in the policy's history.
     #[must_use]
-    pub fn mark(&self) -> Mark {
-        Mark(self.journal.len())
+    pub fn mark(&mut self) -> Mark {
+        self.journal.mark()
     }
 
     /// Whether anything was changed since.
     #[must_use]
     pub fn changed_since(&self, mark: Mark) -> bool {
-        self.journal.len() > mark.0
+        self.journal.goes_beyond(mark)
     }
 
     /// Takes the policy back to what it was then.
     pub fn undo_to(&mut self, mark: Mark) {
-        while self.journal.len() > mark.0 {
-            match self.journal.pop() {
-                None => return,
-                Some(Replaced::Client(name, old)) => drop(self.swap_client(&name, old)),
-                Some(Replaced::Group(name, old)) => drop(self.swap_group(&name, old)),
-                Some(Replaced::Role(name, old)) => drop(self.swap_role(&name, old)),
-                Some(Replaced::DefaultAccess(old)) => self.default_access = old,
-                Some(Replaced::AnonymousGroup(old)) => self.anonymous_group = old,
-                Some(Replaced::ChangeIndex(old)) => self.change_index = old,
-                Some(Replaced::Extra(old)) => self.extra = old,
+        while let Some(replaced) = self.journal.pop_beyond(mark) {
+            match replaced {
+                Replaced::Client(name, old) => drop(self.swap_client(&name, old)),
+                Replaced::Group(name, old) => drop(self.swap_group(&name, old)),
+                Replaced::Role(name, old) => drop(self.swap_role(&name, old)),
+                Replaced::DefaultAccess(old) => self.default_access = old,
+                Replaced::AnonymousGroup(old) => self.anonymous_group = old,
+                Replaced::ChangeIndex(old) => self.change_index = old,
+                Replaced::Extra(old) => self.extra = old,
             }
         }
     }
@@ -389,27 +388,19 @@ impl Policy {
     }
 
     fn swap_client(&mut self, name: &Username, new: Option<Arc<Client>>) -> Option<Arc<Client>> {
-        if let Some(old) = self.clients.get(name.as_bytes(), &self.keys) {
-            self.relations.remove_client(old);
-        }
+        let old = self.clients.get(name.as_bytes(), &self.keys);
+        self.relations.replace_client(old.map(|old| &**old), new.as_deref());
         match new {
-            Some(new) => {
-                self.relations.add_client(&new);
-                self.clients.put(new, &self.keys, |(), _, _| ())
-            }
+            Some(new) => self.clients.put(new, &self.keys, |(), _, _| ()),
             None => self.clients.remove(name.as_bytes(), &self.keys),
         }
     }
 
     fn swap_group(&mut self, name: &GroupName, new: Option<Arc<Group>>) -> Option<Arc<Group>> {
-        if let Some(old) = self.groups.get(name.as_bytes(), &self.keys) {
-            self.relations.remove_group(old);
-        }
+        let old = self.groups.get(name.as_bytes(), &self.keys);
+        self.relations.replace_group(old.map(|old| &**old), new.as_deref());
         match new {
-            Some(new) => {
-                self.relations.add_group(&new);
-                self.groups.put(new, &self.keys, |(), _, _| ())
-            }
+            Some(new) => self.groups.put(new, &self.keys, |(), _, _| ()),
             None => self.groups.remove(name.as_bytes(), &self.keys),
         }
     }

@@ -12,8 +12,8 @@ pub const MAX_LEVELS: usize = 200;
 const MAX_BYTES: usize = 65_535;
 
 /// Whether the broker accepts it as a topic filter (`mosquitto_sub_topic_check`, mosquitto.h): `+`
-/// and `#` only as whole levels, `#` only last, at most 65,535 bytes and 200 `/`. 2.1 refuses an
-/// empty one, 2.0 does not.
+/// and `#` only as whole levels, `#` only last, at most 65,535 bytes and 200 `/`. 2.0.21 and
+/// later refuse an empty one, 2.0.20 does not.
 #[must_use]
 pub fn is_valid_filter(filter: &[u8], compat: Compat) -> bool {
     if filter.is_empty() {
@@ -62,7 +62,7 @@ pub(super) fn matches_topic(filter: &[u8], topic: &[u8], subject: Subject<'_>) -
 /// Does the filter of a `subscribePattern` or `unsubscribePattern` ACL cover the asked filter?
 pub(super) fn covers_filter(filter: &[u8], asked: &[u8], subject: Subject<'_>, compat: Compat) -> Match {
     match compat {
-        Compat::V2_0 => covers_as_2_0(filter, asked, subject),
+        Compat::V2_0 | Compat::V2_0_21 => covers_as_2_0(filter, asked, subject),
         Compat::V2_1 => Walk { filter, topic: asked, subject, topic_is_filter: true }.run(),
     }
 }

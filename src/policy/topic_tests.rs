@@ -152,7 +152,7 @@ fn placeholders_are_whole_levels() {
     ];
     for (filter, topic, wanted) in table {
         assert_eq!(matches_topic(filter.as_bytes(), topic.as_bytes(), me), wanted, "{filter} {topic}");
-        for compat in [Compat::V2_0, Compat::V2_1] {
+        for compat in [Compat::V2_0, Compat::V2_0_21, Compat::V2_1] {
             let covered = covers_filter(filter.as_bytes(), topic.as_bytes(), me, compat);
             assert_eq!(covered, wanted, "{compat:?} {filter} {topic}");
         }
@@ -170,14 +170,14 @@ fn an_id_with_wildcards_or_levels_never_widens_a_match() {
                     Match::Yes,
                     "{id} {filter} {asked}"
                 );
-                for compat in [Compat::V2_0, Compat::V2_1] {
+                for compat in [Compat::V2_0, Compat::V2_0_21, Compat::V2_1] {
                     let covered = covers_filter(filter.as_bytes(), asked.as_bytes(), me, compat);
                     assert_ne!(covered, Match::Yes, "{compat:?} {id} {filter} {asked}");
                 }
             }
         }
     }
-    for compat in [Compat::V2_0, Compat::V2_1] {
+    for compat in [Compat::V2_0, Compat::V2_0_21, Compat::V2_1] {
         assert_eq!(covers_filter(b"%c/x", b"a/x", NOBODY, compat), Match::No, "no id, no match");
     }
 }
@@ -195,6 +195,7 @@ fn what_is_a_valid_filter() {
         assert!(!is_valid_filter(bad.as_bytes(), Compat::V2_0), "{bad}");
     }
     assert!(is_valid_filter(b"", Compat::V2_0));
+    assert!(!is_valid_filter(b"", Compat::V2_0_21));
     assert!(!is_valid_filter(b"", Compat::V2_1));
 }
 

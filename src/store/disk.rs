@@ -39,6 +39,8 @@ pub trait Disk: Debug + Send {
     fn set_owner(&self, file: &File, owner: Option<u32>, group: Option<u32>) -> io::Result<()>;
     /// Changes the permissions.
     fn set_mode(&self, file: &File, mode: u32) -> io::Result<()>;
+    /// Gives a file a second name; an error if there is something of that name already.
+    fn link(&self, file: &Path, name: &Path) -> io::Result<()>;
     /// Renames a file over another one.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Takes a file away.
@@ -106,6 +108,10 @@ impl Disk for RealDisk {
 
     fn set_mode(&self, file: &File, mode: u32) -> io::Result<()> {
         file.set_permissions(Permissions::from_mode(mode))
+    }
+
+    fn link(&self, file: &Path, name: &Path) -> io::Result<()> {
+        fs::hard_link(file, name)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

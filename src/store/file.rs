@@ -87,10 +87,7 @@ impl PolicyFile {
         state_dir: Option<&Path>,
     ) -> Result<(Self, Content), ReadError> {
         let path = std::path::absolute(path).map_err(ReadError::Io)?;
-        let state_dirs = match state_dir {
-            Some(given) => vec![std::path::absolute(given).map_err(ReadError::Io)?],
-            None => USUAL_STATE_DIRS.map(PathBuf::from).to_vec(),
-        };
+        let state_dirs = state_dirs(state_dir).map_err(ReadError::Io)?;
         let target = disk.resolve(&path).map_err(ReadError::Io)?;
         if !disk.metadata(&target).map_err(ReadError::Io)?.is_file() {
             return Err(ReadError::NotAFile);
@@ -204,6 +201,19 @@ impl PolicyFile {
     }
 
     fn copies(&self) -> impl Iterator<Item = PathBuf> {
-        self.state_dirs.iter().map(|state_dir| in_place::copy_in(state_dir, &self.path))
+        copies(&self.state_dirs, &self.path)
     }
+}
+
+/// Where a copy may be kept: in the directory that was given, or else in the usual ones.
+pub(super) fn state_dirs(given: Option<&Path>) -> io::Result<Vec<PathBuf>> {
+    match given {
+        Some(given) => Ok(vec![std::path::absolute(given)?]),
+        None => Ok(USUAL_STATE_DIRS.map(PathBuf::from).to_vec()),
+    }
+}
+
+/// The places of copies of the file at the absolute path `file`.
+pub(super) fn copies(state_dirs: &[PathBuf], file: &Path) -> impl Iterator<Item = PathBuf> {
+    state_dirs.iter().map(move |state_dir| in_place::copy_in(state_dir, file))
 }

@@ -94,7 +94,7 @@ impl fmt::Display for Imperfection {
     }
 }
 
-/// A name from a file, for a log: control characters escaped, the rest of a long one left out.
+/// A name from a policy, for a log: control characters escaped, the rest of a long one left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown(String);
 
@@ -102,7 +102,9 @@ impl Shown {
     /// How much of a name is shown, in characters.
     const MOST: usize = 100;
 
-    pub(super) fn new(name: &[u8]) -> Self {
+    /// Shows that name.
+    #[must_use]
+    pub fn new(name: &[u8]) -> Self {
         let text = String::from_utf8_lossy(name);
         let mut shown: String = text.chars().take(Self::MOST).flat_map(char::escape_debug).collect();
         if text.chars().nth(Self::MOST).is_some() {

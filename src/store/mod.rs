@@ -4,6 +4,7 @@
 mod disk;
 mod file;
 mod in_place;
+mod init;
 mod issue;
 mod open_error;
 mod read;
@@ -20,6 +21,7 @@ use crate::policy::{Compat, Policy};
 
 pub use disk::{Disk, RealDisk};
 pub use file::{PolicyFile, Writable};
+pub use init::{FirstRun, InitError, Made, PASSWORD_VARIABLE, PasswordFrom};
 pub use issue::{Imperfection, Issue, Shown};
 pub use open_error::OpenError;
 pub use read::{Malformed, MalformedBy, read};

@@ -71,7 +71,12 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing { path } => {
-                write!(f, "there is no `{}`; `mosquitto_ctrl dynsec init` makes one", path.display())
+                write!(
+                    f,
+                    "there is no `{}`; `mosquitto_ctrl dynsec init` makes one, and so does this plugin where \
+                     `plugin_opt_config_init true` asks for it",
+                    path.display()
+                )
             }
             Self::Unreadable { path, error } => {
                 write!(f, "cannot read `{}`: {error}", path.display())?;

@@ -1,5 +1,5 @@
 //! Replacing a file: a temporary file beside it, synced, renamed over it, the directory synced. At
-//! every moment the file is whole: what it was, or what it is to be.
+//! every moment the file is whole: what it was, or what it is to be. Making a new one likewise.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -48,6 +48,25 @@ pub(super) fn replace(disk: &dyn Disk, target: &Path, bytes: &[u8]) -> Result<()
     match put_back(disk, target, old.as_ref(), like.as_ref()) {
         Ok(()) => Err(failure.into()),
         Err(put_back) => Err(SaveError::NotPutBack { failure, put_back, copy: None }),
+    }
+}
+
+/// Makes a file at `target` that holds `bytes` and is its owner's alone. Whatever is there already stays.
+/// When this returns without an error the file is on the disk.
+///
+/// # Errors
+/// A step failed, and there is no new file.
+pub(super) fn create(disk: &dyn Disk, target: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let directory = directory_of(target);
+    let open_directory =
+        disk.open(directory).map_err(|error| Failure::new(Step::OpenDirectory, directory, error))?;
+    Temporary::write(disk, target, bytes, None)?.name_it(target)?;
+    match disk.sync(&open_directory) {
+        Err(error) if !is_unsupported(&error) => {
+            let _ = disk.remove(target);
+            Err(Failure::new(Step::SyncDirectory, directory, error))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -115,6 +134,11 @@ fn put_back(
 /// A file system that cannot sync a directory has nothing to sync it for.
 fn is_unsupported(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
+}
+
+/// What file systems that know no second names say: link(2).
+fn has_no_links(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied || is_unsupported(error)
 }
 
 /// Whether something is mounted on the file itself; renaming over it then fails. Its device number
@@ -200,6 +224,21 @@ impl<'d> Temporary<'d> {
         self.disk.rename(&self.path, target).map_err(|error| Failure::new(Step::Rename, target, error))?;
         self.done = true;
         Ok(())
+    }
+
+    /// Gives it the name of the target, which nothing may bear yet; its own goes.
+    fn name_it(self, target: &Path) -> Result<(), Failure> {
+        let disk = self.disk;
+        let failure = |error| Failure::new(Step::Create, target, error);
+        match disk.link(&self.path, target) {
+            Err(error) if has_no_links(&error) => {
+                drop(disk.create(target).map_err(failure)?);
+                self.rename_over(target).inspect_err(|_| {
+                    let _ = disk.remove(target);
+                })
+            }
+            linked => linked.map_err(failure),
+        }
     }
 
     fn remove(mut self) -> Result<(), Failure> {

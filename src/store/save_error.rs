@@ -83,6 +83,9 @@ impl Failure {
                 "it is a mount of its own: mount its directory instead"
             }
             io::ErrorKind::NotFound => "create what is missing",
+            io::ErrorKind::AlreadyExists => {
+                "move it away, be it a link that leads nowhere: what is there is never written over"
+            }
             _ => return None,
         })
     }

@@ -36,7 +36,7 @@ fn assert_links_resolve(policy: &Policy) {
 
 /// Sends commands, whatever is answered, and asks for everything after each.
 fn survives(commands: &[&str]) {
-    for compat in [Compat::V2_0, Compat::V2_1] {
+    for compat in [Compat::V2_0, Compat::V2_0_21, Compat::V2_1] {
         let mut world = World::new(compat);
         for command in commands {
             let _ = world.send(&crate::harness::payload(command));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use mosquitto_dynsec::policy::Compat;
 
-use crate::harness::World;
+use crate::harness::{COMPATS, World, by_version};
 use crate::text;
 
 /// Commands with a place for the name that is varied.
@@ -130,9 +130,14 @@ fn names_given_in_every_wrong_way() {
         // Values with the same answer share a line.
         let mut lines: Vec<(String, Vec<String>)> = Vec::new();
         for (name, value) in &values {
-            let [in_2_0, in_2_1] = [Compat::V2_0, Compat::V2_1]
-                .map(|compat| answer(compat, command, member, rest, value.as_deref()));
-            let said = if in_2_0 == in_2_1 { in_2_0 } else { format!("2.0: {in_2_0}; 2.1: {in_2_1}") };
+            let answers = COMPATS.map(|compat| answer(compat, command, member, rest, value.as_deref()));
+            let said: Vec<_> = by_version(answers)
+                .into_iter()
+                .map(
+                    |(versions, said)| if versions.is_empty() { said } else { format!("{versions}: {said}") },
+                )
+                .collect();
+            let said = said.join("; ");
             match lines.iter_mut().find(|(other, _)| *other == said) {
                 Some((_, names)) => names.push(text::readable(name.as_bytes())),
                 None => lines.push((said, vec![name.clone()])),

@@ -148,7 +148,7 @@ fn deep_payloads() {
 
 #[test]
 fn ten_thousand_commands_in_a_payload() {
-    for compat in [Compat::V2_0, Compat::V2_1] {
+    for compat in [Compat::V2_0, Compat::V2_0_21, Compat::V2_1] {
         let mut world = World::new(compat);
         let batch = |command: &dyn Fn(usize) -> String| {
             let commands: Vec<String> = (0..10_000).map(command).collect();

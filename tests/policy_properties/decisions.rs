@@ -39,7 +39,7 @@ fn any_acls() -> impl Strategy<Value = Vec<(AclType, String, i32, bool)>> {
 fn any_model() -> impl Strategy<Value = Model> {
     let links = |count: usize| vec((0..count, any_priority()), 0..4);
     (
-        prop_oneof![Just(Compat::V2_0), Just(Compat::V2_1)],
+        prop_oneof![Just(Compat::V2_0), Just(Compat::V2_0_21), Just(Compat::V2_1)],
         vec((any_acls(), prop::bool::weighted(0.8)), 4),
         vec(links(4), 3),
         links(4),

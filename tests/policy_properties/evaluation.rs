@@ -172,7 +172,7 @@ impl Model {
     fn matches(&self, filter: &str, question: &Question) -> Option<bool> {
         let topic = &question.topic;
         let subscribing = matches!(question.action, Action::Subscribe | Action::Unsubscribe);
-        if subscribing && self.compat == Compat::V2_0 {
+        if subscribing && self.compat < Compat::V2_1 {
             return Some(filter == "#" || levels_cover_as_2_0(filter, question));
         }
         if filter.is_empty() {

@@ -41,7 +41,7 @@ fn send(policy: &mut Policy, payload: &[Command]) -> (Outcome, Vec<bool>) {
 }
 
 pub(crate) fn any_compat() -> impl Strategy<Value = Compat> {
-    prop_oneof![Just(Compat::V2_0), Just(Compat::V2_1)]
+    prop_oneof![Just(Compat::V2_0), Just(Compat::V2_0_21), Just(Compat::V2_1)]
 }
 
 fn is_disconnected(outcome: &Outcome, username: &Username) -> bool {

@@ -34,13 +34,13 @@ impl Faulty {
     }
 
     /// Lets fail the calls from `first` to before `end`, counted from now.
-    fn fail(&self, first: usize, end: usize) {
+    pub(super) fn fail(&self, first: usize, end: usize) {
         self.0.calls.store(0, Relaxed);
         self.0.first.store(first, Relaxed);
         self.0.end.store(end, Relaxed);
     }
 
-    fn calls(&self) -> usize {
+    pub(super) fn calls(&self) -> usize {
         self.0.calls.load(Relaxed)
     }
 
@@ -126,6 +126,11 @@ impl Disk for Faulty {
     fn set_mode(&self, file: &File, mode: u32) -> io::Result<()> {
         self.fails()?;
         RealDisk.set_mode(file, mode)
+    }
+
+    fn link(&self, file: &Path, name: &Path) -> io::Result<()> {
+        self.fails()?;
+        RealDisk.link(file, name)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

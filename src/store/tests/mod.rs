@@ -4,6 +4,7 @@
 
 mod faults;
 mod files;
+mod first_run;
 mod imperfect;
 mod mounts;
 mod passwords;

@@ -30,7 +30,7 @@ fn passwords_that_cannot_be_used_refuse_and_stay() {
     for (members, reported, usable) in table {
         let comma = if members.is_empty() { "" } else { "," };
         let file = format!(r#"{{"clients":[{{"username":"u"{comma}{members}}}]}}"#);
-        for compat in [Compat::V2_0, Compat::V2_1] {
+        for compat in [Compat::V2_0, Compat::V2_0_21, Compat::V2_1] {
             let (policy, issues) = load(&file, compat);
             assert_eq!(issues.len(), reported, "{members}: {issues:#?}");
             let client = policy.client(b"u").unwrap();

@@ -168,6 +168,10 @@ impl Disk for Volatile {
         self.call().and_then(|()| RealDisk.set_mode(file, mode))
     }
 
+    fn link(&self, file: &Path, name: &Path) -> io::Result<()> {
+        self.call().and_then(|()| RealDisk.link(file, name))
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.call().and_then(|()| RealDisk.rename(from, to))
     }

@@ -21,7 +21,7 @@ pub fn write(policy: &Policy) -> Vec<u8> {
     let mut file = Object::begin(&mut writer, extra, KNOWN);
     // The C plugin of 2.0 does not count.
     let if_default = match policy.compat() {
-        Compat::V2_0 => IfDefault::LeaveOut,
+        Compat::V2_0 | Compat::V2_0_21 => IfDefault::LeaveOut,
         Compat::V2_1 => IfDefault::Write,
     };
     file.int("changeIndex", policy.change_index(), 0, if_default, count_of);

@@ -88,7 +88,7 @@ pub(super) fn role(writer: &mut Writer, role: &Role, compat: Compat) {
     object.text("textname", role.text_name.as_ref().map(Text::as_bytes));
     object.text("textdescription", role.text_description.as_ref().map(Text::as_bytes));
     let if_default = match compat {
-        Compat::V2_0 => IfDefault::LeaveOut,
+        Compat::V2_0 | Compat::V2_0_21 => IfDefault::LeaveOut,
         Compat::V2_1 => IfDefault::Write,
     };
     object.bool("allowwildcardsubs", role.allow_wildcard_subs, true, if_default);

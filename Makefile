@@ -1,0 +1,60 @@
+# What can be done here. `make help` lists it.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+# How many cases the differential test makes up.
+CASES ?= 10000
+
+# Tests of real brokers wait more than they work.
+export RUST_TEST_THREADS ?= 4
+
+# The broker lies where other users than root do not look.
+export PATH := $(PATH):/usr/sbin
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test test-differential test-differential-matrix docker-images test-docker test-matrix lint fmt dependencies clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 26
+
+run: dependencies ## build, and start a broker with the plugin on a free port of 127.0.0.1
+	@bash scripts/run.sh
+
+build: dependencies ## build target/release/libmosquitto_dynsec.so
+	$(CARGO) build --release --locked --package mosquitto-dynsec
+
+test: dependencies ## run all tests, against real brokers and the C plugin
+	$(CARGO) build --workspace --locked
+	$(CARGO) test --workspace --locked --no-fail-fast
+
+test-differential: dependencies ## compare CASES=10000 random cases with the C plugin
+	$(CARGO) build --release --workspace --locked
+	DYNSEC_DIFF_CASES=$(CASES) $(CARGO) test --release --locked --package plugin-host --test differential -- --nocapture
+
+test-differential-matrix: dependencies ## the same with those of 2.0.11, 2.0.21 and 2.1.2, in root folders; as root
+	$(CARGO) build --release --workspace --locked
+	@bash scripts/differential-matrix.sh $(CASES)
+
+docker-images: build ## build the images mosquitto-dynsec:bookworm, :trixie and :forky
+	@bash scripts/docker-images.sh
+
+test-docker: build ## run the real-broker suite in containers of Mosquitto 2.0.11, 2.0.21 and 2.1.2
+	@bash scripts/matrix.sh docker
+
+test-matrix: build ## the same without Docker, in root folders that debootstrap makes; as root
+	@bash scripts/matrix.sh chroot
+
+lint: ## check format, lints and scripts
+	@bash scripts/dependencies.sh --lint
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	shellcheck .ci/run scripts/*.sh docker/*.sh
+
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+dependencies: ## install the Debian packages that are missing
+	@bash scripts/dependencies.sh
+
+clean: ## remove what was built; the policy in run/ stays
+	$(CARGO) clean

@@ -1,0 +1,101 @@
+//! Real brokers, real clients: every case runs against our plugin and against the C plugin it replaces.
+//!
+//! Each case starts a broker of its own and becomes two tests, `ours::…` and `theirs::…`; `cargo test --test
+//! broker ours::` runs one half. What the C plugin does not pass is declared where the case is listed, checked
+//! to be so, and written down in `THEIRS.md`.
+//!
+//! What is needed is looked for where Debian's package `mosquitto` puts it; the environment can say otherwise:
+//!
+//! - `DYNSEC_OURS`: our library on this machine, else the newest beside the test executable;
+//! - `DYNSEC_THEIRS`: the C plugin;
+//! - `MOSQUITTO`, `MOSQUITTO_CTRL`: the broker and the command line tool;
+//! - `DYNSEC_ROOT`: the root folder of another system (`debootstrap` makes them) that the brokers run in, with
+//!   the C plugin, broker and tool that are there; needs root.
+//!
+//! The tests mostly wait for brokers: with `RUST_TEST_THREADS=4` on two cores they take half as long.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "these are tests: a panic is how they fail, and what they print is shown when they do"
+)]
+
+mod anonymous;
+mod broken_files;
+mod clients;
+mod command_line;
+mod downgrade;
+mod dropped;
+mod errors;
+mod exchange;
+mod first_run;
+mod groups;
+mod harness;
+mod http_api;
+mod kicks;
+mod listeners;
+mod login;
+mod neighbours;
+mod options;
+mod payloads;
+mod publish;
+mod rehash;
+mod restarts;
+mod retained;
+mod rights;
+mod roles;
+mod saving;
+mod self_change;
+mod sessions;
+mod shared;
+mod subscribe;
+mod sys_topics;
+mod theirs;
+mod there_and_back;
+mod traps_2_1;
+mod tutorial;
+mod websocket;
+mod wills;
+mod wire;
+
+/// All cases, module by module.
+const CASES: &[&[harness::case::Case]] = &[
+    anonymous::CASES,
+    broken_files::CASES,
+    clients::CASES,
+    command_line::CASES,
+    downgrade::CASES,
+    dropped::CASES,
+    errors::CASES,
+    exchange::CASES,
+    first_run::CASES,
+    groups::CASES,
+    http_api::CASES,
+    kicks::CASES,
+    listeners::CASES,
+    login::CASES,
+    neighbours::CASES,
+    options::CASES,
+    payloads::CASES,
+    publish::CASES,
+    rehash::CASES,
+    restarts::CASES,
+    retained::CASES,
+    rights::CASES,
+    roles::CASES,
+    saving::CASES,
+    self_change::CASES,
+    sessions::CASES,
+    shared::CASES,
+    subscribe::CASES,
+    sys_topics::CASES,
+    there_and_back::CASES,
+    traps_2_1::CASES,
+    tutorial::CASES,
+    wills::CASES,
+];

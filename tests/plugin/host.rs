@@ -1,0 +1,118 @@
+//! A broker that only remembers, and a directory for its policy.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use mosquitto_dynsec::broker::{Broker, BrokerFamily, LogLevel, PublishError};
+use mosquitto_dynsec::options::PluginOptions;
+use mosquitto_dynsec::plugin::{Actor, Plugin, SessionId, StartError};
+use mosquitto_dynsec::policy::{Effect, LoginRequest, Subject};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What the broker was asked.
+#[derive(Default)]
+pub(crate) struct Host {
+    pub(crate) log: Mutex<Vec<(LogLevel, String)>>,
+    pub(crate) published: Mutex<Vec<String>>,
+    pub(crate) kicked: Mutex<usize>,
+}
+
+impl Broker for Host {
+    fn log(&self, level: LogLevel, message: &[u8]) {
+        self.log.lock().unwrap().push((level, String::from_utf8_lossy(message).into_owned()));
+    }
+
+    fn publish(&self, _: &'static str, payload: &[u8]) -> Result<(), PublishError> {
+        self.published.lock().unwrap().push(String::from_utf8_lossy(payload).into_owned());
+        Ok(())
+    }
+
+    fn kick_username(&self, _: &[u8]) {
+        *self.kicked.lock().unwrap() += 1;
+    }
+
+    fn kick_clientid(&self, _: &[u8]) {
+        *self.kicked.lock().unwrap() += 1;
+    }
+}
+
+/// A directory in which a policy is or will be.
+pub(crate) struct Place {
+    pub(crate) directory: TempDir,
+    pub(crate) host: Arc<Host>,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("home")).unwrap();
+        Self { directory, host: Arc::default() }
+    }
+
+    pub(crate) fn with(policy: &Value) -> Self {
+        let place = Self::new();
+        std::fs::write(place.policy_path(), policy.to_string()).unwrap();
+        place
+    }
+
+    pub(crate) fn policy_path(&self) -> PathBuf {
+        self.directory.path().join("home/policy.json")
+    }
+
+    /// The policy file as it is.
+    pub(crate) fn policy(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.policy_path()).unwrap()).unwrap()
+    }
+
+    pub(crate) fn options(&self) -> PluginOptions {
+        let mut options = PluginOptions::new(self.policy_path());
+        options.state_dir = Some(self.directory.path().to_owned());
+        options
+    }
+
+    pub(crate) fn start(
+        &self,
+        family: BrokerFamily,
+        change: impl FnOnce(&mut PluginOptions),
+    ) -> Result<Plugin, StartError> {
+        let mut options = self.options();
+        change(&mut options);
+        Plugin::start(&options, Arc::<Host>::clone(&self.host), family)
+    }
+
+    /// The lines of the log that have this in them.
+    pub(crate) fn logged(&self, part: &str) -> Vec<(LogLevel, String)> {
+        let log = self.host.log.lock().unwrap();
+        log.iter().filter(|(_, line)| line.contains(part)).cloned().collect()
+    }
+
+    /// The names of the files beside the policy, and its own.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let home = self.policy_path();
+        let entries = std::fs::read_dir(home.parent().unwrap()).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// A login of that client under a client id.
+pub(crate) fn login_as(plugin: &Plugin, clientid: &str, username: &str, password: &str) -> Effect {
+    let subject = Subject { username: Some(username.as_bytes()), clientid: Some(clientid.as_bytes()) };
+    let request = LoginRequest { subject, address: None, password: Some(password.as_bytes()) };
+    plugin.on_basic_auth(SessionId(username.len()), &request)
+}
+
+pub(crate) fn login(plugin: &Plugin, username: &str, password: &str) -> Effect {
+    login_as(plugin, "any", username, password)
+}
+
+/// The answer to a command.
+pub(crate) fn command(place: &Place, plugin: &Plugin, command: &Value) -> Value {
+    let payload = serde_json::json!({ "commands": [command] }).to_string();
+    plugin.on_control(&Actor::default(), payload.as_bytes());
+    let answer = place.host.published.lock().unwrap().pop().unwrap();
+    serde_json::from_str::<Value>(&answer).unwrap()["responses"][0].take()
+}

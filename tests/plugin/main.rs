@@ -1,0 +1,8 @@
+//! The plugin with a broker that only remembers what it was asked: what happens at a start, and at logins.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod first_run;
+mod host;
+mod rehash;
+mod unreadable;
