@@ -366,7 +366,8 @@ fn what_was_answered_survives_a_kill(suite: &str) {
         for number in 0..3 {
             let username = format!("c{round}{number}");
             container.create_client(&username);
-            expected += &format!("{username}\n");
+            expected.push_str(&username);
+            expected.push('\n');
         }
         docker(&["kill", &container.id]);
         assert_eq!(container.inspect("{{.State.ExitCode}}"), "137");
@@ -441,7 +442,7 @@ fn the_policy_goes_with_the_volume_from_image_to_image() {
             assert!(!container.lets_in(&username, "wrong"), "{username} in step {step}, on {suite}");
         }
         container.create_client(&format!("c{step}"));
-        expected += &format!("c{step}\n");
+        expected.push_str(&["c", &step.to_string(), "\n"].concat());
         // Without a warning every other time.
         docker(&[if step % 2 == 0 { "kill" } else { "stop" }, &container.id]);
     }

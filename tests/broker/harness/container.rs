@@ -86,7 +86,7 @@ impl Image {
         command
     }
 
-    fn run_in(&self, folder: &Path) -> Command {
+    fn run_in(folder: &Path) -> Command {
         use std::os::unix::fs::MetadataExt;
         let us = std::fs::metadata("/proc/self").unwrap_or_else(|error| fault!("no /proc: {error}"));
         let mut command = Self::run();
@@ -97,7 +97,7 @@ impl Image {
 
     /// A command that runs a client in a container, which reaches brokers as we do: on 127.0.0.1.
     pub(crate) fn tool(&self, program: &str, folder: &Path) -> Command {
-        let mut command = self.run_in(folder);
+        let mut command = Self::run_in(folder);
         command.arg("--env").arg(format!("HOME={}", folder.display()));
         command.args(["--network", "host", "--entrypoint", program, &self.name]);
         command
@@ -113,7 +113,7 @@ impl Image {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("{LABEL}-{}-{number}", std::process::id());
-        let mut command = self.run_in(folder);
+        let mut command = Self::run_in(folder);
         command.args(["--name", &name]);
         for port in ports {
             command.arg("--publish").arg(format!("127.0.0.1:{port}:{port}"));

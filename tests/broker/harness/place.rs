@@ -197,8 +197,10 @@ impl Process {
             return;
         }
         if let Some(container) = &self.container {
-            let killed = container.signal(name);
-            assert!(killed || self.ended().is_some(), "the container was not reached by SIG{name}");
+            // One that is not there any more has ended, and its `docker run` is about to.
+            if !container.signal(name) {
+                wait_for(&format!("the container, which SIG{name} did not reach, to end"), || self.ended());
+            }
             return;
         }
         let line = format!("kill -{name} {}", self.child.id());
