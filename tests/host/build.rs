@@ -27,6 +27,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         .warnings_into_errors(true)
         .try_compile("plugin_host_log")?;
 
+    // An object, not a library: only the program that has it as an argument gets its free().
+    println!("cargo:rerun-if-changed=src/main_2_1/free.c");
+    let objects = cc::Build::new()
+        .file("src/main_2_1/free.c")
+        .flag("-fno-builtin")
+        .warnings_into_errors(true)
+        .try_compile_intermediates()?;
+    for object in objects {
+        println!("cargo:rustc-link-arg-bin=plugin-host-2-1={}", object.display());
+    }
+
     println!("cargo:rustc-link-arg-bins=-rdynamic");
     Ok(())
 }

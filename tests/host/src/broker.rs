@@ -58,6 +58,11 @@ impl Broker {
         self.state().connected.get(clientid).cloned()
     }
 
+    /// All who are connected.
+    pub(crate) fn clients(&self) -> Vec<Arc<Client>> {
+        self.state().connected.values().cloned().collect()
+    }
+
     /// Adds a client, instead of the one that has its id.
     pub(crate) fn admit(&self, client: Arc<Client>) {
         self.state().connected.insert(client.clientid().clone(), client);

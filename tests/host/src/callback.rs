@@ -11,9 +11,10 @@ use crate::bindings::{
     mosquitto_plugin_id_t,
 };
 use crate::client::Client;
+use crate::newer;
 use crate::text::Text;
 
-/// The events that a 2.0.11 broker knows (`mosquitto_broker.h`: `enum mosquitto_plugin_event`).
+/// The events that a broker knows (`mosquitto_broker.h`: `enum mosquitto_plugin_event`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Reload = 1,
@@ -26,12 +27,14 @@ pub(crate) enum Event {
     PskKey = 8,
     Tick = 9,
     Disconnect = 10,
+    /// 2.1's. The clients here have no session that outlives them: it never happens.
+    ClientOffline = 28,
 }
 
 impl Event {
-    /// The event of a number; none where 2.0.11 has none.
+    /// The event of a number; none where the broker has none.
     pub(crate) fn from_c(number: c_int) -> Option<Self> {
-        const ALL: [Event; 10] = [
+        const ALL: [Event; 11] = [
             Event::Reload,
             Event::AclCheck,
             Event::BasicAuth,
@@ -42,8 +45,10 @@ impl Event {
             Event::PskKey,
             Event::Tick,
             Event::Disconnect,
+            Event::ClientOffline,
         ];
-        ALL.into_iter().find(|event| event.to_c() == number)
+        let is_known = |event: &Self| *event != Self::ClientOffline || newer::is_enabled();
+        ALL.into_iter().find(|event| event.to_c() == number).filter(is_known)
     }
 
     pub(crate) fn to_c(self) -> c_int {

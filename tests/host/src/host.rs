@@ -1,7 +1,7 @@
 //! A plugin in its broker: one method for each thing that happens to a broker.
 
 use std::collections::BTreeMap;
-use std::ffi::{CString, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -55,9 +55,14 @@ impl Host {
         self.plugin.cleanup()
     }
 
-    /// A client is there without having been asked for a password.
+    /// A client is there without having been asked for a password: let in by its certificate, of which no
+    /// plugin hears, or anonymously, whatever the plugin says to it, since the broker allows it.
     pub fn attach(&self, clientid: &Text, username: Option<&Text>, subscriptions: Vec<Text>) {
-        BROKER.admit(Client::new(clientid.clone(), username, subscriptions));
+        let client = Client::new(clientid.clone(), username, subscriptions);
+        if username.is_none() {
+            let _refused_or_not = self.ask_for_login(&client, None, None);
+        }
+        BROKER.admit(client);
     }
 
     /// A client connects; it stays if the plugin accepts it.
@@ -73,13 +78,28 @@ impl Host {
         let client = Client::new(clientid.clone(), username, Vec::new());
         let username = username.map(Text::to_c_string);
         let password = password.filter(given).map(Text::to_c_string);
-        let rc = first_decision(self.callbacks(Event::BasicAuth), |callback| {
-            callback.basic_auth(&client, username.as_deref(), password.as_deref())
-        });
+        let rc = self.ask_for_login(&client, username.as_deref(), password.as_deref());
         if rc == Some(MOSQ_ERR_SUCCESS) {
             BROKER.admit(client);
+        } else {
+            // The broker takes the id away first (src/handle_connect.c).
+            client.mark_gone();
+            for callback in self.callbacks(Event::Disconnect) {
+                callback.disconnected(&client);
+            }
         }
         rc
+    }
+
+    fn ask_for_login(
+        &self,
+        client: &Arc<Client>,
+        username: Option<&CStr>,
+        password: Option<&CStr>,
+    ) -> Option<c_int> {
+        first_decision(self.callbacks(Event::BasicAuth), |callback| {
+            callback.basic_auth(client, username, password)
+        })
     }
 
     /// A client leaves. False if it was not there.

@@ -5,7 +5,8 @@
 //!   executable that uses it must be linked with `-rdynamic`, so that plugins find its functions.
 //! - The program `plugin-host` is a `Host` that is driven by lines of JSON ([`Request`] in, [`Answer`] out),
 //!   so that a plugin that takes its process down takes down nothing else.
-//! - [`HostProcess`] starts that program and talks to it: for tests.
+//! - The program `plugin-host-2-1` is the same for plugins of 2.1: it also has what [`newer`] has.
+//! - [`HostProcess`] starts such a program, in a root folder of its own if need be, and talks to it: for tests.
 
 mod bindings;
 mod broker;
@@ -14,6 +15,7 @@ mod client;
 mod exports;
 mod host;
 mod load_error;
+pub mod newer;
 mod plugin;
 mod process;
 mod protocol;
@@ -23,7 +25,7 @@ mod text;
 pub use exports::fill_freed_memory;
 pub use host::{Host, NotConnected, PreparedAclCheck, measure};
 pub use load_error::LoadError;
-pub use process::{Death, HostProcess};
+pub use process::{Death, HostProcess, HostProgram};
 pub use protocol::{Access, AclRequest, Answer, Deed, Kicked, Message, Request};
 pub use serve::serve;
 pub use text::Text;

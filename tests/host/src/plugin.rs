@@ -45,7 +45,7 @@ impl Plugin {
         // SAFETY: the path is NUL-terminated; the plugin's constructors are its own business.
         let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
         if handle.is_null() {
-            return Err(LoadError::from_dlerror("the plugin does not load into a 2.0.11 broker"));
+            return Err(LoadError::from_dlerror("the plugin does not load into this broker"));
         }
         let version = symbol(handle, c"mosquitto_plugin_version")?;
         // SAFETY: mosquitto_plugin.h declares the symbol with this type.

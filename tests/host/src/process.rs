@@ -10,6 +10,27 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use crate::protocol::{Answer, Request};
 
+/// Where a `plugin-host` is.
+#[derive(Clone, Debug)]
+pub struct HostProgram {
+    /// Its path, as it is called inside of `root`. So are the paths that its plugins are given.
+    pub path: PathBuf,
+    /// The folder of another system, which is then `/` to it (chroot(8), which only root may do).
+    pub root: Option<PathBuf>,
+}
+
+impl HostProgram {
+    fn command(&self) -> Command {
+        let Some(root) = &self.root else {
+            return Command::new(&self.path);
+        };
+        // It becomes the program, so that killing it kills that.
+        let mut command = Command::new("chroot");
+        command.arg(root).arg(&self.path);
+        command
+    }
+}
+
 /// A running `plugin-host`. It is killed when this is dropped.
 pub struct HostProcess {
     child: Child,
@@ -46,14 +67,14 @@ impl fmt::Display for Death {
 impl std::error::Error for Death {}
 
 impl HostProcess {
-    /// Starts the program `host` with a plugin. What it writes to its standard error goes to the file
-    /// `stderr`.
+    /// Starts a program with a plugin. What it writes to its standard error goes to the file `stderr`.
     ///
     /// # Errors
     ///
     /// The program cannot be started, or the file cannot be made.
-    pub fn start(host: &Path, plugin: &Path, stderr: &Path) -> io::Result<Self> {
-        let mut child = Command::new(host)
+    pub fn start(host: &HostProgram, plugin: &Path, stderr: &Path) -> io::Result<Self> {
+        let mut child = host
+            .command()
             .arg(plugin)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,4 +1,6 @@
-//! The host looks like a 2.0.11 broker to a plugin: it has that broker's functions, and no later ones.
+//! The hosts look like the brokers to a plugin: they have their functions, and no later ones.
+
+#![allow(clippy::expect_used, reason = "a test fails by a panic")]
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -55,12 +57,35 @@ const FROM_LIBRARY: [&str; 10] = [
     "mosquitto_validate_utf8",
 ];
 
+/// What 2.1.2's C plugin needs beyond that, and one more function of the same header.
+const OF_2_1: [&str; 6] = [
+    "mosquitto_apply_on_all_clients",
+    "mosquitto_client",
+    "mosquitto_control_command_reply",
+    "mosquitto_control_generic_callback",
+    "mosquitto_control_send_response",
+    "mosquitto_plugin_set_info",
+];
+
 #[test]
 fn the_host_exports_what_a_2_0_11_broker_has_and_nothing_later() {
-    let nm = Command::new("nm").args(["-D", "--defined-only", env!("CARGO_BIN_EXE_plugin-host")]).output();
+    assert_eq!(exported(env!("CARGO_BIN_EXE_plugin-host")), set(&FUNCTIONS));
+}
+
+#[test]
+fn the_host_of_2_1_exports_what_its_c_plugin_needs() {
+    assert_eq!(exported(env!("CARGO_BIN_EXE_plugin-host-2-1")), &set(&FUNCTIONS) | &set(&OF_2_1));
+}
+
+fn exported(program: &str) -> BTreeSet<String> {
+    let nm = Command::new("nm").args(["-D", "--defined-only", program]).output();
     let output = nm.expect("nm is installed with the C compiler");
     let lines = String::from_utf8_lossy(&output.stdout).into_owned();
     let names = lines.lines().filter_map(|line| line.split_whitespace().last());
-    let exported = names.filter(|name| name.starts_with("mosquitto_")).chain(FROM_LIBRARY);
-    assert_eq!(exported.collect::<BTreeSet<_>>(), BTreeSet::from(FUNCTIONS));
+    let own = names.filter(|name| name.starts_with("mosquitto_")).map(ToOwned::to_owned);
+    own.chain(set(&FROM_LIBRARY)).collect()
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(ToString::to_string).collect()
 }

@@ -16,6 +16,7 @@ use std::ffi::{CStr, c_char};
 
 pub(crate) use library::load as load_libmosquitto;
 pub use memory::fill_freed_memory;
+pub(crate) use publish::mosquitto_broker_publish;
 
 use crate::text::Text;
 
@@ -45,7 +46,7 @@ unsafe fn c_str<'call>(string: *const c_char) -> Option<&'call CStr> {
 /// # Safety
 ///
 /// As for [`c_str`].
-unsafe fn text(string: *const c_char) -> Option<Text> {
+pub(crate) unsafe fn text(string: *const c_char) -> Option<Text> {
     // SAFETY: as the caller guarantees.
     let string = unsafe { c_str(string) };
     string.map(|string| Text::from(string.to_bytes()))

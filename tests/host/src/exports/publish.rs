@@ -13,7 +13,7 @@ use crate::text::Text;
 
 /// Takes the payload, which the plugin has from `malloc`.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn mosquitto_broker_publish(
+pub(crate) unsafe extern "C" fn mosquitto_broker_publish(
     clientid: *const c_char,
     topic: *const c_char,
     payloadlen: c_int,

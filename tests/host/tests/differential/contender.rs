@@ -66,7 +66,7 @@ impl Contender {
     }
 
     fn init(&mut self) -> Result<Outcome, Death> {
-        let config_file = self.policy_file().display().to_string();
+        let config_file = self.plugin.place.inside(&self.policy_file()).display().to_string();
         let options = self.plugin.options.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         let answer = self.process.ask(&Request::Init {
             options: options.chain([("config_file".to_owned(), config_file)]).collect(),
@@ -166,8 +166,7 @@ fn policy_file(directory: &Path) -> PathBuf {
 }
 
 fn spawn(plugin: &PluginUnderTest, directory: &Path) -> io::Result<HostProcess> {
-    let host = Path::new(env!("CARGO_BIN_EXE_plugin-host"));
-    HostProcess::start(host, &plugin.path, &directory.join("stderr"))
+    HostProcess::start(&plugin.host, &plugin.path, &directory.join("stderr"))
 }
 
 fn outcome(answer: Answer) -> Outcome {

@@ -181,7 +181,7 @@ impl<'a> Round<'a> {
             let aspect = difference.aspect;
             let (policy, hazards) = (&self.policy, &self.hazards);
             let seen = Seen { aspect, step, ours, theirs, policy, hazards };
-            if let Some(known) = self.duel.known.iter().find(|known| (known.explains)(&seen)) {
+            if let Some(known) = self.duel.known.iter().find(|known| known.covers(&seen)) {
                 self.verdict.tally.count(format!("known difference: {}", known.name));
                 diverged |= matches!(aspect, Aspect::Published | Aspect::Saved);
             } else {

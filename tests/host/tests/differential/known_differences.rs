@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::iter;
+use std::ops::RangeInclusive;
 
 use plugin_host::Text;
 use serde_json::Value;
@@ -12,6 +13,15 @@ use crate::contender::Outcome;
 use crate::difference::{Aspect, responses};
 use crate::hazards::{Hazards, half_applied, is_refused_for_roles, member, name, string};
 use crate::kicks;
+use crate::known_in_log::{
+    count_in_log, get_role_is_logged, malformed_text_in_log, refused_and_logged, same_apart_from_known,
+    sender_was_kicked,
+};
+use crate::known_priorities::{
+    clamped, priorities_in_log, priorities_out_of_bounds, priorities_too_far_apart,
+};
+use crate::plugins;
+use crate::plugins::Version::{self, V2_0_11, V2_0_21, V2_1_2};
 use crate::saved::{self, Saved};
 use crate::script::{Dress, Payload, Step};
 
@@ -19,6 +29,8 @@ use crate::script::{Dress, Payload, Step};
 pub struct KnownDifference {
     /// Its name in `docs/differences.md`.
     pub name: &'static str,
+    /// The versions of the C plugin from which ours differs in this.
+    pub from: RangeInclusive<Version>,
     /// Whether it is the reason for what was seen.
     pub explains: fn(&Seen<'_>) -> bool,
 }
@@ -37,21 +49,43 @@ pub struct Seen<'a> {
 
 /// All of them. The first that explains a difference is counted.
 pub const KNOWN_DIFFERENCES: &[KnownDifference] = &[
-    KnownDifference { name: "refused commands change nothing", explains: half_applied_before },
-    KnownDifference { name: "refused commands disconnect nobody", explains: refused_and_kicked },
-    KnownDifference { name: "roles know all their holders", explains: holders_of_roles_are_kicked },
-    KnownDifference { name: "ACLs of a type have distinct topics", explains: same_topic_twice },
-    KnownDifference { name: "%c and %u are substituted", explains: substitution },
-    KnownDifference { name: "allowwildcardsubs counts", explains: allow_wildcard_subs },
-    KnownDifference { name: "priorities compare as numbers", explains: priorities_too_far_apart },
-    KnownDifference { name: "of records with one name the first counts", explains: records_with_one_name },
-    KnownDifference { name: "a client with a bad hash stays", explains: bad_password },
-    KnownDifference { name: "a NUL in a string does not end it", explains: nul_character },
-    KnownDifference { name: "the log has the count that was asked for", explains: count_in_log },
-    KnownDifference { name: "malformed text is not logged", explains: malformed_text_in_log },
-    KnownDifference { name: "getRole is logged", explains: get_role_is_logged },
-    KnownDifference { name: "the log names who sent a command", explains: sender_was_kicked },
+    known("connections are those that logins showed", V2_1_2..=V2_1_2, connections),
+    known("getDetails is understood", V2_0_11..=V2_0_21, get_details),
+    known("refused commands change nothing", V2_0_11..=V2_0_11, half_applied_before),
+    known("refused commands disconnect nobody", V2_0_11..=V2_1_2, refused_and_kicked),
+    known("roles know all their holders", V2_0_11..=V2_1_2, holders_of_roles_are_kicked),
+    known("ACLs of a type have distinct topics", V2_0_11..=V2_0_11, same_topic_twice),
+    known("%c and %u are substituted", V2_0_11..=V2_0_21, substitution),
+    known("allowwildcardsubs counts", V2_0_11..=V2_0_21, allow_wildcard_subs),
+    known("priorities compare as numbers", V2_0_11..=V2_1_2, priorities_too_far_apart),
+    known("what takes no part in decisions stays in the file", V2_0_21..=V2_1_2, effectless_acls),
+    known("priorities out of bounds stay in the file", V2_1_2..=V2_1_2, priorities_out_of_bounds),
+    known("every priority is clamped at once", V2_1_2..=V2_1_2, priorities_in_log),
+    known("of records with one name the first counts", V2_0_11..=V2_0_11, records_with_one_name),
+    known("a client with a bad hash stays", V2_0_11..=V2_1_2, bad_password),
+    known("a hash without iterations is none", V2_0_21..=V2_0_21, no_iterations),
+    known("a NUL in a string does not end it", V2_0_11..=V2_1_2, nul_character),
+    known("the log has the count that was asked for", V2_0_11..=V2_1_2, count_in_log),
+    known("malformed text is not logged", V2_0_11..=V2_1_2, malformed_text_in_log),
+    known("getRole is logged", V2_0_11..=V2_0_21, get_role_is_logged),
+    known("refused commands are not logged", V2_0_21..=V2_1_2, refused_and_logged),
+    known("the log names who sent a command", V2_0_11..=V2_0_21, sender_was_kicked),
 ];
+
+const fn known(
+    name: &'static str,
+    from: RangeInclusive<Version>,
+    explains: fn(&Seen<'_>) -> bool,
+) -> KnownDifference {
+    KnownDifference { name, from, explains }
+}
+
+impl KnownDifference {
+    /// Whether it explains what was seen, in the version that runs.
+    pub fn covers(&self, seen: &Seen<'_>) -> bool {
+        self.from.contains(&plugins::version()) && (self.explains)(seen)
+    }
+}
 
 impl Seen<'_> {
     fn payload(&self) -> Option<&Payload> {
@@ -61,7 +95,7 @@ impl Seen<'_> {
         }
     }
 
-    fn commands(&self) -> Cow<'_, [Value]> {
+    pub fn commands(&self) -> Cow<'_, [Value]> {
         self.payload().map_or(Cow::Borrowed(&[]), Payload::commands)
     }
 
@@ -97,7 +131,8 @@ fn half_applied_before(seen: &Seen<'_>) -> bool {
         && half_applied(payload, &answered).iter().any(follows)
 }
 
-/// 2.0.11 disconnects those whom a refused modifyClient or modifyGroup is about.
+/// 2.0.11 disconnects those whom a refused modifyClient or modifyGroup is about; 2.1 takes the empty username of
+/// a refused command for that of the anonymous clients.
 fn refused_and_kicked(seen: &Seen<'_>) -> bool {
     seen.aspect == Aspect::Kicked
         && seen.kicked_only_by_ours().is_empty()
@@ -123,6 +158,12 @@ fn concerned_by_refusals(seen: &Seen<'_>) -> BTreeSet<Text> {
     let mut concerned = BTreeSet::new();
     for (command, answer) in seen.commands().iter().zip(&responses(seen.theirs)) {
         match name(command).as_str() {
+            // To 2.1 an empty username is that of the anonymous clients.
+            "addgroupclient" | "removegroupclient"
+                if plugins::version() >= V2_1_2 && string(command, "username").is_empty() =>
+            {
+                concerned.extend(kicks::connected(None));
+            }
             _ if !is_refused_for_roles(command, answer) => {}
             "modifyclient" => concerned.extend(kicks::connected(Some(string(command, "username")))),
             _ => {
@@ -143,7 +184,10 @@ fn concerned_by_changes(seen: &Seen<'_>) -> BTreeSet<Text> {
                 "modifyrole" | "deleterole" | "addroleacl" | "removeroleacl" => {
                     kicks::holders(policy, string(command, "rolename"))
                 }
-                "modifygroup" => kicks::members(policy, string(command, "groupname")),
+                // Those who come into the group later in the batch, too.
+                "modifygroup" | "addgrouprole" | "removegrouprole" => {
+                    kicks::members(policy, string(command, "groupname"))
+                }
                 _ => BTreeSet::new(),
             });
         }
@@ -192,47 +236,68 @@ fn allow_wildcard_subs(seen: &Seen<'_>) -> bool {
     }
 }
 
-/// C subtracts them, and the difference does not fit.
-fn priorities_too_far_apart(seen: &Seen<'_>) -> bool {
-    const FAR: f64 = (1_u32 << 30) as f64;
-    fn is_extreme(value: &Value) -> bool {
+/// C asks the broker, ours counts logins: the fleet of the test has never logged in.
+fn connections(seen: &Seen<'_>) -> bool {
+    fn without(value: Value) -> Value {
         match value {
-            Value::Number(number) => number.as_f64().is_some_and(|number| number.abs() > FAR),
-            Value::Array(items) => items.iter().any(is_extreme),
-            Value::Object(members) => members.values().any(is_extreme),
-            _ => false,
+            Value::Array(items) => items.into_iter().map(without).collect(),
+            Value::Object(members) => {
+                let others = members.into_iter().filter(|(name, _)| name != "connections");
+                others.map(|(name, value)| (name, without(value))).collect()
+            }
+            other => other,
         }
     }
-    let in_policy = matches!(seen.policy, Saved::Policy(policy) if is_extreme(policy));
-    let is_about_order = match seen.aspect {
-        Aspect::ReturnCode => matches!(seen.step, Step::Acl(_)),
-        Aspect::Published => {
-            let answers = |outcome| sorted(responses(outcome).into());
-            answers(seen.ours) == answers(seen.theirs)
-        }
-        Aspect::Saved => {
-            let policy = |outcome: &Outcome| match &outcome.saved {
-                Some(Saved::Policy(policy)) => Some(sorted(policy.clone())),
-                _ => None,
-            };
-            policy(seen.ours) == policy(seen.theirs)
-        }
-        Aspect::Kicked | Aspect::Audit | Aspect::Death => false,
-    };
-    is_about_order && (in_policy || seen.commands().iter().any(is_extreme))
+    let answers = |outcome| without(responses(outcome).into());
+    seen.aspect == Aspect::Published && answers(seen.ours) == answers(seen.theirs)
 }
 
-/// A value without the order of its arrays.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Array(items) => {
-            let mut items = items.into_iter().map(sorted).collect::<Vec<_>>();
-            items.sort_by_key(Value::to_string);
-            items.into()
+/// A command of 2.1, which 2.0 does not know.
+fn get_details(seen: &Seen<'_>) -> bool {
+    let others = |outcome| {
+        let mut answers = responses(outcome);
+        answers.retain(|answer| !string(answer, "command").eq_ignore_ascii_case("getDetails"));
+        answers
+    };
+    match seen.aspect {
+        Aspect::Published => others(seen.ours) == others(seen.theirs),
+        Aspect::Audit => {
+            same_apart_from_known(seen)
+                && seen.ours.audit.iter().any(|line| line.to_string().ends_with(" | getDetails"))
         }
-        Value::Object(members) => members.into_iter().map(|(name, value)| (name, sorted(value))).collect(),
-        other => other,
+        _ => false,
     }
+}
+
+/// Since 2.0.16 C drops all but the first ACL of a type for a topic when it loads them, since 2.1 those with an
+/// empty topic. Their priorities need not be in bounds either, and 2.0 drops `allowwildcardsubs`.
+fn effectless_acls(seen: &Seen<'_>) -> bool {
+    fn without(value: Value) -> Value {
+        match value {
+            Value::Array(items) => {
+                let mut topics = BTreeSet::new();
+                let mut counts = |item: &Value| {
+                    let Some(topic) = member(item, "topic") else {
+                        return true;
+                    };
+                    let acltype = string(item, "acltype").to_ascii_lowercase();
+                    *topic != "" && topics.insert((acltype, topic.to_string()))
+                };
+                items.into_iter().filter(|item| counts(item)).map(without).collect()
+            }
+            Value::Object(members) => {
+                let dropped = |name: &str| name == "allowwildcardsubs" && plugins::version() < V2_1_2;
+                let kept = members.into_iter().filter(|(name, _)| !dropped(name));
+                kept.map(|(name, value)| (name, without(value))).collect()
+            }
+            other => other,
+        }
+    }
+    let policy = |outcome: &Outcome| match &outcome.saved {
+        Some(Saved::Policy(policy)) => Some(clamped(without(policy.clone()))),
+        _ => None,
+    };
+    seen.aspect == Aspect::Saved && policy(seen.ours) == policy(seen.theirs)
 }
 
 /// 2.0.11 lists all, and finds the last.
@@ -256,6 +321,11 @@ fn nul_character(seen: &Seen<'_>) -> bool {
     escaped || seen.payload().is_some_and(raw)
 }
 
+/// 2.0.21 takes whatever number lies in its memory.
+fn no_iterations(seen: &Seen<'_>) -> bool {
+    matches!(seen.step, Step::Login { .. }) && seen.ours.rc == Some(17)
+}
+
 /// 2.0.11 drops the whole client.
 fn bad_password(seen: &Seen<'_>) -> bool {
     let bad = seen.policy.records("clients").filter(|client| saved::has_bad_password(client));
@@ -268,47 +338,4 @@ fn bad_password(seen: &Seen<'_>) -> bool {
         }
         Step::Tick | Step::Reload | Step::Restart(_) => false,
     }
-}
-
-/// 2.0.11 has lost the client id of a sender that a command disconnected, and logs "(null)".
-fn sender_was_kicked(seen: &Seen<'_>) -> bool {
-    same_apart_from_known(seen) && seen.theirs.audit.iter().any(|line| line.to_string().contains(" (null)/"))
-}
-
-/// C counts down while it lists, and logs what is left.
-fn count_in_log(seen: &Seen<'_>) -> bool {
-    same_apart_from_known(seen) && seen.ours.audit.iter().any(|line| line.to_string().contains(" | count="))
-}
-
-/// 2.0 logs every command but this; 2.1 this, too.
-fn get_role_is_logged(seen: &Seen<'_>) -> bool {
-    same_apart_from_known(seen)
-        && seen.ours.audit.iter().any(|line| line.to_string().contains(" | getRole |"))
-}
-
-/// Where 2.0.11 logs what was sent for an acltype, whatever it is.
-fn malformed_text_in_log(seen: &Seen<'_>) -> bool {
-    same_apart_from_known(seen) && seen.theirs.audit.iter().any(|line| is_malformed(&line.to_string()))
-}
-
-fn is_malformed(line: &str) -> bool {
-    line.contains(|character: char| character.is_control() || character == char::REPLACEMENT_CHARACTER)
-}
-
-/// Whether only the known differences in the log make the logs differ.
-fn same_apart_from_known(seen: &Seen<'_>) -> bool {
-    let Step::Control { clientid, .. } = seen.step else {
-        return false;
-    };
-    let sender = format!("dynsec: {clientid}/");
-    let normal = |audit: &[Text]| {
-        let lines = audit.iter().map(|line| line.to_string().replacen("dynsec: (null)/", &sender, 1));
-        let lines = lines.filter(|line| !line.contains(" | getRole |") && !is_malformed(line));
-        let without_count = |line: String| {
-            let parts = line.split(" | ").filter(|part| !part.starts_with("count="));
-            parts.collect::<Vec<_>>().join(" | ")
-        };
-        lines.map(without_count).collect::<Vec<_>>()
-    };
-    seen.aspect == Aspect::Audit && normal(&seen.ours.audit) == normal(&seen.theirs.audit)
 }

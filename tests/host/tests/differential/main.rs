@@ -4,11 +4,13 @@
 //! steps, made from a seed; a case that fails is made small, and printed as a recipe.
 //!
 //! - `DYNSEC_OURS`, `DYNSEC_THEIRS`: paths of the two plugins; by default the newest build of this workspace,
-//!   and what Debian's package mosquitto installs.
+//!   and what Debian's package mosquitto installs. Which version theirs is decides what is known to differ.
+//! - `DYNSEC_DIFF_ROOT`: the root folder of another system, where both plugins run by chroot, which needs root;
+//!   `DYNSEC_THEIRS` is a path in it then.
 //! - `DYNSEC_DIFF_CASES`: how many cases; 500.
 //! - `DYNSEC_DIFF_SEED`: the seed of the first case; the others follow. A failure names the seed of its case.
 //! - `DYNSEC_DIFF_FAILURES`: after how many failures to stop; 1.
-//! - `DYNSEC_DIFF_COMPAT`: our option `compat`; 2.0.
+//! - `DYNSEC_DIFF_COMPAT`: our option `compat`; by default that of their version.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,14 +31,19 @@ mod generate;
 mod hazards;
 mod kicks;
 mod known_differences;
+mod known_in_log;
+mod known_priorities;
+mod place;
 mod plugins;
 mod saved;
 mod script;
 mod shrink;
 mod tally;
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Write as _;
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Mutex;
@@ -47,7 +54,6 @@ use duel::{Duel, Verdict};
 use known_differences::KNOWN_DIFFERENCES;
 use script::Script;
 use tally::Tally;
-use tempfile::TempDir;
 
 const SEED: u64 = 20_110_000;
 const CASES: u64 = 500;
@@ -79,6 +85,22 @@ fn c_plugin_against_itself_gives_no_difference() {
     }
 }
 
+#[test]
+fn every_known_difference_is_in_the_docs_by_its_name() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/differences.md");
+    let docs = fs::read_to_string(path).expect("the docs are there");
+    let names = docs.split("**").skip(1).step_by(2).map(plain).collect::<BTreeSet<_>>();
+    let missing =
+        KNOWN_DIFFERENCES.iter().map(|known| known.name).filter(|name| !names.contains(&plain(name)));
+    assert_eq!(missing.collect::<Vec<_>>(), [""; 0], "not in bold in docs/differences.md");
+}
+
+/// A name however it is written in a text.
+fn plain(name: &str) -> String {
+    let words = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.trim_end_matches('.').replace('`', "").to_lowercase()
+}
+
 fn cases() -> u64 {
     setting("DYNSEC_DIFF_CASES").unwrap_or(CASES)
 }
@@ -96,7 +118,7 @@ fn run(title: &str, duel: Duel<'_>, script_of: fn(u64) -> Script, cases: u64) ->
     let failures = AtomicU64::new(0);
     let results = Mutex::new((Tally::default(), Vec::new()));
     let work = || {
-        let directory = temporary_directory();
+        let directory = duel.ours.place.directory();
         while failures.load(Ordering::Relaxed) < enough {
             let case = next.fetch_add(1, Ordering::Relaxed);
             if case >= cases {
@@ -138,12 +160,4 @@ fn recipe(duel: Duel<'_>, original: Script, seed: u64, directory: &Path) -> Stri
         let _ = write!(text, "{news}");
     }
     text
-}
-
-/// In memory where that is possible: the C plugin writes its file with every command.
-fn temporary_directory() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    TempDir::with_prefix_in("dynsec-", memory)
-        .or_else(|_| TempDir::new())
-        .expect("there is room for a directory")
 }

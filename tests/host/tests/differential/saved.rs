@@ -7,6 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
+use crate::plugins::{self, Version};
+
 /// What a policy file says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Saved {
@@ -46,7 +48,9 @@ impl Saved {
 }
 
 fn without_secrets(mut policy: Value) -> Value {
-    if let Some(members) = policy.as_object_mut() {
+    if let Some(members) = policy.as_object_mut()
+        && plugins::version() < Version::V2_1_2
+    {
         members.shift_remove("changeIndex");
     }
     for client in policy.get_mut("clients").and_then(Value::as_array_mut).into_iter().flatten() {

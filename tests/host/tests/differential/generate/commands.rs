@@ -1,4 +1,4 @@
-//! Commands: every one of dynsec 2.0's, with the members it takes.
+//! Commands: every one of dynsec 2.1's, with the members it takes.
 
 use serde_json::{Map, Value, json};
 
@@ -56,7 +56,8 @@ const CLIENT: Members = &[
 const ROLE: Members =
     &[("textname", Text), ("textdescription", Text), ("acls", Acls), ("allowwildcardsubs", Bool)];
 
-const COMMANDS: [Command; 31] = [
+const COMMANDS: [Command; 32] = [
+    (1, "getDetails", &[], &[]),
     (2, "setDefaultACLAccess", &[("acls", Defaults)], &[("access", Bool)]),
     (1, "getDefaultACLAccess", &[], &[]),
     (6, "createClient", &[("username", Username)], CLIENT),

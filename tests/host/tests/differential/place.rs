@@ -1,0 +1,91 @@
+//! Where the plugins run: on this system, or in the root folder of another one (`DYNSEC_DIFF_ROOT`), whose
+//! broker's C plugin needs that system's libraries.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, Weak};
+
+use plugin_host::HostProgram;
+use tempfile::TempDir;
+
+/// The programs and files that a plugin under test runs with; they go when the last of them does.
+#[derive(Clone, Debug)]
+pub struct Place {
+    root: Option<PathBuf>,
+    /// What was copied into the root folder.
+    copies: Option<Arc<TempDir>>,
+}
+
+/// The copies are the same for all tests of a run.
+static COPIES: Mutex<Weak<TempDir>> = Mutex::new(Weak::new());
+
+impl Place {
+    pub fn of_this_run() -> Self {
+        let root = env::var_os("DYNSEC_DIFF_ROOT").map(PathBuf::from);
+        let copies = root.as_deref().map(|root| {
+            assert!(
+                root.join("usr/lib").is_dir(),
+                "DYNSEC_DIFF_ROOT: there is no system in {}",
+                root.display()
+            );
+            let mut copies = COPIES.lock().expect("no test failed here");
+            copies.upgrade().unwrap_or_else(|| {
+                let new = Arc::new(directory_in(&root.join("tmp")));
+                *copies = Arc::downgrade(&new);
+                new
+            })
+        });
+        Self { root, copies }
+    }
+
+    /// A path of the place as seen from here.
+    pub fn outside(&self, inside: &Path) -> PathBuf {
+        self.root.as_ref().map_or_else(
+            || inside.to_owned(),
+            |root| root.join(inside.strip_prefix("/").expect("paths in the root folder are absolute")),
+        )
+    }
+
+    /// A path as the place has it.
+    pub fn inside(&self, outside: &Path) -> PathBuf {
+        self.root.as_ref().map_or_else(
+            || outside.to_owned(),
+            |root| Path::new("/").join(outside.strip_prefix(root).expect("the path is in the root folder")),
+        )
+    }
+
+    /// A file of this system, there.
+    pub fn bring(&self, file: &Path) -> PathBuf {
+        let Some(copies) = &self.copies else {
+            return file.to_owned();
+        };
+        let copy = copies.path().join(file.file_name().expect("a file has a name"));
+        // Copied under another name and moved: other tests may be running it.
+        let part = TempDir::new_in(copies.path()).expect("the root folder is writable");
+        let part = part.path().join("part");
+        fs::copy(file, &part).expect("the file can be copied into the root folder");
+        fs::rename(&part, &copy).expect("the root folder is writable");
+        self.inside(&copy)
+    }
+
+    pub fn program(&self, program: &Path) -> HostProgram {
+        HostProgram { path: self.bring(program), root: self.root.clone() }
+    }
+
+    /// A directory that the place sees, in memory where that is possible: the C plugin writes its file with
+    /// every command.
+    pub fn directory(&self) -> TempDir {
+        match &self.root {
+            Some(root) => directory_in(&root.join("tmp")),
+            None => TempDir::with_prefix_in("dynsec-", "/dev/shm")
+                .or_else(|_| TempDir::new())
+                .expect("there is room for a directory"),
+        }
+    }
+}
+
+fn directory_in(directory: &Path) -> TempDir {
+    TempDir::with_prefix_in("dynsec-", directory)
+        .unwrap_or_else(|error| panic!("no directory can be made in {}: {error}", directory.display()))
+}
