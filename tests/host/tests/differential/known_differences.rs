@@ -221,19 +221,24 @@ fn allow_wildcard_subs(seen: &Seen<'_>) -> bool {
     match seen.aspect {
         Aspect::ReturnCode => matches!(seen.step, Step::Acl(_)) && seen.texts().contains("allowwildcardsubs"),
         Aspect::Saved => {
-            let without = |saved: Option<&Saved>| {
-                let mut saved = saved.cloned();
-                if let Some(Saved::Policy(policy)) = &mut saved {
-                    for role in policy.get_mut("roles").and_then(Value::as_array_mut).into_iter().flatten() {
-                        role.as_object_mut().and_then(|role| role.shift_remove("allowwildcardsubs"));
-                    }
+            let without = |saved: Option<&Saved>| match saved {
+                Some(Saved::Policy(policy)) => {
+                    Some(Saved::Policy(without_allow_wildcard_subs(policy.clone())))
                 }
-                saved
+                other => other.cloned(),
             };
             without(seen.ours.saved.as_ref()) == without(seen.theirs.saved.as_ref())
         }
         _ => false,
     }
+}
+
+/// A policy as the C plugins of 2.0 know it.
+pub fn without_allow_wildcard_subs(mut policy: Value) -> Value {
+    for role in policy.get_mut("roles").and_then(Value::as_array_mut).into_iter().flatten() {
+        role.as_object_mut().and_then(|role| role.shift_remove("allowwildcardsubs"));
+    }
+    policy
 }
 
 /// C asks the broker, ours counts logins: the fleet of the test has never logged in.

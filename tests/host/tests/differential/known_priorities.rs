@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::contender::Outcome;
 use crate::difference::{Aspect, responses};
-use crate::known_differences::Seen;
+use crate::known_differences::{Seen, without_allow_wildcard_subs};
 use crate::known_in_log;
 use crate::plugins;
 use crate::plugins::Version::V2_1_2;
@@ -64,6 +64,9 @@ pub fn priorities_too_far_apart(seen: &Seen<'_>) -> bool {
         }
         Aspect::Saved => {
             let policy = |outcome: &Outcome| match &outcome.saved {
+                Some(Saved::Policy(policy)) if plugins::version() < V2_1_2 => {
+                    Some(sorted(without_allow_wildcard_subs(policy.clone())))
+                }
                 Some(Saved::Policy(policy)) => Some(sorted(in_bounds(policy.clone()))),
                 _ => None,
             };
