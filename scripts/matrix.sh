@@ -86,6 +86,9 @@ one() {
         printf '\nfailures:\nThe run ended without a result: %s\n' "$(tail -n 5 "$log")" >>"$log"
     fi
     read -r ok bad <<<"$counts"
+    if ((bad)) && [[ $column == ours || $column == theirs ]]; then
+        second_try "$log" "$@"
+    fi
     passed=$((passed + ok))
     failed=$((failed + bad))
     cell[$suite/$column]=$ok/$bad
@@ -95,7 +98,22 @@ one() {
     fi
 }
 
+# Runs the failed cases of a suite once more, each alone: twelve brokers in containers on two cores can make a
+# client wait longer than a case does. What passes only then is named at the end. Sets `ok` and `bad`.
+second_try() {
+    local log=$1 command=("${@:2:$#-2}") names name
+    mapfile -t names < <(sed -n 's/^test \([^ ]*\) \.\.\. FAILED$/\1/p' "$log")
+    for name in "${names[@]}"; do
+        if RUST_BACKTRACE=0 RUST_TEST_THREADS=1 "${command[@]}" --exact "$name" >>"$log.again" 2>&1; then
+            unsteady+=("$place, $suite: $name")
+            ok=$((ok + 1))
+            bad=$((bad - 1))
+        fi
+    done
+}
+
 problems=()
+unsteady=()
 for suite in "${suites[@]}"; do
     root=$DYNSEC_CHROOTS/$suite
     where=DYNSEC_IMAGE=mosquitto-dynsec:$suite
@@ -128,5 +146,9 @@ for suite in "${suites[@]}" all; do
     done
     printf '\n'
 done
+if ((${#unsteady[@]})); then
+    printf '\nPassed at the second try only:\n'
+    printf '  %s\n' "${unsteady[@]}"
+fi
 printf '\n%s passed, %s failed\n' "$passed" "$failed"
 ((failed == 0))
