@@ -192,6 +192,12 @@ fn concerned_by_changes(seen: &Seen<'_>) -> BTreeSet<Text> {
             });
         }
     }
+    // Who joins a group in a batch that modifies groups was a member for a moment.
+    let commands = seen.commands();
+    if commands.iter().any(|command| name(command) == "modifygroup") {
+        let names = commands.iter().filter_map(|command| member(command, "username")?.as_str());
+        names.for_each(|username| concerned.extend(kicks::connected(Some(username))));
+    }
     concerned
 }
 

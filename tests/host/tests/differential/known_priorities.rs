@@ -59,7 +59,17 @@ pub fn priorities_too_far_apart(seen: &Seen<'_>) -> bool {
     let is_about_order = match seen.aspect {
         Aspect::ReturnCode => matches!(seen.step, Step::Acl(_)),
         Aspect::Published => {
-            let answers = |outcome| sorted(in_bounds(responses(outcome).into()));
+            // getDetails is answered by ours alone, which is another known difference.
+            let is_about_links = |answer: &Value| {
+                answer
+                    .get("command")
+                    .and_then(Value::as_str)
+                    .is_some_and(|name| !name.eq_ignore_ascii_case("getDetails"))
+            };
+            let answers = |outcome| {
+                let answers = responses(outcome).into_iter().filter(is_about_links).collect::<Vec<_>>();
+                sorted(in_bounds(answers.into()))
+            };
             answers(seen.ours) == answers(seen.theirs)
         }
         Aspect::Saved => {
