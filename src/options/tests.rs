@@ -1,3 +1,6 @@
+use std::os::unix::ffi::OsStrExt as _;
+
+use super::parse::distance;
 use super::*;
 
 const BOTH: [BrokerFamily; 2] = [BrokerFamily::V2_0, BrokerFamily::V2_1];

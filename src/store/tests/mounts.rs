@@ -218,7 +218,10 @@ fn a_file_of_ours_in_a_directory_that_is_not_is_written_in_place() {
         std::os::unix::fs::chown(&place.file, owner, None).expect("run the tests as root");
         std::os::unix::fs::chown(&place.state, Some(nobody), None).unwrap();
         let program = root.join("program");
-        fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        // By another process: a file that this one has open for writing, a child that is started by another
+        // test at that moment has open too, and it cannot be run until that child is a program of its own.
+        let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
+        assert!(copied.success());
         let output = Command::new(program)
             .args(["--exact", "store::tests::mounts::saves_as_somebody_else_if_asked", "--nocapture"])
             .env(CHILD, root)

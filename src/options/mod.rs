@@ -1,0 +1,91 @@
+//! The plugin's options: every `plugin_opt_…` line of mosquitto.conf, typed.
+//!
+//! [`OPTIONS`] is the one list of them; README.md and mosquitto.conf.example say what it says.
+
+mod parse;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use crate::broker::BrokerFamily;
+use crate::password::Iterations;
+
+pub use parse::{OptionError, OptionWarning, Parsed, parse};
+pub use table::{OPTIONS, OptionInfo};
+
+/// What the plugin was told to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginOptions {
+    /// The policy.
+    pub config_file: PathBuf,
+    /// Whether a policy is made where there is none.
+    pub config_init: ConfigInitOption,
+    /// The file with the administrator's password for a policy that is made.
+    pub password_init_file: Option<PathBuf>,
+    /// Whose answers are given where the versions of the C plugin differ.
+    pub compat: CompatOption,
+    /// Whether a policy with elements that can have no effect is refused.
+    pub strict_config: bool,
+    /// PBKDF2 iterations of new passwords.
+    pub password_iterations: Iterations,
+    /// Whether passwords are hashed again where that makes their hashes better.
+    pub rehash_on_login: bool,
+    /// Where a copy of the policy is kept while it cannot be replaced at once; `None` is the broker's
+    /// usual state directory.
+    pub state_dir: Option<PathBuf>,
+}
+
+impl PluginOptions {
+    /// This policy, and the defaults.
+    #[must_use]
+    pub fn new(config_file: PathBuf) -> Self {
+        Self {
+            config_file,
+            config_init: ConfigInitOption::Auto,
+            password_init_file: None,
+            compat: CompatOption::Auto,
+            strict_config: false,
+            password_iterations: Iterations::DEFAULT,
+            rehash_on_login: false,
+            state_dir: None,
+        }
+    }
+}
+
+/// `plugin_opt_config_init`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigInitOption {
+    /// As the C plugin of the broker's own version does: 2.1's makes one, 2.0's does not.
+    Auto,
+    /// It is made.
+    Make,
+    /// It is not: the broker does not start.
+    Refuse,
+}
+
+impl ConfigInitOption {
+    /// Whether a policy is made where that broker finds none.
+    #[must_use]
+    pub fn makes_policy(self, family: BrokerFamily) -> bool {
+        match self {
+            Self::Auto => family == BrokerFamily::V2_1,
+            Self::Make => true,
+            Self::Refuse => false,
+        }
+    }
+}
+
+/// `plugin_opt_compat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompatOption {
+    /// Those of the broker's own version.
+    Auto,
+    /// Those of 2.0.11.
+    V2_0,
+    /// Those of 2.0.21.
+    V2_0_21,
+    /// Those of 2.1.
+    V2_1,
+}

@@ -1,0 +1,139 @@
+//! The one list of the options.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use super::{CompatOption, ConfigInitOption, PluginOptions};
+use crate::password::Iterations;
+
+/// The option without which there is nothing to do.
+pub(super) const CONFIG_FILE: &str = "config_file";
+
+/// What there is to know about an option.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionInfo {
+    /// Its name, without `plugin_opt_`.
+    pub name: &'static str,
+    /// What it may be, with its unit.
+    pub accepts: &'static str,
+    /// What it is if it is not given; `None` if nothing works without it.
+    pub default: Option<&'static str>,
+    /// What it is for.
+    pub meaning: &'static str,
+    /// Takes a value, if it may be that.
+    pub(super) set: fn(&mut PluginOptions, &[u8]) -> Option<()>,
+}
+
+/// All options.
+pub const OPTIONS: [OptionInfo; 8] = [
+    OptionInfo {
+        name: CONFIG_FILE,
+        accepts: "a path",
+        default: None,
+        meaning: "The policy. Without it the plugin does nothing.",
+        set: |options, value| {
+            options.config_file = path(value)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "config_init",
+        accepts: "`auto`, `true` or `false`",
+        default: Some("auto"),
+        meaning: "Make a policy where the file is missing; `auto` does so with a broker from 2.1 on, as its \
+                  C plugin.",
+        set: |options, value| {
+            options.config_init = match value {
+                b"auto" => ConfigInitOption::Auto,
+                _ if truth(value)? => ConfigInitOption::Make,
+                _ => ConfigInitOption::Refuse,
+            };
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "password_init_file",
+        accepts: "a path",
+        default: Some("none"),
+        meaning: "A file whose first line is the administrator's password for a policy that is made.",
+        set: |options, value| {
+            options.password_init_file = Some(path(value)?);
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "compat",
+        accepts: "`auto`, `2.0`, `2.0.21` or `2.1`",
+        default: Some("auto"),
+        meaning: "The version of the C plugin whose decisions, answers and error texts are given where \
+                  versions differ: `2.0` is 2.0.11; `auto` is the broker's own.",
+        set: |options, value| {
+            options.compat = match value {
+                b"auto" => CompatOption::Auto,
+                b"2.0" => CompatOption::V2_0,
+                b"2.0.21" => CompatOption::V2_0_21,
+                b"2.1" => CompatOption::V2_1,
+                _ => return None,
+            };
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "strict_config",
+        accepts: "`true` or `false`",
+        default: Some("false"),
+        meaning: "Refuse to start with a policy that has elements without effect, as a role that is \
+                  not there; otherwise they are logged and kept.",
+        set: |options, value| {
+            options.strict_config = truth(value)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "password_iterations",
+        accepts: "a number of iterations from 101 to 10000000",
+        default: Some("1000"),
+        meaning: "PBKDF2 iterations of passwords that are set from now on. Every login takes as many: \
+                  about half a millisecond for 1000.",
+        set: |options, value| {
+            let number: u32 = str::from_utf8(value).ok()?.parse().ok()?;
+            options.password_iterations = Iterations::try_from(number).ok()?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "rehash_on_login",
+        accepts: "`true` or `false`",
+        default: Some("false"),
+        meaning: "Hash the password of a client that logs in again, if the C plugin of 2.0 cannot read its \
+                  hash or it has fewer iterations than new passwords get.",
+        set: |options, value| {
+            options.rehash_on_login = truth(value)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "state_dir",
+        accepts: "a path",
+        default: Some("the broker's usual state directory"),
+        meaning: "Where a copy of the policy is kept during a save, if the policy's own directory \
+                  cannot be written.",
+        set: |options, value| {
+            options.state_dir = Some(path(value)?);
+            Some(())
+        },
+    },
+];
+
+fn truth(value: &[u8]) -> Option<bool> {
+    match value {
+        b"true" => Some(true),
+        b"false" => Some(false),
+        _ => None,
+    }
+}
+
+fn path(value: &[u8]) -> Option<PathBuf> {
+    (!value.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(value)))
+}

@@ -1,0 +1,86 @@
+//! Payloads of commands: [`Plugin::on_control`]. They are run, saved, answered, or undone.
+
+use std::sync::atomic::Ordering;
+
+use super::{Actor, Plugin};
+use crate::broker::LogLevel;
+use crate::control::{self, Host, Outcome, RESPONSE_TOPIC, Responses};
+use crate::password::PasswordHash;
+use crate::policy::{ClientId, Username};
+
+impl Plugin {
+    /// A payload of commands has come. Its response is published before this returns.
+    pub fn on_control(&self, actor: &Actor, payload: &[u8]) {
+        if self.broken.load(Ordering::Acquire) {
+            self.respond(&Responses::refusal("Internal error"));
+            return;
+        }
+        let outcome = self.run(actor, payload);
+        for line in &outcome.log {
+            self.broker.log(LogLevel::Info, line);
+        }
+        self.respond(&outcome.responses);
+        let kicks = {
+            let mut sessions = self.sessions.lock();
+            sessions.disconnect_later(outcome.disconnects);
+            if sessions.has_ticked() { Vec::new() } else { sessions.all_due() }
+        };
+        self.kick(kicks);
+    }
+
+    /// The payload in work has panicked: takes back what it did and answers with an error. If that
+    /// fails too, nothing is let through any more.
+    pub fn answer_after_panic(&self) {
+        self.broken.store(true, Ordering::Release);
+        let mark = self.in_work.lock().take();
+        if let Some(mark) = mark {
+            self.policy.write().undo_to(mark);
+        }
+        self.broken.store(false, Ordering::Release);
+        self.respond(&Responses::refusal("Internal error"));
+    }
+
+    /// Runs the commands and makes what they changed durable; what cannot be saved is undone.
+    fn run(&self, actor: &Actor, payload: &[u8]) -> Outcome {
+        let mut policy = self.policy.write();
+        let mark = policy.mark();
+        *self.in_work.lock() = Some(mark);
+        let mut outcome = control::handle(&mut policy, payload, actor, self);
+        if outcome.changed {
+            let saved = self.store.lock().save(&policy);
+            match saved {
+                Ok(()) => policy.keep(),
+                Err(error) => {
+                    policy.undo_to(mark);
+                    outcome.responses.fail_all(&format!("Not saved, nothing was changed: {}", error.cause()));
+                    outcome.disconnects.clear();
+                    outcome.log.clear();
+                    drop(policy);
+                    *self.in_work.lock() = None;
+                    let line = format!("dynsec: commands refused, since the policy cannot be saved: {error}");
+                    self.broker.log(LogLevel::Error, line.as_bytes());
+                    return outcome;
+                }
+            }
+        }
+        *self.in_work.lock() = None;
+        outcome
+    }
+
+    fn respond(&self, responses: &Responses) {
+        if let Err(error) = self.broker.publish(RESPONSE_TOPIC, &responses.to_json()) {
+            let line = format!("dynsec: a response could not be published (error {})", error.code);
+            self.broker.log(LogLevel::Error, line.as_bytes());
+        }
+    }
+}
+
+impl Host for Plugin {
+    fn hash_password(&self, password: &[u8]) -> Option<PasswordHash> {
+        PasswordHash::create(password, self.iterations).ok()
+    }
+
+    fn connections(&self, username: &Username, clientid: Option<&ClientId>) -> Vec<Vec<u8>> {
+        self.sessions.lock().addresses(username.as_bytes(), clientid.map(ClientId::as_bytes))
+    }
+}

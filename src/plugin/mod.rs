@@ -1,0 +1,82 @@
+//! [`Plugin`]: wires the parts; one method for each event of the broker.
+//!
+//! Every method may be called while another one is on the stack below it, since the broker re-enters
+//! the plugin from its own functions: no lock is held while the broker is called.
+
+mod acl_check;
+mod commands;
+mod login;
+mod tick;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::broker::{Broker, BrokerFamily};
+use crate::options::{CompatOption, PluginOptions};
+use crate::password::Iterations;
+use crate::policy::{Compat, Mark, Policy};
+use crate::rehash::Rehash;
+use crate::sessions::Sessions;
+use crate::start;
+use crate::store::Store;
+
+pub use crate::control::Actor;
+pub use crate::sessions::SessionId;
+pub use crate::start::StartError;
+
+/// The plugin in a running broker.
+pub struct Plugin {
+    broker: Arc<dyn Broker>,
+    policy: RwLock<Policy>,
+    store: Mutex<Store>,
+    sessions: Mutex<Sessions>,
+    iterations: Iterations,
+    rehash: Rehash,
+    /// What the policy was before the payload that is in work, for a panic in it.
+    in_work: Mutex<Option<Mark>>,
+    /// A panic could not be undone: nothing is let through any more.
+    broken: AtomicBool,
+}
+
+impl Plugin {
+    /// Loads the policy and says in the log what was loaded.
+    ///
+    /// # Errors
+    /// [`StartError`] if the policy file cannot be used: the broker must then not start, since a policy
+    /// that is not there lets nobody in, and saving would overwrite the one that is.
+    pub fn start(
+        options: &PluginOptions,
+        broker: Arc<dyn Broker>,
+        family: BrokerFamily,
+    ) -> Result<Self, StartError> {
+        let compat = match (options.compat, family) {
+            (CompatOption::Auto, BrokerFamily::V2_0) => Compat::of_2_0(broker.patch_of_2_0()),
+            (CompatOption::V2_0, _) => Compat::V2_0,
+            (CompatOption::V2_0_21, _) => Compat::V2_0_21,
+            (CompatOption::V2_1, _) | (CompatOption::Auto, BrokerFamily::V2_1) => Compat::V2_1,
+        };
+        let (loaded, store) = start::open(options, compat, family, &*broker)?;
+        start::report(&loaded, &store, &*broker);
+        start::report_unreadable(&loaded.policy, options, &*broker);
+        Ok(Self {
+            broker,
+            policy: RwLock::new(loaded.policy),
+            store: Mutex::new(store),
+            sessions: Mutex::default(),
+            iterations: options.password_iterations,
+            rehash: Rehash::new(options.rehash_on_login, options.password_iterations),
+            in_work: Mutex::new(None),
+            broken: AtomicBool::new(false),
+        })
+    }
+
+    /// A connection has ended.
+    pub fn on_disconnect(&self, session: SessionId) {
+        self.sessions.lock().ended(session);
+    }
+
+    /// The broker ends. Everything is on disk already.
+    pub fn shutdown(&self) {}
+}
