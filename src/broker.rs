@@ -2,8 +2,8 @@
 
 /// The broker, as the plugin sees it.
 ///
-/// Every method may be called from the broker's own thread only, with no lock held: a kick re-enters
-/// the plugin before it returns.
+/// Every method but [`Broker::wake`] may be called from the broker's own thread only, with no lock held: a
+/// kick re-enters the plugin before it returns.
 pub trait Broker: Send + Sync {
     /// Writes a line to the broker's log. A NUL ends it. A subscriber to `$SYS/broker/log/#` is sent it
     /// at once, so this too re-enters the plugin. Brokers of 2.0 and 2.1 cut a line at 1,000 bytes.
@@ -20,6 +20,10 @@ pub trait Broker: Send + Sync {
 
     /// Disconnects the client of that id, without its will.
     fn kick_clientid(&self, clientid: &[u8]);
+
+    /// Makes the broker's loop come round, and tick, soon. From any thread. It is no promise: a wake that
+    /// comes just before the loop begins to wait is lost, so whoever waits for the tick repeats it (`bell`).
+    fn wake(&self) {}
 
     /// The last number of a 2.0 broker's version, 21 for 2.0.21, where it can be known.
     fn patch_of_2_0(&self) -> Option<u8> {

@@ -10,11 +10,13 @@
 //!                               then the response is published, two ticks later the kicks
 //! ```
 
+pub mod bell;
 pub mod broker;
 pub mod control;
 pub mod ffi;
 pub mod json;
 pub mod options;
+pub mod panics;
 pub mod password;
 pub mod plugin;
 pub mod policy;
@@ -22,6 +24,7 @@ mod rehash;
 mod sessions;
 mod start;
 pub mod store;
+pub mod workers;
 
 // The guard around each callback needs panics that unwind: `abort` would take the broker down.
 #[cfg(not(panic = "unwind"))]

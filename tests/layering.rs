@@ -8,8 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which paths of the crate each part may use, beside its own.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("broker", &[]),
+    ("panics", &[]),
+    ("workers", &["panics"]),
+    ("bell", &["broker"]),
     ("json", &[]),
     ("password", &["policy"]),
     ("policy", &["password"]),
@@ -22,8 +25,8 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     (
         "plugin",
         &[
-            "broker", "control", "json", "options", "password", "policy", "rehash", "sessions", "start",
-            "store",
+            "bell", "broker", "control", "json", "options", "panics", "password", "policy", "rehash",
+            "sessions", "start", "store", "workers",
         ],
     ),
     (
@@ -31,6 +34,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
         &[
             "broker",
             "options",
+            "panics",
             "plugin",
             "policy::AclRequest",
             "policy::Action",

@@ -7,6 +7,7 @@ use std::ptr;
 use std::thread::{self, ThreadId};
 
 use super::functions::Functions;
+use super::wake::Waker;
 use super::{sys, version};
 use crate::broker::{Broker, BrokerFamily, LogLevel, PublishError};
 
@@ -17,16 +18,18 @@ thread_local! {
 /// The broker that loaded the plugin.
 ///
 /// Its functions are not thread-safe, so from any other thread than the one that made this, nothing is
-/// called: a log line goes to stderr, a message is not published, nobody is kicked.
+/// called: a log line goes to stderr, a message is not published, nobody is kicked. Only to be woken it can be
+/// from everywhere.
 pub(super) struct HostBroker {
     functions: Functions,
     thread: ThreadId,
+    waker: Waker,
 }
 
 impl HostBroker {
     /// The broker with these functions, whose thread is the current one.
     pub(super) fn new(functions: Functions) -> Self {
-        Self { functions, thread: thread::current().id() }
+        Self { functions, thread: thread::current().id(), waker: Waker::of_this_thread() }
     }
 
     fn is_on_its_thread(&self) -> bool {
@@ -98,6 +101,10 @@ impl Broker for HostBroker {
             // mosquitto_broker.h: mosquitto_kick_client_by_clientid.
             unsafe { (self.functions.mosquitto_kick_client_by_clientid)(clientid.as_ptr(), false) };
         }
+    }
+
+    fn wake(&self) {
+        self.waker.wake();
     }
 
     fn patch_of_2_0(&self) -> Option<u8> {

@@ -10,13 +10,14 @@ use super::broker::HostBroker;
 use super::context::Context;
 use super::event;
 use super::functions::Functions;
-use super::guard::{guard, install_hook};
+use super::guard::guard;
 use super::outcome;
 use super::registration::{Registration, RegistrationError};
 use super::running::RUNNING;
 use super::sys;
 use crate::broker::{Broker, BrokerFamily, LogLevel};
 use crate::options::{self, OptionError, PluginOptions};
+use crate::panics::install_hook;
 use crate::plugin::{Plugin, StartError};
 
 /// The plugin interface of 2.0 and 2.1 (`mosquitto_plugin.h`: `MOSQ_PLUGIN_VERSION`).

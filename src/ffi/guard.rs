@@ -1,62 +1,29 @@
 //! The panic boundary: a panic ends one request, refused, and never the broker.
 
-use std::cell::Cell;
-use std::mem;
-use std::panic::{self, AssertUnwindSafe};
-use std::sync::Once;
-
 use crate::broker::{Broker, LogLevel};
-
-thread_local! {
-    /// What the hook saw last on this thread.
-    static LAST_PANIC: Cell<Option<String>> = const { Cell::new(None) };
-}
-
-/// Keeps the message and place of every panic for the log; only a hook is told the place.
-///
-/// The hook is this library's own, not the broker's nor another plugin's: each has its own `std`.
-pub(super) fn install_hook() {
-    static INSTALL: Once = Once::new();
-    INSTALL.call_once(|| {
-        let previous = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            let text = info.to_string();
-            // Fails only while the thread ends, when nobody will ask.
-            let _ = LAST_PANIC.try_with(|last| last.set(Some(text)));
-            previous(info);
-        }));
-    });
-}
+use crate::panics::caught;
 
 /// Runs `body`. If it panics, the log says so, and what then comes of the request is `on_panic`.
 ///
 /// What `body` leaves half done is for the plugin to put right: `Plugin::answer_after_panic`.
 pub(super) fn guard<T>(broker: &dyn Broker, request: &str, on_panic: T, body: impl FnOnce() -> T) -> T {
-    caught(body).unwrap_or_else(|Panicked| {
-        let place = LAST_PANIC.take().unwrap_or_default().replace('\n', " ");
-        let line = format!("dynsec: a bug in the plugin ended {request}: {place}; please report it");
+    caught(body).unwrap_or_else(|panicked| {
+        let line =
+            format!("dynsec: a bug in the plugin ended {request}: {}; please report it", panicked.text);
         // A log that panics as well has nobody left to tell.
         let _ = caught(|| broker.log(LogLevel::Error, line.as_bytes()));
         on_panic
     })
 }
 
-struct Panicked;
-
-fn caught<T>(body: impl FnOnce() -> T) -> Result<T, Panicked> {
-    panic::catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
-        // A payload may panic when it is dropped.
-        mem::forget(payload);
-        Panicked
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::panic;
     use std::sync::Mutex;
 
     use super::*;
     use crate::broker::PublishError;
+    use crate::panics::install_hook;
 
     #[derive(Default)]
     struct Log(Mutex<Vec<String>>);

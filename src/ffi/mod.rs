@@ -24,6 +24,7 @@ mod registration;
 mod running;
 mod sys;
 mod version;
+mod wake;
 
 #[cfg(test)]
 mod tests;

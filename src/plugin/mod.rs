@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicBool;
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::bell::Bell;
 use crate::broker::{Broker, BrokerFamily};
 use crate::options::{CompatOption, PluginOptions};
 use crate::password::Iterations;
@@ -21,10 +22,14 @@ use crate::rehash::Rehash;
 use crate::sessions::Sessions;
 use crate::start;
 use crate::store::Store;
+use crate::workers::Workers;
 
 pub use crate::control::Actor;
 pub use crate::sessions::SessionId;
 pub use crate::start::StartError;
+
+/// How many jobs may wait for a worker.
+const MOST_JOBS: usize = 1024;
 
 /// The plugin in a running broker.
 pub struct Plugin {
@@ -34,6 +39,10 @@ pub struct Plugin {
     sessions: Mutex<Sessions>,
     iterations: Iterations,
     rehash: Rehash,
+    /// Where passwords are hashed and verified.
+    workers: Workers,
+    /// Rung by whatever has something to do at a tick.
+    bell: Arc<Bell>,
     /// What the policy was before the payload that is in work, for a panic in it.
     in_work: Mutex<Option<Mark>>,
     /// A panic could not be undone: nothing is let through any more.
@@ -61,6 +70,8 @@ impl Plugin {
         start::report(&loaded, &store, &*broker);
         start::report_unreadable(&loaded.policy, options, &*broker);
         Ok(Self {
+            workers: Workers::new(MOST_JOBS),
+            bell: Arc::new(Bell::new(Arc::clone(&broker))),
             broker,
             policy: RwLock::new(loaded.policy),
             store: Mutex::new(store),
@@ -78,5 +89,8 @@ impl Plugin {
     }
 
     /// The broker ends. Everything is on disk already.
-    pub fn shutdown(&self) {}
+    pub fn shutdown(&self) {
+        self.workers.end();
+        self.bell.end();
+    }
 }

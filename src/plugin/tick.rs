@@ -10,6 +10,7 @@ use crate::sessions::Kick;
 impl Plugin {
     /// The broker's loop has come round.
     pub fn on_tick(&self) {
+        self.bell.heard();
         self.save_rehashed();
         let kicks = self.sessions.lock().tick();
         self.kick(kicks);

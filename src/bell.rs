@@ -1,0 +1,181 @@
+//! Makes the broker's loop come round when there is something for it to do at a tick.
+//!
+//! A wake that reaches the broker's thread just before it begins to wait is lost, and 2.1 built without
+//! websockets may then sleep for long. So a thread repeats it, less and less often, until the tick has come.
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::broker::Broker;
+
+/// How long the tick is waited for at first; each time twice as long as before.
+const FIRST_WAIT: Duration = Duration::from_millis(2);
+/// The longest wait. This is how often the usual brokers tick anyway.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+
+/// Rings until a tick has heard it.
+pub struct Bell(Arc<Shared>);
+
+struct Shared {
+    broker: Arc<dyn Broker>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// How often it was rung, and which of these the last tick had heard.
+    rung: u64,
+    heard: u64,
+    thread: Option<JoinHandle<()>>,
+    ended: bool,
+}
+
+impl Bell {
+    /// A bell that wakes this broker.
+    #[must_use]
+    pub fn new(broker: Arc<dyn Broker>) -> Self {
+        Self(Arc::new(Shared { broker, state: Mutex::default(), changed: Condvar::new() }))
+    }
+
+    /// There is something to do at a tick. From any thread.
+    pub fn ring(&self) {
+        {
+            let mut state = self.0.state.lock();
+            if state.ended {
+                return;
+            }
+            state.rung = state.rung.saturating_add(1);
+            if state.thread.is_none() {
+                let shared = Arc::clone(&self.0);
+                let thread = thread::Builder::new().name("dynsec-bell".into()).spawn(move || shared.repeat());
+                // Without it, what is to be done may wait for the broker's own next tick.
+                state.thread = thread.ok();
+            }
+        }
+        self.0.broker.wake();
+        self.0.changed.notify_all();
+    }
+
+    /// A tick has begun, and will see what was rung for until now.
+    pub fn heard(&self) {
+        let mut state = self.0.state.lock();
+        if state.heard != state.rung {
+            state.heard = state.rung;
+            self.0.changed.notify_all();
+        }
+    }
+
+    /// Stops ringing, for good.
+    pub fn end(&self) {
+        let thread = {
+            let mut state = self.0.state.lock();
+            state.ended = true;
+            state.thread.take()
+        };
+        self.0.changed.notify_all();
+        if let Some(thread) = thread {
+            // It calls nothing that panics.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn repeat(&self) {
+        let mut state = self.state.lock();
+        while !state.ended {
+            if state.heard == state.rung {
+                self.changed.wait(&mut state);
+                continue;
+            }
+            let rung = state.rung;
+            let mut wait = FIRST_WAIT;
+            while !state.ended && state.heard < rung {
+                if self.changed.wait_for(&mut state, wait).timed_out() && state.heard < rung {
+                    wait = wait.saturating_mul(2).min(LONGEST_WAIT);
+                    self.broker.wake();
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl fmt::Debug for Bell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bell")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{self, Sender};
+
+    use super::*;
+    use crate::broker::{LogLevel, PublishError};
+
+    struct Woken(Mutex<Sender<()>>);
+
+    impl Broker for Woken {
+        fn log(&self, _: LogLevel, _: &[u8]) {}
+
+        fn publish(&self, _: &'static str, _: &[u8]) -> Result<(), PublishError> {
+            Ok(())
+        }
+
+        fn kick_username(&self, _: &[u8]) {}
+
+        fn kick_clientid(&self, _: &[u8]) {}
+
+        fn wake(&self) {
+            let _ = self.0.lock().send(());
+        }
+    }
+
+    #[test]
+    fn it_rings_until_it_is_heard() {
+        let (sender, wakes) = mpsc::channel();
+        let bell = Bell::new(Arc::new(Woken(Mutex::new(sender))));
+        bell.ring();
+        for _ in 0..4 {
+            wakes.recv().unwrap();
+        }
+        bell.heard();
+        bell.end();
+        assert!(bell.0.state.lock().thread.is_none());
+        // What was rung before it was heard is over.
+        while wakes.try_recv().is_ok() {}
+        bell.ring();
+        assert_eq!(wakes.try_recv().ok(), None, "it has ended");
+    }
+
+    #[test]
+    fn each_ring_after_one_that_was_heard_is_a_new_one() {
+        let (sender, wakes) = mpsc::channel();
+        let bell = Bell::new(Arc::new(Woken(Mutex::new(sender))));
+        for _ in 0..3 {
+            bell.ring();
+            wakes.recv().unwrap();
+            wakes.recv().unwrap();
+            bell.heard();
+        }
+    }
+
+    #[test]
+    fn without_a_ring_there_is_no_thread() {
+        let (sender, _wakes) = mpsc::channel();
+        let bell = Bell::new(Arc::new(Woken(Mutex::new(sender))));
+        bell.heard();
+        assert!(bell.0.state.lock().thread.is_none());
+    }
+}
