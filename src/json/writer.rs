@@ -46,10 +46,15 @@ impl Writer {
         self.out
     }
 
-    /// How many bytes are written so far, those that were there before included.
+    /// What was written and not forgotten so far.
     #[must_use]
-    pub fn written(&self) -> usize {
-        self.out.len()
+    pub fn written(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// Goes on with an empty buffer.
+    pub fn forget_written(&mut self) {
+        self.out.clear();
     }
 
     /// `{`

@@ -116,6 +116,13 @@ impl<R: Named> Sorted<R> {
         Records { left: self.len, records: self.chunks.iter().flat_map(|chunk| chunk.iter()) }
     }
 
+    /// The record of that name, found by halving.
+    pub(super) fn find(&self, name: &[u8]) -> Option<&Arc<R>> {
+        let chunk = self.chunks.get(self.chunk_of(name))?;
+        let place = chunk.binary_search_by(|record| record.name().cmp(name)).ok()?;
+        chunk.get(place)
+    }
+
     /// The records from the `offset`-th on, found without counting through those before.
     pub(super) fn iter_from(&self, offset: usize) -> impl Iterator<Item = &Arc<R>> {
         let mut left = offset;

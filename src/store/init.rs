@@ -129,7 +129,7 @@ impl FirstRun<'_> {
         if self.password == PasswordFrom::Random {
             passwords.push((DEMO, Plaintext::random()?));
         }
-        let policy = write(&self.policy(&passwords)?);
+        let policy = write(&self.policy(&passwords)?.snapshot());
         if self.password != PasswordFrom::Random {
             replace::create(disk, &path, &policy)?;
             return Ok(Made { policy: path, passwords: None, exposed });

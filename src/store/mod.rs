@@ -26,7 +26,7 @@ pub use issue::{Imperfection, Issue, Shown};
 pub use open_error::OpenError;
 pub use read::{Malformed, MalformedBy, read};
 pub use save_error::{Failure, SaveError, Step};
-pub use write::write;
+pub use write::{write, write_to};
 
 /// A policy and the file that it is saved in.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ impl Store {
     /// # Errors
     /// Why not. The file holds what it held, save after [`SaveError::NotPutBack`].
     pub fn save(&mut self, policy: &Policy) -> Result<(), SaveError> {
-        self.file.save(&write(policy))
+        self.file.save(&write(&policy.snapshot()))
     }
 
     /// The file alone, to save in another thread what [`write()`] made.

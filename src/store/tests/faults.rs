@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::load;
+use super::{load, write};
 use crate::policy::{Client, Compat, Policy, Text, Username};
-use crate::store::{Disk, RealDisk, SaveError, Store, Writable, write};
+use crate::store::{Disk, RealDisk, SaveError, Store, Writable};
 
 /// A disk of which some calls fail.
 #[derive(Clone, Debug)]

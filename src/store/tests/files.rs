@@ -9,8 +9,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::faults::{Faulty, policy_of_length};
+use super::write;
 use crate::policy::Compat;
-use crate::store::{Loaded, OpenError, RealDisk, Store, Writable, write};
+use crate::store::{Loaded, OpenError, RealDisk, Store, Writable};
 
 fn open(file: &Path, state: &Path) -> (Loaded, Store) {
     Store::open(file, Some(state), Compat::V2_1, false).unwrap()

@@ -1,9 +1,9 @@
 //! Files that are wrong somewhere: C loads them, so they load, and what is wrong is inert, kept and
 //! reported.
 
-use super::{assert_survives_saving, load};
+use super::{assert_survives_saving, load, write};
 use crate::policy::{AclType, Action, Client, Compat, Policy, RoleName, Text, Username};
-use crate::store::{read, write};
+use crate::store::read;
 
 /// A file, what is reported of it, and what must be in the file after saving it.
 struct Case {

@@ -12,8 +12,13 @@ mod power;
 mod properties;
 mod samples;
 
-use super::{Issue, read, write};
+use super::{Issue, read};
 use crate::policy::{Action, Compat, Policy};
+
+/// The file's bytes for a policy.
+fn write(policy: &Policy) -> Vec<u8> {
+    super::write(&policy.snapshot())
+}
 
 /// Reads a file that must be readable.
 fn load(file: impl AsRef<[u8]>, compat: Compat) -> (Policy, Vec<Issue>) {

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::faults::policy_of_length;
+use super::write;
 use crate::policy::Compat;
-use crate::store::{SaveError, Store, Writable, write};
+use crate::store::{SaveError, Store, Writable};
 
 /// A mount that ends with the test.
 struct Mount(PathBuf);

@@ -1,8 +1,7 @@
 //! Password members: all forms are read, what cannot be used refuses every login and stays.
 
-use super::{assert_survives_saving, load};
+use super::{assert_survives_saving, load, write};
 use crate::policy::{Compat, Password};
-use crate::store::write;
 
 const HASH: &str = "YeIyaeZ4gWXR8aXnbbZ4MhTUNHwmypN5AeTC/xo8f9goBs4T8oaDOixUP6g73N1zuAWf+oLj8vzXv41S0tXRsQ==";
 const SALT: &str = "uKQNrJkTJkMoBdRo";

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::faults::{Place, policy_of_length};
-use crate::store::{Disk, RealDisk, Writable, write};
+use super::write;
+use crate::store::{Disk, RealDisk, Writable};
 
 /// What a disk writes whole or not at all.
 const SECTOR: usize = 512;

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::{assert_same, load, whats};
+use super::{assert_same, load, whats, write};
 use crate::policy::Compat;
-use crate::store::{read, write};
+use crate::store::read;
 
 fn name() -> impl Strategy<Value = &'static str> {
     prop::sample::select(&["\"a\"", "\"b\"", "\"c\"", "\"\"", "\"n\\u0000\"", "1", "null"][..])

@@ -1,8 +1,10 @@
 //! Files that the real tools wrote: `tests/data`.
 
-use super::{assert_same, assert_survives_saving, load};
+use std::io;
+
+use super::{assert_same, assert_survives_saving, load, write};
 use crate::policy::{AclType, Action, Compat, Password};
-use crate::store::write;
+use crate::store::write_to;
 
 const INIT_2_0: &[u8] = include_bytes!("../../../tests/data/2.0.11-init.json");
 const BROKER_2_0: &[u8] = include_bytes!("../../../tests/data/2.0.11-broker.json");
@@ -102,5 +104,43 @@ fn what_mosquitto_ctrl_made_is_read() {
         assert!(policy.default_access().allows(Action::PublishClientReceive));
         assert!(!policy.default_access().allows(Action::Subscribe));
         assert_survives_saving(&policy, &issues);
+    }
+}
+
+#[test]
+fn a_large_policy_is_written_in_pieces() {
+    /// Takes so many pieces, each of which it can hold.
+    struct Pieces(Vec<Vec<u8>>, usize);
+    impl io::Write for Pieces {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.0.len() == self.1 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.0.push(bytes.to_vec());
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let element = |number: usize| format!(r#"{{"acltype":"subscribeLiteral","topic":"a/{number}"}}"#);
+    let acls: Vec<String> = (0..10_000).map(element).collect();
+    let clients: Vec<String> =
+        (0..10_000).map(|number| format!(r#"{{"username":"c{number}","textname":"\u00e9"}}"#)).collect();
+    let members: Vec<String> = (0..10_000).map(|number| format!(r#"{{"username":"c{number}"}}"#)).collect();
+    let [acls, clients, members] = [acls, clients, members].map(|elements| elements.join(","));
+    let file = format!(
+        r#"{{"clients":[{clients}],"groups":[{{"groupname":"g","clients":[{members}]}}],
+            "roles":[{{"rolename":"r","acls":[{acls}]}}]}}"#
+    );
+    let snapshot = load(file, Compat::V2_0).0.snapshot();
+    let mut pieces = Pieces(Vec::new(), usize::MAX);
+    write_to(&snapshot, &mut pieces).unwrap();
+    let lengths: Vec<usize> = pieces.0.iter().map(Vec::len).collect();
+    assert!(lengths.len() > 10 && lengths.iter().all(|length| *length < 66_000), "{lengths:?}");
+    assert_eq!(pieces.0.concat(), crate::store::write(&snapshot));
+    for most in [0, 1, lengths.len() - 1] {
+        let error = write_to(&snapshot, &mut Pieces(Vec::new(), most)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 }

@@ -1,4 +1,4 @@
-//! From a policy to the bytes of a file: in the order and the form of the C plugin, with all that
+//! From a policy's snapshot to the bytes of a file: in the order and the form of the C plugin, with all that
 //! was kept when it was read.
 //!
 //! What was set aside is written only where it will be set aside again at the next start: a second
@@ -6,16 +6,32 @@
 
 mod object;
 mod records;
+mod sink;
+
+use std::io;
 
 use crate::json::{Kind, Member, Style, Value, Writer, name_is, parse};
-use crate::policy::{Action, Compat, DefaultAccess, Extra, InertElement, InertIn, Policy};
+use crate::policy::{Action, Compat, DefaultAccess, Extra, InertElement, InertIn, Snapshot};
 use object::{IfDefault, Meaning, Object};
+use sink::Sink;
 
 const KNOWN: &[&str] = &["changeIndex", "defaultACLAccess", "clients", "groups", "anonymousGroup", "roles"];
 
 /// The file's bytes for a policy.
 #[must_use]
-pub fn write(policy: &Policy) -> Vec<u8> {
+pub fn write(policy: &Snapshot) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let written = write_to(policy, &mut bytes);
+    debug_assert!(written.is_ok(), "memory takes everything");
+    bytes
+}
+
+/// Writes the file's bytes for a policy, piece by piece: they are never in memory together.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_to(policy: &Snapshot, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut sink = Sink::new(out);
     let mut writer = Writer::new(Style::Pretty);
     let extra = policy.extra();
     let mut file = Object::begin(&mut writer, extra, KNOWN);
@@ -30,26 +46,31 @@ pub fn write(policy: &Policy) -> Vec<u8> {
     file.list("clients", |writer| {
         for client in policy.clients() {
             records::client(writer, client, policy);
+            sink.take(writer);
         }
         put_aside(writer, inert);
     });
     let inert = staying(extra, InertIn::Groups, |name, _| policy.group(name).is_some());
+    let members = policy.members();
     file.list("groups", |writer| {
         for group in policy.groups() {
-            records::group(writer, group, policy);
+            records::group(writer, group, policy, &members, &mut sink);
+            sink.take(writer);
         }
         put_aside(writer, inert);
     });
+    drop(members);
     anonymous_group(&mut file, policy);
     let inert = staying(extra, InertIn::Roles, |name, _| policy.role(name).is_some());
     file.list("roles", |writer| {
         for role in policy.roles() {
-            records::role(writer, role, policy.compat());
+            records::role(writer, role, policy.compat(), &mut sink);
+            sink.take(writer);
         }
         put_aside(writer, inert);
     });
     file.end();
-    writer.into_bytes()
+    sink.end(writer)
 }
 
 /// The elements that were set aside and would be again: they have no usable name, or one for which
@@ -110,7 +131,7 @@ fn access_of(value: &Value<'_>) -> DefaultAccess {
     })
 }
 
-fn anonymous_group(file: &mut Object<'_, '_>, policy: &Policy) {
+fn anonymous_group(file: &mut Object<'_, '_>, policy: &Snapshot) {
     const NAME: &str = "anonymousGroup";
     let group = policy.anonymous_group();
     let missing = staying(policy.extra(), InertIn::AnonymousGroup, |name, _| policy.group(name).is_none());

@@ -1,12 +1,13 @@
 //! Clients, groups and roles as the C plugin writes them.
 
 use super::object::{IfDefault, Object};
+use super::sink::Sink;
 use super::{put_aside, staying};
 use crate::json::{Value, Writer, parse, up_to_nul};
 use crate::password::{PasswordHash, Stored};
 use crate::policy::{
-    Acl, AclType, Client, ClientId, Compat, Extra, Group, InertElement, InertIn, Link, Links, Password,
-    Policy, Priority, Role, RoleName, Text,
+    Acl, AclType, Client, ClientId, Compat, Extra, Group, InertElement, InertIn, Link, Links, Members,
+    Password, Priority, Role, RoleName, Snapshot, Text,
 };
 
 const OF_CLIENT: &[&str] = &[
@@ -25,7 +26,7 @@ const OF_GROUP: &[&str] = &["groupname", "textname", "textdescription", "roles",
 const OF_ROLE: &[&str] = &["rolename", "textname", "textdescription", "allowwildcardsubs", "acls"];
 const OF_ACL: &[&str] = &["acltype", "topic", "priority", "allow"];
 
-pub(super) fn client(writer: &mut Writer, client: &Client, policy: &Policy) {
+pub(super) fn client(writer: &mut Writer, client: &Client, policy: &Snapshot) {
     let mut object = Object::begin(writer, &client.extra, OF_CLIENT);
     object.text("username", Some(client.username.as_bytes()));
     object.text("clientid", client.clientid.as_ref().map(ClientId::as_bytes));
@@ -61,7 +62,13 @@ fn password(writer: &mut Writer, hash: &PasswordHash) {
     }
 }
 
-pub(super) fn group(writer: &mut Writer, group: &Group, policy: &Policy) {
+pub(super) fn group(
+    writer: &mut Writer,
+    group: &Group,
+    policy: &Snapshot,
+    members: &Members<'_>,
+    sink: &mut Sink<'_>,
+) {
     let name = group.name.as_bytes();
     let mut object = Object::begin(writer, &group.extra, OF_GROUP);
     object.text("groupname", Some(name));
@@ -71,18 +78,19 @@ pub(super) fn group(writer: &mut Writer, group: &Group, policy: &Policy) {
     let inert = staying(&group.extra, InertIn::Clients, |username, _| {
         policy.client(username).is_none_or(|client| client.groups.get(name).is_some())
     });
-    let empty = policy.members(name).next().is_none() && inert.is_empty();
+    let empty = members.of(name).next().is_none() && inert.is_empty();
     object.array("clients", empty, |writer| {
-        for (client, membership) in policy.members(name) {
+        for (client, membership) in members.of(name) {
             let username = client.username.as_bytes();
             link(writer, "username", username, membership.priority, &membership.extra, policy.compat());
+            sink.take(writer);
         }
         put_aside(writer, inert);
     });
     object.end();
 }
 
-pub(super) fn role(writer: &mut Writer, role: &Role, compat: Compat) {
+pub(super) fn role(writer: &mut Writer, role: &Role, compat: Compat, sink: &mut Sink<'_>) {
     let mut object = Object::begin(writer, &role.extra, OF_ROLE);
     object.text("rolename", Some(role.name.as_bytes()));
     object.text("textname", role.text_name.as_ref().map(Text::as_bytes));
@@ -98,6 +106,7 @@ pub(super) fn role(writer: &mut Writer, role: &Role, compat: Compat) {
         for acl_type in AclType::ALL {
             for acl_of_type in role.acls(acl_type) {
                 acl(writer, acl_type, acl_of_type, compat);
+                sink.take(writer);
             }
         }
         put_aside(writer, inert);
@@ -124,7 +133,7 @@ fn acl(writer: &mut Writer, acl_type: AclType, acl: &Acl, compat: Compat) {
     object.end();
 }
 
-fn roles(object: &mut Object<'_, '_>, links: &Links<RoleName>, extra: &Extra, policy: &Policy) {
+fn roles(object: &mut Object<'_, '_>, links: &Links<RoleName>, extra: &Extra, policy: &Snapshot) {
     let inert =
         staying(extra, InertIn::Roles, |role, _| links.get(role).is_some() || policy.role(role).is_none());
     object.array("roles", links.is_empty() && inert.is_empty(), |writer| {
