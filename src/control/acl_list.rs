@@ -38,17 +38,22 @@ pub(super) fn write(writer: &mut Writer, role: &Role) {
     writer.begin_array();
     for acl_type in AclType::ALL {
         for acl in role.acls(acl_type) {
-            writer.begin_object();
-            writer.key("acltype");
-            writer.string(acl_type.name());
-            writer.key("topic");
-            writer.string(&acl.topic);
-            writer.key("priority");
-            writer.int(acl.priority.get().into());
-            writer.key("allow");
-            writer.bool(acl.allow);
-            writer.end_object();
+            write_acl(writer, acl_type, acl);
         }
     }
     writer.end_array();
+}
+
+/// `{"acltype":…,"topic":…,"priority":…,"allow":…}`
+pub(super) fn write_acl(writer: &mut Writer, acl_type: AclType, acl: &Acl) {
+    writer.begin_object();
+    writer.key("acltype");
+    writer.string(acl_type.name());
+    writer.key("topic");
+    writer.string(&acl.topic);
+    writer.key("priority");
+    writer.int(acl.priority.get().into());
+    writer.key("allow");
+    writer.bool(acl.allow);
+    writer.end_object();
 }

@@ -5,7 +5,8 @@ use super::fields::Fields;
 use super::response::Answer;
 use super::session::Session;
 use super::{
-    client_roles, clients, default_access, details, group_clients, group_roles, groups, role_acls, roles,
+    client_roles, clients, default_access, details, explain, group_clients, group_roles, groups, role_acls,
+    roles,
 };
 
 /// One command.
@@ -14,6 +15,8 @@ pub(super) struct Command {
     pub(super) name: &'static str,
     /// Whether it changes the policy: success is then counted in the policy's change index.
     pub(super) mutates: bool,
+    /// Whether an error, too, names what the command is about; C's commands have none that do.
+    pub(super) names_subject: bool,
     /// What it does. It leaves no trace in the policy if it fails.
     pub(super) run: fn(&mut Session<'_>, &Fields<'_>) -> Result<Answer, CommandError>,
 }
@@ -22,14 +25,21 @@ const fn reads(
     name: &'static str,
     run: fn(&mut Session<'_>, &Fields<'_>) -> Result<Answer, CommandError>,
 ) -> Command {
-    Command { name, mutates: false, run }
+    Command { name, mutates: false, names_subject: false, run }
 }
 
 const fn mutates(
     name: &'static str,
     run: fn(&mut Session<'_>, &Fields<'_>) -> Result<Answer, CommandError>,
 ) -> Command {
-    Command { name, mutates: true, run }
+    Command { name, mutates: true, names_subject: false, run }
+}
+
+const fn explains(
+    name: &'static str,
+    run: fn(&mut Session<'_>, &Fields<'_>) -> Result<Answer, CommandError>,
+) -> Command {
+    Command { name, mutates: false, names_subject: true, run }
 }
 
 static COMMANDS: &[Command] = &[
@@ -65,6 +75,8 @@ static COMMANDS: &[Command] = &[
     mutates("deleteRole", roles::delete),
     mutates("addRoleACL", role_acls::add),
     mutates("removeRoleACL", role_acls::remove),
+    explains("explainACL", explain::acl),
+    explains("explainLogin", explain::login),
 ];
 
 impl Command {

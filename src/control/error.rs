@@ -38,6 +38,7 @@ pub(super) enum CommandError {
     AclExists,
     AclNotFound,
     ActionsArray,
+    UsernameAndAnonymous,
     Internal,
 }
 
@@ -56,6 +57,8 @@ pub(super) enum Member {
     RoleName,
     AclType,
     Topic,
+    Anonymous,
+    Address,
 }
 
 impl Member {
@@ -71,6 +74,8 @@ impl Member {
             Self::RoleName => "rolename",
             Self::AclType => "acltype",
             Self::Topic => "topic",
+            Self::Anonymous => "anonymous",
+            Self::Address => "address",
         }
     }
 
@@ -82,7 +87,9 @@ impl Member {
             Self::RoleName => "Role name",
             Self::Topic => "Topic",
             Self::Password => "Password",
-            Self::TextName | Self::TextDescription | Self::AclType => "Text",
+            Self::TextName | Self::TextDescription | Self::AclType | Self::Anonymous | Self::Address => {
+                "Text"
+            }
         }
     }
 }
@@ -123,6 +130,7 @@ impl fmt::Display for CommandError {
             Self::AclExists => "ACL with this topic already exists",
             Self::AclNotFound => "ACL not found",
             Self::ActionsArray => "Missing/invalid actions array",
+            Self::UsernameAndAnonymous => "Both username and anonymous given",
             Self::Internal => "Internal error",
         })
     }

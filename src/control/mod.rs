@@ -4,6 +4,7 @@
 //! came of it. Each command is all or nothing. Making the changes durable, publishing the responses and
 //! disconnecting clients are the caller's.
 
+mod about;
 mod acl_list;
 mod client_roles;
 mod clients;
@@ -11,6 +12,7 @@ mod command;
 mod default_access;
 mod details;
 mod error;
+mod explain;
 mod fields;
 mod group_clients;
 mod group_roles;
@@ -21,6 +23,7 @@ mod page;
 mod response;
 mod role_acls;
 mod roles;
+mod rules;
 mod session;
 
 pub use outcome::{Disconnect, Outcome};
@@ -114,6 +117,10 @@ fn run(
             Response::done(echoed, correlation)
         }
         Ok(response::Answer::Data(data)) => Response::with_data(command.name.as_bytes(), correlation, data),
+        Err(error) if command.names_subject => {
+            let about = about::echo(fields, session.policy);
+            Response::failed_about(echoed, correlation, error.to_string(), about)
+        }
         Err(error) => Response::failed(echoed, correlation, error.to_string()),
     }
 }

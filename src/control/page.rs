@@ -10,6 +10,7 @@ pub(super) struct Page {
     pub(super) verbose: bool,
     count: i32,
     offset: i32,
+    asked: bool,
 }
 
 impl Page {
@@ -18,7 +19,30 @@ impl Page {
             verbose: fields.bool("verbose").unwrap_or(false),
             count: fields.int_or("count", -1),
             offset: fields.int_or("offset", 0),
+            asked: fields.has("count") || fields.has("offset"),
         }
+    }
+
+    /// Whether the command named a part.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked
+    }
+
+    /// How many elements are listed at most by the commands that C does not have: all for a negative
+    /// count, and none for 0.
+    pub(super) fn limit(&self) -> usize {
+        usize::try_from(self.count).unwrap_or(usize::MAX)
+    }
+
+    /// That part of a list.
+    pub(super) fn part_of<'l, T>(&self, list: &'l [T]) -> impl Iterator<Item = &'l T> {
+        list.iter().skip(self.offset()).take(self.limit())
+    }
+
+    /// `"totalCount":…`
+    pub(super) fn write_total(writer: &mut Writer, total: usize) {
+        writer.key("totalCount");
+        writer.int(i64::try_from(total).unwrap_or(i64::MAX));
     }
 
     /// How many elements are passed over.

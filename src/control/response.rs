@@ -34,6 +34,8 @@ enum Body {
     Done,
     Data(Vec<u8>),
     Error(String),
+    /// An error, and what it is about.
+    ErrorAbout(String, Vec<u8>),
 }
 
 impl Response {
@@ -49,6 +51,15 @@ impl Response {
         Self { command: command.to_vec(), body: Body::Error(error), correlation }
     }
 
+    pub(super) fn failed_about(
+        command: &[u8],
+        correlation: Option<Vec<u8>>,
+        error: String,
+        data: Vec<u8>,
+    ) -> Self {
+        Self { command: command.to_vec(), body: Body::ErrorAbout(error, data), correlation }
+    }
+
     fn write(&self, writer: &mut Writer) {
         writer.begin_object();
         writer.key("command");
@@ -62,6 +73,12 @@ impl Response {
             Body::Error(error) => {
                 writer.key("error");
                 writer.string(error);
+            }
+            Body::ErrorAbout(error, data) => {
+                writer.key("error");
+                writer.string(error);
+                writer.key("data");
+                writer.raw(data);
             }
         }
         if let Some(correlation) = &self.correlation {

@@ -26,6 +26,18 @@ pub trait Host {
     /// The network addresses that a client is connected from (2.1's `connections`). A client bound to
     /// a client id is looked for by that id.
     fn connections(&self, username: &Username, clientid: Option<&ClientId>) -> Vec<Vec<u8>>;
+
+    /// Whether a client waits for its password to be verified, so that it may do nothing yet. Without a
+    /// client id: whether any of that username does.
+    fn is_login_pending(&self, _username: Option<&[u8]>, _clientid: Option<&[u8]>) -> bool {
+        false
+    }
+
+    /// Whether a login as that client, from that address, would be refused for those that have failed
+    /// before. Without an address: whether one from any would.
+    fn is_locked_out(&self, _username: &[u8], _address: Option<&[u8]>) -> bool {
+        false
+    }
 }
 
 /// The state of a payload in work.

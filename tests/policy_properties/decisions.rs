@@ -36,7 +36,7 @@ fn any_acls() -> impl Strategy<Value = Vec<(AclType, String, i32, bool)>> {
     prop_oneof![vec(any_acl(), 0..6), many]
 }
 
-fn any_model() -> impl Strategy<Value = Model> {
+pub(crate) fn any_model() -> impl Strategy<Value = Model> {
     let links = |count: usize| vec((0..count, any_priority()), 0..4);
     (
         prop_oneof![Just(Compat::V2_0), Just(Compat::V2_0_21), Just(Compat::V2_1)],
@@ -53,7 +53,7 @@ fn any_model() -> impl Strategy<Value = Model> {
         })
 }
 
-fn any_question() -> impl Strategy<Value = Question> {
+pub(crate) fn any_question() -> impl Strategy<Value = Question> {
     let username = select(vec![Some(USERNAME), Some(USERNAME), Some(USERNAME), None, Some("nobody")]);
     (username, select(vec!["dev", "a", "a/b", "+", ""]), select(Action::ALL.to_vec()), any_filter()).prop_map(
         |(username, clientid, action, topic)| {

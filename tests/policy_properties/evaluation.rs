@@ -116,7 +116,7 @@ impl Model {
 
     /// The indices in the order in which they are asked; of duplicates the first counts. Names are in
     /// the order of indices.
-    fn asked(&self, links: &[(usize, i32)]) -> Vec<usize> {
+    pub(crate) fn asked(&self, links: &[(usize, i32)]) -> Vec<usize> {
         let mut unique: Vec<(usize, i32)> = Vec::new();
         for (index, priority) in links {
             if unique.iter().all(|(other, _)| other != index) {
@@ -154,7 +154,7 @@ impl Model {
         None
     }
 
-    fn acls(&self, role: usize, acl_type: AclType) -> Vec<&(AclType, String, i32, bool)> {
+    pub(crate) fn acls(&self, role: usize, acl_type: AclType) -> Vec<&(AclType, String, i32, bool)> {
         let mut acls: Vec<_> = self.roles[role].iter().filter(|acl| acl.0 == acl_type).collect();
         let by_priority =
             |acl: &&(AclType, String, i32, bool)| Reverse(Priority::new(acl.2, self.compat).get());
@@ -169,7 +169,7 @@ impl Model {
     }
 
     /// Whether an ACL's filter matches; none where it is malformed (here: empty, or `#` before the end).
-    fn matches(&self, filter: &str, question: &Question) -> Option<bool> {
+    pub(crate) fn matches(&self, filter: &str, question: &Question) -> Option<bool> {
         let topic = &question.topic;
         let subscribing = matches!(question.action, Action::Subscribe | Action::Unsubscribe);
         if subscribing && self.compat < Compat::V2_1 {

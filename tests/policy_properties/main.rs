@@ -11,6 +11,7 @@
 mod commands;
 mod decisions;
 mod evaluation;
+mod explanations;
 mod payloads;
 mod sequences;
 mod snapshot;
