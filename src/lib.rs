@@ -13,6 +13,7 @@
 pub mod bell;
 pub mod broker;
 pub mod control;
+mod denials;
 pub mod ffi;
 pub mod json;
 pub mod options;

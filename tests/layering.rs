@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which paths of the crate each part may use, beside its own.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("broker", &[]),
     ("panics", &[]),
     ("workers", &["panics"]),
@@ -21,12 +21,13 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("store", &["json", "password", "policy"]),
     ("sessions", &["control", "policy"]),
     ("rehash", &["password", "policy"]),
+    ("denials", &["policy"]),
     ("start", &["broker", "options", "password", "policy", "store"]),
     (
         "plugin",
         &[
-            "bell", "broker", "control", "json", "options", "panics", "password", "policy", "rehash",
-            "sessions", "start", "store", "workers",
+            "bell", "broker", "control", "denials", "json", "options", "panics", "password", "policy",
+            "rehash", "sessions", "start", "store", "workers",
         ],
     ),
     (

@@ -25,7 +25,11 @@ pub(super) unsafe extern "C" fn on_acl_check(_: c_int, event: *mut c_void, userd
     let answer = |context: &Context, event: &sys::mosquitto_evt_acl_check| {
         // SAFETY: the event of this callback, which has not returned.
         match unsafe { event::acl_request(&context.functions, event) } {
-            Ok(request) => outcome::of_acl_check(context.plugin.on_acl_check(&request)),
+            Ok(request) => {
+                // SAFETY: the client of this callback's event; the plugin keeps nothing of it.
+                let address = || unsafe { event::address(&context.functions, event.client) };
+                outcome::of_acl_check(context.plugin.on_acl_check(&request, address))
+            }
             Err(Unusable::UnknownAccess) => outcome::DEFER,
             Err(Unusable::NoTopic) => outcome::ACL_DENIED,
         }

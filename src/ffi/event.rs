@@ -74,6 +74,15 @@ pub(super) unsafe fn acl_request<'a>(
     Ok(AclRequest { subject: Subject { username, clientid }, action, topic })
 }
 
+/// The network address of a client.
+///
+/// # Safety
+/// `client` is that of an event, and `'a` ends before the event's callback returns.
+pub(super) unsafe fn address<'a>(functions: &Functions, client: *const sys::mosquitto) -> Option<&'a [u8]> {
+    // SAFETY: this function's contract.
+    unsafe { client_text(functions.mosquitto_client_address, client) }
+}
+
 /// The login that the broker asks for.
 ///
 /// # Safety
@@ -89,8 +98,8 @@ pub(super) unsafe fn login_request<'a>(
     let clientid = unsafe { client_text(functions.mosquitto_client_id, event.client) };
     // SAFETY: this function's contract.
     let password = unsafe { password(functions.family, event) };
-    // SAFETY: the caller's promise about the event and its client.
-    let address = unsafe { client_text(functions.mosquitto_client_address, event.client) };
+    // SAFETY: the client of the event, until the callback returns.
+    let address = unsafe { address(functions, event.client) };
     LoginRequest { subject: Subject { username, clientid }, address, password }
 }
 
@@ -139,7 +148,7 @@ pub(super) unsafe fn control_request<'a>(
     // SAFETY: the same.
     let username = unsafe { client_text(functions.mosquitto_client_username, event.client) };
     // SAFETY: the same.
-    let address = unsafe { client_text(functions.mosquitto_client_address, event.client) };
+    let address = unsafe { address(functions, event.client) };
     let [clientid, username, address] = [clientid, username, address].map(|text| text.map(<[u8]>::to_vec));
     let length = usize::try_from(event.payloadlen).unwrap_or(0);
     // SAFETY: `payloadlen` bytes, or null, until the callback returns. mosquitto_broker.h:

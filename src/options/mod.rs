@@ -8,6 +8,7 @@ mod table;
 mod tests;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::broker::BrokerFamily;
 use crate::password::Iterations;
@@ -35,6 +36,12 @@ pub struct PluginOptions {
     /// Where a copy of the policy is kept while it cannot be replaced at once; `None` is the broker's
     /// usual state directory.
     pub state_dir: Option<PathBuf>,
+    /// Which denials are logged.
+    pub denial_log: DenialLogOption,
+    /// Whether what is left to other plugins and the broker's files is logged as denied.
+    pub denial_log_deferred: bool,
+    /// How much time a summary in the denial log covers.
+    pub denial_log_interval: Duration,
 }
 
 impl PluginOptions {
@@ -50,6 +57,9 @@ impl PluginOptions {
             password_iterations: Iterations::DEFAULT,
             rehash_on_login: false,
             state_dir: None,
+            denial_log: DenialLogOption::On,
+            denial_log_deferred: true,
+            denial_log_interval: Duration::from_secs(60),
         }
     }
 }
@@ -75,6 +85,17 @@ impl ConfigInitOption {
             Self::Refuse => false,
         }
     }
+}
+
+/// `plugin_opt_denial_log`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DenialLogOption {
+    /// None.
+    Off,
+    /// Logins, publishes, subscriptions.
+    On,
+    /// Also messages that are not delivered.
+    All,
 }
 
 /// `plugin_opt_compat`.

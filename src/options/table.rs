@@ -1,10 +1,12 @@
 //! The one list of the options.
 
 use std::ffi::OsStr;
+use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::{CompatOption, ConfigInitOption, PluginOptions};
+use super::{CompatOption, ConfigInitOption, DenialLogOption, PluginOptions};
 use crate::password::Iterations;
 
 /// The option without which there is nothing to do.
@@ -26,7 +28,7 @@ pub struct OptionInfo {
 }
 
 /// All options.
-pub const OPTIONS: [OptionInfo; 8] = [
+pub const OPTIONS: [OptionInfo; 11] = [
     OptionInfo {
         name: CONFIG_FILE,
         accepts: "a path",
@@ -124,6 +126,42 @@ pub const OPTIONS: [OptionInfo; 8] = [
             Some(())
         },
     },
+    OptionInfo {
+        name: "denial_log",
+        accepts: "`true`, `false` or `all`",
+        default: Some("true"),
+        meaning: "Log denied logins, publishes and subscriptions, with the reason; `all` logs messages that \
+                  are not delivered too.",
+        set: |options, value| {
+            options.denial_log = match value {
+                b"all" => DenialLogOption::All,
+                _ if truth(value)? => DenialLogOption::On,
+                _ => DenialLogOption::Off,
+            };
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "denial_log_deferred",
+        accepts: "`true` or `false`",
+        default: Some("true"),
+        meaning: "Log also what this plugin does not allow but leaves to other plugins, `acl_file` or \
+                  `password_file`; the broker refuses it where there are none.",
+        set: |options, value| {
+            options.denial_log_deferred = truth(value)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "denial_log_interval",
+        accepts: "a number of seconds from 1 to 86400",
+        default: Some("60"),
+        meaning: "How long denials of a kind that was logged are counted before one line sums them up.",
+        set: |options, value| {
+            options.denial_log_interval = seconds(value, 1..=86400)?;
+            Some(())
+        },
+    },
 ];
 
 fn truth(value: &[u8]) -> Option<bool> {
@@ -132,6 +170,11 @@ fn truth(value: &[u8]) -> Option<bool> {
         b"false" => Some(false),
         _ => None,
     }
+}
+
+fn seconds(value: &[u8], range: RangeInclusive<u64>) -> Option<Duration> {
+    let number: u64 = str::from_utf8(value).ok()?.parse().ok()?;
+    range.contains(&number).then(|| Duration::from_secs(number))
 }
 
 fn path(value: &[u8]) -> Option<PathBuf> {

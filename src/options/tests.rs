@@ -81,6 +81,11 @@ fn each_option_is_read() {
     assert_eq!(with("password_iterations", "101").unwrap().password_iterations, Iterations::MIN);
     assert_eq!(with("password_iterations", "10000000").unwrap().password_iterations, Iterations::MAX);
     assert_eq!(with("state_dir", "/s").unwrap().state_dir, Some(PathBuf::from("/s")));
+    assert_eq!(with("denial_log", "all").unwrap().denial_log, DenialLogOption::All);
+    assert_eq!(with("denial_log", "false").unwrap().denial_log, DenialLogOption::Off);
+    assert!(!with("denial_log_deferred", "false").unwrap().denial_log_deferred);
+    let interval = with("denial_log_interval", "86400").unwrap().denial_log_interval;
+    assert_eq!(interval, Duration::from_secs(86400));
 }
 
 #[test]
@@ -124,6 +129,12 @@ fn a_value_that_an_option_cannot_have_is_refused_with_what_it_may_be() {
             "plugin_opt_password_iterations cannot be `1e3\\x01`: it is a number of iterations from 101 to 10000000",
         ),
         ("state_dir", "", "plugin_opt_state_dir cannot be ``: it is a path"),
+        ("denial_log", "some", "plugin_opt_denial_log cannot be `some`: it is `true`, `false` or `all`"),
+        (
+            "denial_log_interval",
+            "0",
+            "plugin_opt_denial_log_interval cannot be `0`: it is a number of seconds from 1 to 86400",
+        ),
     ] {
         assert_eq!(with(name, value).unwrap_err().to_string(), expected);
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{Plugin, SessionId};
-use crate::policy::{Effect, LoginRequest, LoginVerdict};
+use crate::policy::{Effect, LoginRefusal, LoginRequest, LoginVerdict};
 use crate::sessions::Login;
 
 /// The client id of 2.1's `http_api` listener, whose requests are no connections: they have no address.
@@ -21,14 +21,23 @@ impl Plugin {
             (policy.authenticate(request), known)
         };
         let effect = match verdict {
-            LoginVerdict::Defer => Effect::Defer,
-            LoginVerdict::Refuse(_) => Effect::Deny,
+            LoginVerdict::Defer => {
+                self.note_deferred_login(request, known);
+                Effect::Defer
+            }
+            LoginVerdict::Refuse(refusal) => {
+                self.note_denied_login(request, refusal.name(), Effect::Deny);
+                Effect::Deny
+            }
             LoginVerdict::Verify { client, hash } => match request.password {
                 Some(password) if hash.verify(password) => {
                     self.rehash.after_login(&client, &hash, password);
                     Effect::Allow
                 }
-                _ => Effect::Deny,
+                _ => {
+                    self.note_denied_login(request, LoginRefusal::WrongPassword.name(), Effect::Deny);
+                    Effect::Deny
+                }
             },
         };
         if effect != Effect::Deny
@@ -50,5 +59,16 @@ impl Plugin {
             }
         }
         effect
+    }
+    /// Others decide. Clients without a username are left out: the broker lets them in where it is told to.
+    fn note_deferred_login(&self, request: &LoginRequest<'_>, known: bool) {
+        if request.subject.username.is_some() {
+            let reason = match (known, request.password) {
+                (false, _) => "clientNotFound",
+                (true, None) => "missingPassword",
+                (true, Some(_)) => LoginRefusal::NoPassword.name(),
+            };
+            self.note_denied_login(request, reason, Effect::Defer);
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod acl_check;
 mod commands;
+mod denied;
 mod login;
 mod tick;
 
@@ -15,7 +16,8 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::bell::Bell;
 use crate::broker::{Broker, BrokerFamily};
-use crate::options::{CompatOption, PluginOptions};
+use crate::denials::{Denials, Settings};
+use crate::options::{CompatOption, DenialLogOption, PluginOptions};
 use crate::password::Iterations;
 use crate::policy::{Compat, Mark, Policy};
 use crate::rehash::Rehash;
@@ -43,6 +45,10 @@ pub struct Plugin {
     workers: Workers,
     /// Rung by whatever has something to do at a tick.
     bell: Arc<Bell>,
+    denials: Denials,
+    family: BrokerFamily,
+    /// Whether the broker ticks at all.
+    has_ticked: AtomicBool,
     /// What the policy was before the payload that is in work, for a panic in it.
     in_work: Mutex<Option<Mark>>,
     /// A panic could not be undone: nothing is let through any more.
@@ -78,6 +84,14 @@ impl Plugin {
             sessions: Mutex::default(),
             iterations: options.password_iterations,
             rehash: Rehash::new(options.rehash_on_login, options.password_iterations),
+            denials: Denials::new(Settings {
+                wanted: options.denial_log != DenialLogOption::Off,
+                receive: options.denial_log == DenialLogOption::All,
+                deferred: options.denial_log_deferred,
+                interval: options.denial_log_interval,
+            }),
+            family,
+            has_ticked: AtomicBool::new(false),
             in_work: Mutex::new(None),
             broken: AtomicBool::new(false),
         })

@@ -11,7 +11,9 @@ impl Plugin {
     /// The broker's loop has come round.
     pub fn on_tick(&self) {
         self.bell.heard();
+        self.has_ticked.store(true, Ordering::Relaxed);
         self.save_rehashed();
+        self.log_denials();
         let kicks = self.sessions.lock().tick();
         self.kick(kicks);
     }

@@ -38,6 +38,20 @@ pub enum LoginRefusal {
     WrongPassword,
 }
 
+impl LoginRefusal {
+    /// The name in answers and log lines.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClientDisabled => "clientDisabled",
+            Self::ClientIdMismatch => "clientidMismatch",
+            Self::NoPassword => "noPassword",
+            Self::UnusablePassword => "unusablePassword",
+            Self::WrongPassword => "wrongPassword",
+        }
+    }
+}
+
 impl Policy {
     /// Decides a login as far as it can be without hashing.
     ///

@@ -63,3 +63,18 @@ pub enum Reason<'a> {
     /// The policy does not know the username.
     ClientNotFound,
 }
+
+impl Reason<'_> {
+    /// The name in answers and log lines.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Acl { .. } => "acl",
+            Self::MalformedAcl { .. } => "malformedACL",
+            Self::WildcardSubscription { .. } => "allowwildcardsubs",
+            Self::DefaultAccess => "defaultACLAccess",
+            Self::ControlTopic => "controlTopic",
+            Self::ClientNotFound => "clientNotFound",
+        }
+    }
+}

@@ -29,6 +29,7 @@ mod anonymous;
 mod broken_files;
 mod clients;
 mod command_line;
+mod denials;
 mod downgrade;
 mod dropped;
 mod errors;
@@ -69,6 +70,7 @@ const CASES: &[&[harness::case::Case]] = &[
     broken_files::CASES,
     clients::CASES,
     command_line::CASES,
+    denials::CASES,
     downgrade::CASES,
     dropped::CASES,
     errors::CASES,

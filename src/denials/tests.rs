@@ -1,0 +1,154 @@
+use super::*;
+use crate::policy::{AclRequest, Decision, LoginRequest, Reason, Subject};
+
+const SETTINGS: Settings =
+    Settings { wanted: true, receive: false, deferred: true, interval: Duration::from_secs(60) };
+
+struct Log {
+    denials: Denials,
+    start: Instant,
+}
+
+impl Log {
+    fn new() -> Self {
+        Self { denials: Denials::new(SETTINGS), start: Instant::now() }
+    }
+
+    fn publish(&self, clientid: &str, topic: &str) {
+        let subject = Subject { username: Some(b"john"), clientid: Some(clientid.as_bytes()) };
+        let request = AclRequest { subject, action: Action::PublishClientSend, topic: topic.as_bytes() };
+        let decision = Decision { effect: Effect::Defer, reason: Reason::DefaultAccess };
+        self.denials.note(&Denial::of_action(&request, &decision, Some(b"10.0.0.9")));
+    }
+
+    fn login(&self, username: &str, address: &str) {
+        let subject = Subject { username: Some(username.as_bytes()), clientid: Some(b"d1") };
+        let request = LoginRequest { subject, address: Some(address.as_bytes()), password: None };
+        self.denials.note(&Denial::of_login(&request, "wrongPassword", Effect::Deny));
+    }
+
+    /// What is logged that many seconds after the start.
+    fn at(&self, seconds: u64) -> Vec<String> {
+        let lines = self.denials.take(self.start.checked_add(Duration::from_secs(seconds)).unwrap());
+        lines.into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
+    }
+}
+
+const JOHN: &str = " | publishClientSend | clientid=d1 | username=john | address=10.0.0.9 | topic=a | reason=defaultACLAccess | deferred";
+
+#[test]
+fn the_first_of_a_kind_is_logged_at_once_and_the_rest_once_an_interval() {
+    let log = Log::new();
+    for _ in 0..3 {
+        log.publish("d1", "a");
+    }
+    assert_eq!(log.at(0), [format!("dynsec: denied{JOHN}")]);
+    log.publish("d1", "a");
+    assert_eq!(log.at(59), [""; 0]);
+    assert_eq!(log.at(60), [format!("dynsec: denied again{JOHN} | times=3")]);
+    log.publish("d1", "a");
+    assert_eq!(log.at(61), [""; 0], "it goes on: only sums");
+    assert_eq!(log.at(120), [format!("dynsec: denied again{JOHN} | times=1")]);
+    assert_eq!(log.at(180), [""; 0], "an interval without it");
+    log.publish("d1", "a");
+    assert_eq!(log.at(181), [format!("dynsec: denied{JOHN}")], "it is news again");
+}
+
+#[test]
+fn a_client_that_tries_everything_has_its_other_topics_counted_together() {
+    let log = Log::new();
+    for number in 0..100 {
+        log.publish("d1", &format!("t/{number}"));
+    }
+    log.publish("d2", "a");
+    let lines = log.at(0);
+    assert_eq!(lines.len(), 11, "{lines:#?}");
+    assert!(lines[10].contains("clientid=d2"), "{lines:#?}");
+    let sums = log.at(60);
+    let more = "dynsec: denied again | publishClientSend | clientid=d1 | username=john | address=10.0.0.9 | topic=(more) \
+                | times=90";
+    assert_eq!(sums, [more]);
+}
+
+#[test]
+fn memory_and_lines_are_bounded_and_every_denial_is_counted() {
+    let log = Log::new();
+    let mut times = 0;
+    for number in 0..10_000 {
+        log.publish(&format!("client-{number}"), "a");
+        if number % 50 == 49 {
+            times += log.at(0).len();
+        }
+    }
+    assert_eq!(times, MOST_KINDS);
+    let sums = log.at(60);
+    assert_eq!(sums, [format!("dynsec: denied again | (others) | times={}", 10_000 - MOST_KINDS)]);
+    assert_eq!(log.denials.state.lock().kinds.len(), 0);
+    log.publish("another", "a");
+    assert_eq!(log.at(61).len(), 1, "there is room again");
+}
+
+#[test]
+fn few_lines_wait_for_a_tick() {
+    let log = Log::new();
+    for number in 0..MOST_KINDS {
+        log.publish(&format!("client-{number}"), "a");
+    }
+    assert_eq!(log.at(0).len(), MOST_WAITING);
+    assert_eq!(log.at(60).len(), MOST_KINDS - MOST_WAITING, "the rest is not lost");
+}
+
+#[test]
+fn a_login_has_some_lines_of_its_own_for_each_address() {
+    let log = Log::new();
+    for _ in 0..25 {
+        log.login("john", "10.0.0.9");
+    }
+    log.login("john", "10.0.0.10");
+    let lines = log.at(0);
+    assert_eq!(lines.len(), 11);
+    assert_eq!(
+        lines[10],
+        "dynsec: denied | login | clientid=d1 | username=john | address=10.0.0.10 | reason=wrongPassword"
+    );
+    let sums = log.at(60);
+    assert_eq!(sums.len(), 1);
+    assert!(sums[0].ends_with("address=10.0.0.9 | reason=wrongPassword | times=15"), "{sums:?}");
+}
+
+#[test]
+fn the_longest_line_is_not_cut_by_the_broker() {
+    let long = "\u{10ffff}".repeat(20_000);
+    let subject = Subject { username: Some(long.as_bytes()), clientid: Some(long.as_bytes()) };
+    let request = AclRequest { subject, action: Action::PublishClientSend, topic: long.as_bytes() };
+    let group = crate::policy::Group::new(crate::policy::GroupName::new(long.as_bytes()).unwrap());
+    let role = crate::policy::Role::new(crate::policy::RoleName::new(long.as_bytes()).unwrap());
+    let acl = crate::policy::Acl::new(long.as_bytes(), crate::policy::Priority::DEFAULT_ACL, false);
+    let acl_type = crate::policy::AclType::PublishClientSend;
+    let reason = Reason::Acl { group: Some(&group), role: &role, acl_type, acl: &acl };
+    let decision = Decision { effect: Effect::Defer, reason };
+    let members = Denial::of_action(&request, &decision, Some(&[b'1'; 45])).members();
+    assert!(summary(&members, u64::MAX).len() < 1000, "{}", String::from_utf8_lossy(&members));
+}
+
+#[test]
+fn what_is_noted_is_what_was_asked_for() {
+    let with = |change: fn(&mut Settings)| {
+        let mut settings = SETTINGS;
+        change(&mut settings);
+        Denials::new(settings)
+    };
+    let usual = with(|_| ());
+    let send = Action::PublishClientSend;
+    let receive = Action::PublishClientReceive;
+    assert!(usual.wants(send, Effect::Deny, b"a") && usual.wants(send, Effect::Defer, b"a"));
+    assert!(!usual.wants(send, Effect::Allow, b"a") && !usual.wants(receive, Effect::Deny, b"a"));
+    let receives = with(|settings| settings.receive = true);
+    assert!(receives.wants(receive, Effect::Deny, b"a"));
+    assert!(!receives.wants(receive, Effect::Deny, b"$SYS/broker/log/N"));
+    let only_ours = with(|settings| settings.deferred = false);
+    assert!(!only_ours.wants(send, Effect::Defer, b"a") && only_ours.wants_login(Effect::Deny));
+    assert!(!only_ours.wants_login(Effect::Defer));
+    let off = with(|settings| settings.wanted = false);
+    assert!(!off.wants(send, Effect::Deny, b"a") && !off.wants_login(Effect::Deny));
+}

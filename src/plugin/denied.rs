@@ -1,0 +1,33 @@
+//! When the denial log is written: at the tick; where the broker does not tick, at the end of a login or check.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::Plugin;
+use crate::broker::{BrokerFamily, LogLevel};
+use crate::denials::Denial;
+use crate::policy::{Effect, LoginRequest};
+
+impl Plugin {
+    /// Writes what is due of the denial log. No lock is held.
+    pub(super) fn log_denials(&self) {
+        for line in self.denials.take(Instant::now()) {
+            self.broker.log(LogLevel::Notice, &line);
+        }
+    }
+
+    /// The same for brokers that do not tick: 2.0 with `per_listener_settings true`. Those call from one thread only.
+    pub(super) fn log_denials_without_ticks(&self) {
+        if self.family == BrokerFamily::V2_0 && !self.has_ticked.load(Ordering::Relaxed) {
+            self.log_denials();
+        }
+    }
+
+    /// Notes a login that is not granted, for that reason.
+    pub(super) fn note_denied_login(&self, request: &LoginRequest<'_>, reason: &'static str, effect: Effect) {
+        if self.denials.wants_login(effect) {
+            self.denials.note(&Denial::of_login(request, reason, effect));
+            self.log_denials_without_ticks();
+        }
+    }
+}
