@@ -201,7 +201,7 @@ fn groups_of_known_client(
     Ok(Some(Links::from_given(links)))
 }
 
-fn write(writer: &mut Writer, client: &Client, compat: Compat, host: &dyn Host) {
+pub(super) fn write(writer: &mut Writer, client: &Client, compat: Compat, host: &dyn Host) {
     writer.begin_object();
     writer.key("username");
     writer.string(client.username.as_bytes());

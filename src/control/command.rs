@@ -5,8 +5,8 @@ use super::fields::Fields;
 use super::response::Answer;
 use super::session::Session;
 use super::{
-    client_roles, clients, default_access, details, explain, group_clients, group_roles, groups, role_acls,
-    roles,
+    client_roles, clients, default_access, details, effective, explain, group_clients, group_roles, groups,
+    role_acls, roles,
 };
 
 /// One command.
@@ -77,6 +77,8 @@ static COMMANDS: &[Command] = &[
     mutates("removeRoleACL", role_acls::remove),
     explains("explainACL", explain::acl),
     explains("explainLogin", explain::login),
+    explains("getEffectiveACLs", effective::acls),
+    explains("listAffectedClients", effective::affected),
 ];
 
 impl Command {

@@ -4,7 +4,8 @@ use super::error::CommandError;
 use super::fields::Fields;
 use super::response::Answer;
 use super::session::Session;
-use crate::policy::{Action, is_mqtt_utf8};
+use crate::json::Writer;
+use crate::policy::{Action, DefaultAccess, is_mqtt_utf8};
 
 /// Sets what the `acls` array names; elements of another shape are passed over, and so is a type with
 /// control characters, which would garble the log.
@@ -32,15 +33,20 @@ pub(super) fn get(session: &mut Session<'_>, _: &Fields<'_>) -> Result<Answer, C
     let access = session.policy.default_access();
     Ok(Answer::data(|writer| {
         writer.key("acls");
-        writer.begin_array();
-        for action in Action::ALL {
-            writer.begin_object();
-            writer.key("acltype");
-            writer.string(action.name());
-            writer.key("allow");
-            writer.bool(access.allows(action));
-            writer.end_object();
-        }
-        writer.end_array();
+        write(writer, access, &Action::ALL);
     }))
+}
+
+/// `[{"acltype":…,"allow":…}, …]`
+pub(super) fn write(writer: &mut Writer, access: DefaultAccess, actions: &[Action]) {
+    writer.begin_array();
+    for action in actions {
+        writer.begin_object();
+        writer.key("acltype");
+        writer.string(action.name());
+        writer.key("allow");
+        writer.bool(access.allows(*action));
+        writer.end_object();
+    }
+    writer.end_array();
 }

@@ -39,6 +39,7 @@ pub(super) enum CommandError {
     AclNotFound,
     ActionsArray,
     UsernameAndAnonymous,
+    RoleAndGroup,
     Internal,
 }
 
@@ -131,6 +132,7 @@ impl fmt::Display for CommandError {
             Self::AclNotFound => "ACL not found",
             Self::ActionsArray => "Missing/invalid actions array",
             Self::UsernameAndAnonymous => "Both username and anonymous given",
+            Self::RoleAndGroup => "Both rolename and groupname given",
             Self::Internal => "Internal error",
         })
     }

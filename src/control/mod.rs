@@ -11,6 +11,7 @@ mod clients;
 mod command;
 mod default_access;
 mod details;
+mod effective;
 mod error;
 mod explain;
 mod fields;

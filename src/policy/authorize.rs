@@ -10,7 +10,7 @@ use super::{
 };
 
 /// A request, with all that is worked out once for it.
-struct Question<'a> {
+pub(super) struct Question<'a> {
     asked: Asked<'a>,
     action: Action,
     /// `None` where the topic is one that no broker lets through.
@@ -46,7 +46,7 @@ impl Policy {
     }
 
     #[inline]
-    fn question<'r>(&self, request: &AclRequest<'r>) -> Question<'r> {
+    pub(super) fn question<'r>(&self, request: &AclRequest<'r>) -> Question<'r> {
         let is_filter = matches!(request.action, Action::Subscribe | Action::Unsubscribe);
         let asked =
             Asked { topic: request.topic, subject: request.subject, is_filter, compat: self.compat() };
@@ -79,7 +79,8 @@ impl Policy {
 }
 
 impl Question<'_> {
-    fn ask_role<'a>(
+    /// What a role decides, if it does.
+    pub(super) fn ask_role<'a>(
         &self,
         role: &'a Role,
         index: &'a RoleIndex,

@@ -37,6 +37,10 @@ const COMMANDS: &[(&str, bool)] = &[
     ("deleteRole", true),
     ("addRoleACL", true),
     ("removeRoleACL", true),
+    ("explainACL", true),
+    ("explainLogin", true),
+    ("getEffectiveACLs", true),
+    ("listAffectedClients", true),
 ];
 
 /// Every error text that a command can be answered with.
@@ -88,6 +92,9 @@ const ERRORS: &[&str] = &[
     "ACL not found",
     "Missing/invalid actions array",
     "Internal error",
+    "Invalid/missing anonymous",
+    "Both username and anonymous given",
+    "Both rolename and groupname given",
 ];
 
 #[test]

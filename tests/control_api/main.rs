@@ -12,6 +12,7 @@ mod complete;
 mod crashes;
 mod default_access;
 mod disconnects;
+mod effective;
 mod explain;
 mod groups;
 mod harness;

@@ -10,6 +10,7 @@
 
 mod commands;
 mod decisions;
+mod effective;
 mod evaluation;
 mod explanations;
 mod payloads;

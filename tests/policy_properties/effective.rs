@@ -1,0 +1,111 @@
+//! `Policy::effective_acls`: all ACLs that somebody has, and truly said of some that they never decide.
+
+use mosquitto_dynsec::policy::{
+    AclRequest, AclType, Action, Decision, EffectiveAcls, Never, Policy, Reason, Rule, Subject,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::decisions::{any_model, any_question};
+use crate::evaluation::Question;
+
+fn effective<'a>(
+    policy: &'a Policy,
+    question: &Question,
+    clientid: Option<&str>,
+) -> Option<EffectiveAcls<'a>> {
+    let subject =
+        Subject { username: question.username.map(str::as_bytes), clientid: clientid.map(str::as_bytes) };
+    policy.effective_acls(subject, &AclType::ALL, 0, usize::MAX)
+}
+
+fn decide<'a>(
+    policy: &'a Policy,
+    question: &Question,
+    action: Action,
+    topic: &[u8],
+    clientid: &str,
+) -> Decision<'a> {
+    let subject =
+        Subject { username: question.username.map(str::as_bytes), clientid: Some(clientid.as_bytes()) };
+    policy.authorize(&AclRequest { subject, action, topic })
+}
+
+/// Whether a decision was that rule's.
+fn is_by(decision: &Decision<'_>, rule: &Rule<'_>) -> bool {
+    let (Reason::Acl { group, role, acl, .. } | Reason::MalformedAcl { group, role, acl, .. }) =
+        decision.reason
+    else {
+        return false;
+    };
+    let through = rule.held.group.map(|through| &through.group.name);
+    std::ptr::eq(acl, rule.acl)
+        && role.name == rule.held.role.name
+        && group.map(|group| &group.name) == through
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_covered_never_decides(model in any_model(), questions in vec(any_question(), 1..60)) {
+        let policy = model.policy();
+        for question in &questions {
+            let known = effective(&policy, question, Some(question.clientid));
+            let unknown = effective(&policy, question, None);
+            let decision =
+                decide(&policy, question, question.action, question.topic.as_bytes(), question.clientid);
+            for acl in known.into_iter().chain(unknown).flat_map(|effective| effective.acls) {
+                if acl.never.is_some() {
+                    prop_assert!(!is_by(&decision, &acl.rule), "{:?} by {:?}", question, acl);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_decides_about_its_own_topic_is_not_covered(model in any_model(), question in any_question()) {
+        let policy = model.policy();
+        // Behind a malformed ACL nothing is said.
+        if model.roles.iter().flatten().any(|acl| acl.1.contains("#/") || acl.1.is_empty()) {
+            return Ok(());
+        }
+        let Some(effective) = effective(&policy, &question, Some(question.clientid)) else { return Ok(()) };
+        for acl in &effective.acls {
+            let topic = &acl.rule.acl.topic;
+            let is_plain = !topic.is_empty() && !topic.iter().any(|byte| b"+#%".contains(byte));
+            let action = Action::ALL.into_iter().find(|action| action.acl_types().contains(&acl.rule.acl_type));
+            if !is_plain && !acl.rule.acl_type.is_literal() {
+                continue;
+            }
+            let decision = decide(&policy, &question, action.unwrap(), topic, question.clientid);
+            let decides = is_by(&decision, &acl.rule);
+            match acl.never {
+                None if acl.rule.acl_type.is_literal() => prop_assert!(decides, "{:?}", acl),
+                // A pattern may be set aside by a literal ACL for its very topic.
+                None => if let Reason::Acl { acl_type, .. } = decision.reason {
+                    prop_assert!(decides || acl_type.is_literal(), "{:?}", acl);
+                },
+                Some(Never::CoveredBy(rule)) if acl.rule.acl_type.is_literal() => {
+                    prop_assert!(is_by(&decision, &rule), "{:?}", acl);
+                }
+                Some(_) => prop_assert!(!decides, "{:?}", acl),
+            }
+        }
+    }
+
+    #[test]
+    fn parts_are_parts_of_the_whole(model in any_model(), offset in 0..30_usize, limit in 0..30_usize) {
+        let policy = model.policy();
+        let subject = Subject { username: Some(b"ann"), clientid: Some(b"dev") };
+        let all = policy.effective_acls(subject, &AclType::ALL, 0, usize::MAX).unwrap();
+        prop_assert_eq!(all.total, all.acls.len());
+        let part = policy.effective_acls(subject, &AclType::ALL, offset, limit).unwrap();
+        let topics = |acls: &EffectiveAcls<'_>| -> Vec<Vec<u8>> {
+            acls.acls.iter().map(|acl| acl.rule.acl.topic.to_vec()).collect()
+        };
+        let wanted: Vec<Vec<u8>> = topics(&all).into_iter().skip(offset).take(limit).collect();
+        prop_assert_eq!(part.total, all.total);
+        prop_assert_eq!(topics(&part), wanted);
+    }
+}
