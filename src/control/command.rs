@@ -42,7 +42,7 @@ const fn explains(
     Command { name, mutates: false, names_subject: true, run }
 }
 
-static COMMANDS: &[Command] = &[
+pub(super) static COMMANDS: &[Command] = &[
     mutates("setDefaultACLAccess", default_access::set),
     reads("getDefaultACLAccess", default_access::get),
     reads("getDetails", details::get),

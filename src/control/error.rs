@@ -11,6 +11,8 @@ pub(super) enum CommandError {
     MissingCommand,
     CorrelationDataType,
     UnknownCommand,
+    /// A command that changes the policy, on a topic for those that do not.
+    ReadOnlyTopic,
     /// A required member is missing or no string, or an optional one is no string.
     Invalid(Member),
     /// A name that 2.1 refuses for being empty.
@@ -107,6 +109,7 @@ impl fmt::Display for CommandError {
             Self::MissingCommand => "Missing command",
             Self::CorrelationDataType => "Invalid correlationData data type.",
             Self::UnknownCommand => "Unknown command",
+            Self::ReadOnlyTopic => "Not on this topic: the command changes the policy",
             Self::ClientExists => "Client already exists",
             Self::ClientNotFound => "Client not found",
             Self::EmptyPassword => "Empty password is not allowed",

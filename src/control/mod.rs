@@ -26,10 +26,12 @@ mod role_acls;
 mod roles;
 mod rules;
 mod session;
+mod topic;
 
 pub use outcome::{Disconnect, Outcome};
 pub use response::{Response, Responses};
 pub use session::{Actor, Host};
+pub use topic::ControlTopic;
 
 use crate::json::{self, Value};
 use crate::policy::{Compat, Policy};
@@ -37,11 +39,6 @@ use command::Command;
 use error::CommandError;
 use fields::{Fields, up_to_nul};
 use session::Session;
-
-/// The topic that payloads are published to.
-pub const CONTROL_TOPIC: &str = "$CONTROL/dynamic-security/v1";
-/// The topic that responses are published to.
-pub const RESPONSE_TOPIC: &str = "$CONTROL/dynamic-security/v1/response";
 
 /// What a response names where no command can be named.
 const NO_COMMAND: &[u8] = b"Unknown command";
@@ -110,6 +107,9 @@ fn run(
         Compat::V2_0 | Compat::V2_0_21 => command.name.as_bytes(),
         Compat::V2_1 => name,
     };
+    if command.mutates && session.actor.topic == ControlTopic::Query {
+        return Response::failed(echoed, correlation, CommandError::ReadOnlyTopic.to_string());
+    }
     match (command.run)(session, fields) {
         Ok(response::Answer::Done) => {
             if command.mutates {

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::Disconnect;
 use super::error::CommandError;
+use super::{ControlTopic, Disconnect};
 use crate::password::PasswordHash;
 use crate::policy::{ClientId, Compat, GroupName, Holders, Policy, RoleName, Username};
 
@@ -16,6 +16,8 @@ pub struct Actor {
     pub username: Option<Vec<u8>>,
     /// Its network address.
     pub address: Option<Vec<u8>>,
+    /// The topic that it was sent to.
+    pub topic: ControlTopic,
 }
 
 /// What commands need from outside.
@@ -44,7 +46,7 @@ pub trait Host {
 pub(super) struct Session<'a> {
     pub(super) policy: &'a mut Policy,
     pub(super) host: &'a dyn Host,
-    actor: &'a Actor,
+    pub(super) actor: &'a Actor,
     disconnects: HashSet<Disconnect>,
     /// Roles whose holders are to be disconnected. They are looked up at the end: whoever loses such a
     /// role before is disconnected for that.

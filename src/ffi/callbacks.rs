@@ -8,6 +8,7 @@ use super::context::Context;
 use super::event::{self, Unusable};
 use super::guard::guard;
 use super::{outcome, sys};
+use crate::plugin::ControlTopic;
 
 /// `MOSQ_EVT_BASIC_AUTH`.
 pub(super) unsafe extern "C" fn on_basic_auth(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
@@ -38,17 +39,32 @@ pub(super) unsafe extern "C" fn on_acl_check(_: c_int, event: *mut c_void, userd
     unsafe { dispatch(event, userdata, "an ACL check", outcome::ACL_DENIED, answer) }
 }
 
-/// `MOSQ_EVT_CONTROL`. Any other answer than success would disconnect the sender.
+/// `MOSQ_EVT_CONTROL` of [`ControlTopic::Admin`].
 pub(super) unsafe extern "C" fn on_control(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
+    // SAFETY: the broker's arguments to the callback of this event.
+    unsafe { on_payload(event, userdata, ControlTopic::Admin) }
+}
+
+/// `MOSQ_EVT_CONTROL` of [`ControlTopic::Query`].
+pub(super) unsafe extern "C" fn on_query(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
+    // SAFETY: the broker's arguments to the callback of this event.
+    unsafe { on_payload(event, userdata, ControlTopic::Query) }
+}
+
+/// A payload on one of our topics. Any other answer than success would disconnect the sender.
+///
+/// # Safety
+/// The broker's arguments to the callback of `MOSQ_EVT_CONTROL`.
+unsafe fn on_payload(event: *mut c_void, userdata: *mut c_void, topic: ControlTopic) -> c_int {
     let answer = |context: &Context, event: &sys::mosquitto_evt_control| {
         // SAFETY: the event of this callback, which has not returned.
-        let (actor, payload) = unsafe { event::control_request(&context.functions, event) };
+        let (actor, payload) = unsafe { event::control_request(&context.functions, event, topic) };
         let answered = guard(&*context.broker, "a control payload", false, || {
             context.plugin.on_control(&actor, payload);
             true
         });
         if !answered {
-            context.plugin.answer_after_panic();
+            context.plugin.answer_after_panic(&actor);
         }
         outcome::SUCCESS
     };

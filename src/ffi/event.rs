@@ -9,7 +9,7 @@ use std::slice;
 use super::functions::Functions;
 use super::sys;
 use crate::broker::BrokerFamily;
-use crate::plugin::{Actor, SessionId};
+use crate::plugin::{Actor, ControlTopic, SessionId};
 use crate::policy::{AclRequest, Action, LoginRequest, Subject};
 
 /// The one place where a pointer to a structure is checked for null.
@@ -135,13 +135,14 @@ fn password_length(family: BrokerFamily, event: &sys::mosquitto_evt_basic_auth) 
     }
 }
 
-/// Who sends a control payload, and the payload.
+/// Who sends a payload to a control topic, and the payload.
 ///
 /// # Safety
 /// `event` is what the broker passed to the callback, and `'a` ends before that returns.
 pub(super) unsafe fn control_request<'a>(
     functions: &Functions,
     event: &'a sys::mosquitto_evt_control,
+    topic: ControlTopic,
 ) -> (Actor, &'a [u8]) {
     // SAFETY: the client of the event, until the callback returns.
     let clientid = unsafe { client_text(functions.mosquitto_client_id, event.client) };
@@ -154,7 +155,7 @@ pub(super) unsafe fn control_request<'a>(
     // SAFETY: `payloadlen` bytes, or null, until the callback returns. mosquitto_broker.h:
     // mosquitto_evt_control.
     let payload = unsafe { elements(event.payload.cast(), length) };
-    (Actor { clientid, username, address }, payload)
+    (Actor { clientid, username, address, topic }, payload)
 }
 
 /// The connection that an event is about.

@@ -9,9 +9,27 @@ use super::broker::HostBroker;
 use super::context::Context;
 use super::{callbacks, sys};
 use crate::broker::BrokerFamily;
+use crate::plugin::ControlTopic;
 
-/// The topic of the control API.
+/// The topics of the control API. A broker calls the callback of the very topic only.
 const CONTROL_TOPIC: &CStr = c"$CONTROL/dynamic-security/v1";
+const QUERY_TOPIC: &CStr = c"$CONTROL/dynamic-security/v1/query";
+
+const _: () = {
+    assert!(same(CONTROL_TOPIC, ControlTopic::Admin));
+    assert!(same(QUERY_TOPIC, ControlTopic::Query));
+};
+
+const fn same(c: &CStr, topic: ControlTopic) -> bool {
+    let (mut ours, mut name) = (c.to_bytes(), topic.name().as_bytes());
+    while let ([a, rest @ ..], [b, other_rest @ ..]) = (ours, name) {
+        if *a != *b {
+            return false;
+        }
+        (ours, name) = (rest, other_rest);
+    }
+    ours.is_empty() && name.is_empty()
+}
 
 type CallbackFunction = unsafe extern "C" fn(c_int, *mut c_void, *mut c_void) -> c_int;
 
@@ -39,8 +57,9 @@ impl Callback {
 /// On every broker. The topic comes first: a second plugin with the same one is noticed by it alone.
 ///
 /// There is none for the reload event, as in the C plugin: what 2.0 expects of it (17) makes 2.1 exit.
-const CALLBACKS: [Callback; 5] = [
+const CALLBACKS: [Callback; 6] = [
     Callback { event: sys::MOSQ_EVT_CONTROL, topic: Some(CONTROL_TOPIC), function: callbacks::on_control },
+    Callback { event: sys::MOSQ_EVT_CONTROL, topic: Some(QUERY_TOPIC), function: callbacks::on_query },
     Callback::new(sys::MOSQ_EVT_BASIC_AUTH, callbacks::on_basic_auth),
     Callback::new(sys::MOSQ_EVT_ACL_CHECK, callbacks::on_acl_check),
     Callback::new(sys::MOSQ_EVT_TICK, callbacks::on_tick),

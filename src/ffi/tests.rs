@@ -259,10 +259,15 @@ fn a_control_payload_of_nothing_is_answered() {
         retain: false,
         future2: [ptr::null_mut(); 4],
     };
-    assert_eq!(call(callbacks::on_control, &context, &mut event), 0);
-    let calls = calls();
-    assert_eq!(calls.len(), 1);
-    assert!(calls[0].starts_with("plugin publishes $CONTROL/dynamic-security/v1/response {"), "{calls:?}");
+    for (callback, topic) in [
+        (callbacks::on_control as Callback, "$CONTROL/dynamic-security/v1/response"),
+        (callbacks::on_query, "$CONTROL/dynamic-security/v1/query/response"),
+    ] {
+        assert_eq!(call(callback, &context, &mut event), 0);
+        let calls = calls();
+        assert_eq!(calls.len(), 1);
+        assert!(calls[0].starts_with(&format!("plugin publishes {topic} {{")), "{calls:?}");
+    }
 }
 
 /// As the broker does in init.
@@ -275,7 +280,8 @@ fn registration(family: BrokerFamily) -> Result<Registration, RegistrationError>
 fn all_callbacks_are_registered_and_in_the_end_unregistered() {
     let registration = registration(BrokerFamily::V2_0).unwrap();
     let topic = "$CONTROL/dynamic-security/v1";
-    let events = [format!("6 {topic}"), "3 ".into(), "2 ".into(), "9 ".into(), "10 ".into()];
+    let query = format!("6 {topic}/query");
+    let events = [format!("6 {topic}"), query, "3 ".into(), "2 ".into(), "9 ".into(), "10 ".into()];
     assert_eq!(calls(), events.clone().map(|event| format!("register {event}")));
     drop(registration);
     let mut unregistered = events.map(|event| format!("unregister {event}"));

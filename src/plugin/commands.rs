@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Actor, Plugin};
 use crate::broker::LogLevel;
-use crate::control::{self, Host, Outcome, RESPONSE_TOPIC, Responses};
+use crate::control::{self, ControlTopic, Host, Outcome, Responses};
 use crate::password::PasswordHash;
 use crate::policy::{ClientId, Username};
 
@@ -12,14 +12,14 @@ impl Plugin {
     /// A payload of commands has come. Its response is published before this returns.
     pub fn on_control(&self, actor: &Actor, payload: &[u8]) {
         if self.broken.load(Ordering::Acquire) {
-            self.respond(&Responses::refusal("Internal error"));
+            self.respond(actor.topic, &Responses::refusal("Internal error"));
             return;
         }
         let outcome = self.run(actor, payload);
         for line in &outcome.log {
             self.broker.log(LogLevel::Info, line);
         }
-        self.respond(&outcome.responses);
+        self.respond(actor.topic, &outcome.responses);
         let kicks = {
             let mut sessions = self.sessions.lock();
             sessions.disconnect_later(outcome.disconnects);
@@ -30,14 +30,14 @@ impl Plugin {
 
     /// The payload in work has panicked: takes back what it did and answers with an error. If that
     /// fails too, nothing is let through any more.
-    pub fn answer_after_panic(&self) {
+    pub fn answer_after_panic(&self, actor: &Actor) {
         self.broken.store(true, Ordering::Release);
         let mark = self.in_work.lock().take();
         if let Some(mark) = mark {
             self.policy.write().undo_to(mark);
         }
         self.broken.store(false, Ordering::Release);
-        self.respond(&Responses::refusal("Internal error"));
+        self.respond(actor.topic, &Responses::refusal("Internal error"));
     }
 
     /// Runs the commands and makes what they changed durable; what cannot be saved is undone.
@@ -67,8 +67,8 @@ impl Plugin {
         outcome
     }
 
-    fn respond(&self, responses: &Responses) {
-        if let Err(error) = self.broker.publish(RESPONSE_TOPIC, &responses.to_json()) {
+    fn respond(&self, asked: ControlTopic, responses: &Responses) {
+        if let Err(error) = self.broker.publish(asked.response(), &responses.to_json()) {
             let line = format!("dynsec: a response could not be published (error {})", error.code);
             self.broker.log(LogLevel::Error, line.as_bytes());
         }

@@ -26,7 +26,7 @@ use crate::start;
 use crate::store::Store;
 use crate::workers::Workers;
 
-pub use crate::control::Actor;
+pub use crate::control::{Actor, ControlTopic};
 pub use crate::sessions::SessionId;
 pub use crate::start::StartError;
 

@@ -45,6 +45,7 @@ mod neighbours;
 mod options;
 mod payloads;
 mod publish;
+mod query;
 mod rehash;
 mod restarts;
 mod retained;
@@ -85,6 +86,7 @@ const CASES: &[&[harness::case::Case]] = &[
     options::CASES,
     payloads::CASES,
     publish::CASES,
+    query::CASES,
     rehash::CASES,
     restarts::CASES,
     retained::CASES,

@@ -134,7 +134,7 @@ fn who_sent_it_is_logged() {
         Actor::default(),
         Actor { clientid: Some(b"c".to_vec()), ..Actor::default() },
         Actor { username: Some(b"u".to_vec()), ..Actor::default() },
-        Actor { clientid: Some(b"\xff".to_vec()), username: Some("é".into()), address: None },
+        Actor { clientid: Some(b"\xff".to_vec()), username: Some("é".into()), ..Actor::default() },
     ] {
         let mut world = World::with(Compat::V2_0, SETUP);
         world.actor = actor;

@@ -59,6 +59,7 @@ impl World {
             clientid: Some(b"console".to_vec()),
             username: Some(b"admin".to_vec()),
             address: Some(b"127.0.0.1".to_vec()),
+            ..Actor::default()
         };
         Self { policy: Policy::new(compat), actor }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use mosquitto_dynsec::control::{self, Actor, Disconnect, Host, Outcome};
+use mosquitto_dynsec::control::{self, Actor, ControlTopic, Disconnect, Host, Outcome};
 use mosquitto_dynsec::password::{Iterations, PasswordHash};
 use mosquitto_dynsec::policy::{AclRequest, Action, ClientId, Compat, Policy, Subject, Username};
 use proptest::prelude::*;
@@ -12,7 +12,8 @@ use crate::commands::{Command, any_payloads};
 use crate::decisions::because;
 use crate::snapshot::{Snapshot, assert_invariants};
 
-pub(crate) const ADMIN: Actor = Actor { clientid: None, username: None, address: None };
+pub(crate) const ADMIN: Actor =
+    Actor { clientid: None, username: None, address: None, topic: ControlTopic::Admin };
 
 /// Has one hash for all passwords: which one it is plays no part here.
 pub(crate) struct TestHost;
