@@ -12,7 +12,7 @@ export RUST_TEST_THREADS ?= 4
 export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-differential test-differential-matrix docker-images test-docker test-matrix lint fmt dependencies clean
+.PHONY: help run build test test-differential test-differential-matrix docker-images test-docker test-matrix bench lint fmt dependencies clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 26
@@ -43,6 +43,11 @@ test-docker: build ## run the real-broker suite in containers of Mosquitto 2.0.1
 
 test-matrix: build ## the same without Docker, in root folders that debootstrap makes; as root
 	@bash scripts/matrix.sh chroot
+
+bench: ## measure the C plugin and ours, and print tables; SUITES=checks measures those only
+	@bash scripts/dependencies.sh --bench
+	$(CARGO) build --release --locked --package mosquitto-dynsec --package dynsec-benches
+	"$$($(CARGO) metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/bench" $(SUITES)
 
 lint: ## check format, lints and scripts
 	@bash scripts/dependencies.sh --lint

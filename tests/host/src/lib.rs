@@ -27,5 +27,5 @@ pub use host::{Host, NotConnected, PreparedAclCheck, measure};
 pub use load_error::LoadError;
 pub use process::{Death, HostProcess, HostProgram};
 pub use protocol::{Access, AclRequest, Answer, Deed, Kicked, Message, Request};
-pub use serve::serve;
+pub use serve::{obey, serve};
 pub use text::Text;

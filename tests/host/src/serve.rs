@@ -41,7 +41,13 @@ fn set_alarm(seconds: u32) {
     unsafe { libc::alarm(seconds) };
 }
 
-fn obey(host: &mut Host, request: &Request) -> Result<Answer, NotConnected> {
+/// Lets one thing happen to the host's broker. What the plugin then did is still to be taken
+/// ([`Host::take_deeds`]).
+///
+/// # Errors
+///
+/// It happens to a client that is not connected.
+pub fn obey(host: &mut Host, request: &Request) -> Result<Answer, NotConnected> {
     let mut nanoseconds = None;
     let rc = match request {
         Request::Init { options, fill_freed_memory: fill } => {

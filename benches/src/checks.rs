@@ -1,0 +1,149 @@
+//! ACL checks: what one costs, against how many ACLs there are.
+
+use std::error::Error;
+
+use plugin_host::{Access, AclRequest};
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, Side, Worker, time};
+use crate::table::Table;
+
+/// More than are remembered: to the plugins, each asks for the first time.
+const CLIENTS: usize = 8192;
+const SIZES: [usize; 4] = [10, 1_000, 10_000, 100_000];
+/// Above this the C plugin takes minutes to load in callgrind.
+const LARGEST_COUNTED: usize = 10_000;
+
+const ACCESSES: [(Access, &str, &str); 4] = [
+    (Access::Write, "publish", "publishClientSend"),
+    (Access::Read, "receive", "publishClientReceive"),
+    (Access::Subscribe, "subscribe", "subscribePattern"),
+    (Access::Unsubscribe, "unsubscribe", "unsubscribePattern"),
+];
+
+/// The filter of the `index`-th ACL: four shapes, in turns.
+fn filter(index: usize) -> String {
+    match index % 4 {
+        0 => format!("site/{index}/line/cell/device/state"),
+        1 => format!("site/{index}/+/cell/device/state"),
+        2 => format!("site/{index}/line/+/+/state"),
+        _ => format!("site/{index}/line/#"),
+    }
+}
+
+/// The topic that only the `index`-th ACL matches.
+fn topic(index: usize) -> String {
+    format!("site/{index}/line/cell/device/state")
+}
+
+fn acls(acltype: &str, filters: impl Iterator<Item = String>) -> Vec<Value> {
+    filters.map(|topic| json!({"acltype": acltype, "topic": topic, "allow": true})).collect()
+}
+
+/// A policy with a client `u`, in which the checks are made, that has all roles.
+fn policy(roles: &[(String, Vec<Value>)]) -> Vec<u8> {
+    let links: Vec<Value> = roles.iter().map(|(name, _)| json!({"rolename": name})).collect();
+    let roles: Vec<Value> =
+        roles.iter().map(|(name, acls)| json!({"rolename": name, "acls": acls})).collect();
+    let default = json!({
+        "publishClientSend": false, "publishClientReceive": false, "subscribe": false, "unsubscribe": false,
+    });
+    let policy = json!({
+        "defaultACLAccess": default,
+        "clients": [{"username": "u", "roles": links}],
+        "groups": [],
+        "roles": roles,
+    });
+    policy.to_string().into_bytes()
+}
+
+fn one_role(acltype: &str, count: usize) -> Vec<u8> {
+    policy(&[("role".into(), acls(acltype, (0..count).map(filter)))])
+}
+
+fn check(clientid: &str, access: Access, topic: &str) -> AclRequest {
+    AclRequest { clientid: clientid.into(), access, topic: topic.into() }
+}
+
+/// The same check by many clients of one name.
+fn by_many(clients: usize, access: Access, topic: &str) -> Vec<AclRequest> {
+    (0..clients).map(|client| check(&format!("device-{client}"), access, topic)).collect()
+}
+
+fn ready(bench: &Bench, mut worker: Worker, policy: &[u8], clients: usize) -> Result<Worker, Box<dyn Error>> {
+    bench.load(&mut worker, policy)?;
+    for client in 0..clients {
+        worker.attach(&format!("device-{client}"), Some("u"))?;
+    }
+    Ok(worker)
+}
+
+/// All of this suite.
+pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
+    Ok([counts(bench)?, times(bench)?].concat())
+}
+
+/// Instructions.
+fn counts(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
+    const COUNTED: usize = 100;
+    let mut first = Table::new(
+        "check-instructions",
+        "A check that was not made before: instructions, the broker's own functions included. One role with \
+         four shapes of filters, topics of six levels.",
+        "instructions",
+    );
+    let mut again = Table::new("repeated-check-instructions", "The same check once more.", "instructions");
+    for (access, verb, acltype) in ACCESSES {
+        for size in SIZES.into_iter().filter(|size| bench.takes(*size)) {
+            bench.progress(&format!("instructions, {verb}, {size} ACLs"));
+            let policy = one_role(acltype, size);
+            let mut workers = Vec::new();
+            for side in Side::BOTH {
+                if side == Side::Ours || size <= LARGEST_COUNTED {
+                    workers.push((side, ready(bench, bench.start_counting(side)?, &policy, COUNTED)?));
+                }
+            }
+            for (place, topic) in [("first", topic(0)), ("last", topic(size - 1)), ("none", topic(size))] {
+                let mut counts = [[None; 2]; 2];
+                let checks = by_many(COUNTED, access, &topic);
+                for (side, worker) in &mut workers {
+                    counts[0][*side as usize] = Some(worker.count(&[], &checks)?);
+                    let repeated = vec![checks[0].clone(); COUNTED];
+                    counts[1][*side as usize] = Some(worker.count(&repeated, &repeated)?);
+                }
+                let work = format!("{verb}, {place}");
+                let size = Some(size as u64);
+                first.push(&work, size, counts[0][0], counts[0][1]);
+                again.push(&work, size, counts[1][0], counts[1][1]);
+            }
+        }
+    }
+    Ok(vec![first, again])
+}
+
+/// Nanoseconds.
+fn times(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
+    let mut first = Table::new("check-times", "A check that was not made before: medians.", "ns");
+    let mut tails = Table::new("check-tails", "A check that was not made before: 99th percentile.", "ns");
+    let mut again = Table::new("repeated-check-times", "The same check once more: medians.", "ns");
+    for (access, verb, acltype) in ACCESSES {
+        for size in SIZES.into_iter().filter(|size| bench.takes(*size)) {
+            bench.progress(&format!("times, {verb}, {size} ACLs"));
+            let policy = one_role(acltype, size);
+            let mut theirs = ready(bench, bench.start(Side::Theirs)?, &policy, CLIENTS)?;
+            let mut ours = ready(bench, bench.start(Side::Ours)?, &policy, CLIENTS)?;
+            let mut workers = [&mut theirs, &mut ours];
+            for (place, topic) in [("first", topic(0)), ("last", topic(size - 1)), ("none", topic(size))] {
+                let checks = by_many(CLIENTS, access, &topic);
+                let work = format!("{verb}, {place}");
+                let size = Some(size as u64);
+                let times = time(&mut workers, &checks)?;
+                first.push(&work, size, Some(times[0].median), Some(times[1].median));
+                tails.push(&work, size, Some(times[0].p99), Some(times[1].p99));
+                let times = time(&mut workers, &checks[..1])?;
+                again.push(&work, size, Some(times[0].median), Some(times[1].median));
+            }
+        }
+    }
+    Ok(vec![first, tails, again])
+}

@@ -1,0 +1,173 @@
+//! The program in its second role: a process that has one plugin loaded and does to it what it is ordered to.
+
+use std::error::Error;
+use std::fs;
+use std::hint::black_box;
+use std::io::{self, BufRead, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use plugin_host::{AclRequest, Answer, Host, NotConnected, PreparedAclCheck, Request, obey};
+use serde::{Deserialize, Serialize};
+
+use crate::callgrind;
+
+/// What a worker is ordered to do.
+#[derive(Serialize, Deserialize)]
+pub enum Order {
+    /// One thing happens to the broker; how long it takes is reported.
+    Ask(Request),
+    /// ACL checks are made, one after another and round again, in batches.
+    Time {
+        /// The checks.
+        checks: Vec<AclRequest>,
+        /// How many batches are timed.
+        batches: usize,
+        /// About how long each takes.
+        microseconds: u32,
+    },
+    /// The instructions of ACL checks are counted: each is made once.
+    Count {
+        /// Checks that are made before, and not counted.
+        before: Vec<AclRequest>,
+        /// The checks.
+        checks: Vec<AclRequest>,
+    },
+    /// The instructions of anything else are counted.
+    CountAsk(Request),
+}
+
+/// What came of an order.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Done {
+    /// The plugin's answer.
+    pub answer: Answer,
+    /// How long [`Order::Ask`] took.
+    pub nanoseconds: u64,
+    /// Nanoseconds of a call, on the average of each batch.
+    pub batches: Vec<f64>,
+    /// Nanoseconds of calls that were timed alone, without what the clock takes.
+    pub singles: Vec<f64>,
+    /// How much memory is resident, in kilobytes.
+    pub resident_kb: u64,
+    /// The most that ever was.
+    pub peak_kb: u64,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+/// Loads the plugin and does what standard input says, a line an order.
+///
+/// # Errors
+/// The plugin does not load, or a line is no order.
+pub fn run(plugin: &Path) -> Result<(), Box<dyn Error>> {
+    let mut host = Host::load(plugin)?;
+    let mut answers = io::stdout().lock();
+    for line in io::stdin().lock().lines() {
+        let order = serde_json::from_str(&line?)?;
+        let mut done = execute(&mut host, order)
+            .unwrap_or_else(|error| Done { error: Some(error.to_string()), ..Done::default() });
+        (done.resident_kb, done.peak_kb) = memory()?;
+        serde_json::to_writer(&mut answers, &done)?;
+        answers.write_all(b"\n")?;
+        answers.flush()?;
+    }
+    Ok(())
+}
+
+fn execute(host: &mut Host, order: Order) -> Result<Done, Box<dyn Error>> {
+    match order {
+        Order::Ask(request) => {
+            let start = Instant::now();
+            let answer = obey(host, &request)?;
+            let nanoseconds = u64::try_from(start.elapsed().as_nanos())?;
+            Ok(Done { answer: Answer { deeds: host.take_deeds(), ..answer }, nanoseconds, ..Done::default() })
+        }
+        Order::CountAsk(request) => {
+            let mut answer = Answer::default();
+            let mut problem = None;
+            callgrind::count(|| match obey(host, &request) {
+                Ok(given) => answer = given,
+                Err(error) => problem = Some(error),
+            })?;
+            match problem {
+                Some(error) => Err(error.into()),
+                None => Ok(Done { answer: Answer { deeds: host.take_deeds(), ..answer }, ..Done::default() }),
+            }
+        }
+        Order::Time { checks, batches, microseconds } => {
+            let checks = prepare(host, &checks)?;
+            let mut next = checks.iter().cycle();
+            let calls = warm_up(&mut next, checks.len(), f64::from(microseconds) * 1000.0);
+            let batches = (0..batches).map(|_| time(&mut next, calls) / calls as f64).collect();
+            let clock = median(&mut (0..1000).map(|_| time(&mut next, 0)).collect::<Vec<_>>());
+            let singles = next.take(calls.max(200)).map(|check| (time_one(check) - clock).max(0.0)).collect();
+            Ok(Done { batches, singles, ..Done::default() })
+        }
+        Order::Count { before, checks } => {
+            let before = prepare(host, &before)?;
+            let checks = prepare(host, &checks)?;
+            before.iter().for_each(run_check);
+            callgrind::count(|| checks.iter().for_each(run_check))?;
+            Ok(Done::default())
+        }
+    }
+}
+
+fn prepare(host: &Host, checks: &[AclRequest]) -> Result<Vec<PreparedAclCheck>, NotConnected> {
+    checks.iter().map(|check| host.prepare(check)).collect()
+}
+
+fn run_check(check: &PreparedAclCheck) {
+    black_box(check.run());
+}
+
+/// Makes checks so that code and data are where they will be, and says how many take that many nanoseconds.
+fn warm_up<'a>(checks: &mut impl Iterator<Item = &'a PreparedAclCheck>, all: usize, batch: f64) -> usize {
+    let (mut calls, mut made) = (1, 0);
+    loop {
+        let nanoseconds = time(checks, calls);
+        made += calls;
+        if nanoseconds >= batch {
+            return calls;
+        }
+        if made >= all && nanoseconds > 0.0 && nanoseconds >= batch / 8.0 {
+            return (calls as f64 * batch / nanoseconds) as usize;
+        }
+        calls *= 2;
+    }
+}
+
+fn time<'a>(checks: &mut impl Iterator<Item = &'a PreparedAclCheck>, calls: usize) -> f64 {
+    let start = Instant::now();
+    checks.take(calls).for_each(run_check);
+    start.elapsed().as_nanos() as f64
+}
+
+fn time_one(check: &PreparedAclCheck) -> f64 {
+    let start = Instant::now();
+    run_check(check);
+    start.elapsed().as_nanos() as f64
+}
+
+/// The one in the middle; 0 where there is none.
+pub fn median(values: &mut [f64]) -> f64 {
+    percentile(values, 0.5)
+}
+
+/// The value that this share of all does not reach above; 0 where there is none.
+pub fn percentile(values: &mut [f64], share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = (values.len() as f64 * share) as usize;
+    values.get(at.min(values.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+/// Kilobytes that are resident, and that ever were (proc(5)).
+fn memory() -> io::Result<(u64, u64)> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
+    };
+    Ok((field("VmRSS:"), field("VmHWM:")))
+}
