@@ -16,6 +16,7 @@ pub mod control;
 mod denials;
 pub mod ffi;
 pub mod json;
+mod logins;
 pub mod options;
 pub mod panics;
 pub mod password;

@@ -5,7 +5,7 @@
 //! policy: it is not disconnected again. Clients are disconnected by their ids, a few at a tick: by
 //! username the broker looks at every socket, and without one at those that have not said a name yet.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::control::Disconnect;
 
@@ -30,6 +30,8 @@ struct Session {
     username: Option<Box<[u8]>>,
     clientid: Box<[u8]>,
     address: Option<Box<[u8]>>,
+    /// Not this policy's client when it came: others let it in.
+    is_others: bool,
     /// The count of logins when it came.
     login: u64,
 }
@@ -52,6 +54,17 @@ pub(crate) enum Kick {
     ClientId(Vec<u8>),
 }
 
+/// What is known of a client's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// No login was seen: a certificate has let it in, or it is not connected.
+    NoLogin,
+    /// It has logged in, under a username that the policy did not know at that time.
+    LetInByOthers,
+    /// It has logged in as a client of the policy.
+    LoggedIn,
+}
+
 /// The connections that logins have shown, and the disconnects to come.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
@@ -61,6 +74,7 @@ pub(crate) struct Sessions {
     due: VecDeque<Due>,
     by_id: VecDeque<Vec<u8>>,
     by_name: VecDeque<Vec<u8>>,
+    uninvited: BTreeSet<Kick>,
     logins: u64,
     ticks: u64,
 }
@@ -72,6 +86,8 @@ pub(crate) struct Login<'a> {
     pub(crate) username: Option<&'a [u8]>,
     pub(crate) clientid: &'a [u8],
     pub(crate) address: Option<&'a [u8]>,
+    /// The policy does not know the username: others let it in.
+    pub(crate) is_others: bool,
 }
 
 impl Sessions {
@@ -93,7 +109,9 @@ impl Sessions {
         self.by_clientid.insert(clientid.clone(), login.session);
         self.by_username.entry(username.clone()).or_default().insert(login.session);
         let address = login.address.map(Into::into);
-        self.open.insert(login.session, Session { username, clientid, address, login: self.logins });
+        let is_others = login.is_others;
+        let session = Session { username, clientid, address, is_others, login: self.logins };
+        self.open.insert(login.session, session);
     }
 
     /// A connection has ended.
@@ -107,6 +125,33 @@ impl Sessions {
             if theirs.is_empty() {
                 self.by_username.remove(&session.username);
             }
+        }
+    }
+
+    /// Whether a client of that name is connected that has logged in here.
+    pub(crate) fn is_connected(&self, username: &[u8]) -> bool {
+        self.by_username.contains_key(&Some(Box::from(username)))
+    }
+
+    /// The session of that client, as far as its login showed it.
+    pub(crate) fn kind(&self, username: &[u8], clientid: &[u8]) -> Kind {
+        let session = self.by_clientid.get(clientid).and_then(|id| self.open.get(id));
+        match session.filter(|session| session.username.as_deref() == Some(username)) {
+            None => Kind::NoLogin,
+            Some(session) if session.is_others => Kind::LetInByOthers,
+            Some(_) => Kind::LoggedIn,
+        }
+    }
+
+    /// A client acts that no login has shown, so that its certificate has let it in, under a username that
+    /// may not connect any more: it is disconnected at the next tick.
+    pub(crate) fn disconnect_uninvited(&mut self, username: &[u8], clientid: &[u8]) {
+        // By name, since another client can have this id by then. Only where others have let in clients of
+        // that name too, the one that is meant has to be told from them.
+        if !self.of(Some(username)).any(|session| session.is_others) {
+            self.uninvited.insert(Kick::Username(username.to_vec()));
+        } else if !self.by_clientid.contains_key(clientid) {
+            self.uninvited.insert(Kick::ClientId(clientid.to_vec()));
         }
     }
 
@@ -139,6 +184,12 @@ impl Sessions {
         while self.due.front().is_some_and(|due| due.tick <= self.ticks) {
             if let Some(due) = self.due.pop_front() {
                 self.resolve(&due);
+            }
+        }
+        while let Some(kick) = self.uninvited.pop_first() {
+            match kick {
+                Kick::Username(username) => self.by_name.push_back(username),
+                Kick::ClientId(clientid) => self.by_id.push_back(clientid),
             }
         }
         self.take(BY_ID_IN_A_TICK, BY_NAME_IN_A_TICK)
@@ -204,6 +255,7 @@ mod tests {
             username: username.map(str::as_bytes),
             clientid: clientid.as_bytes(),
             address: Some(b"127.0.0.1"),
+            is_others: false,
         });
     }
 
@@ -296,6 +348,30 @@ mod tests {
             ticks += 1;
         }
         assert_eq!((all.len(), ticks), (500, 3));
+    }
+
+    #[test]
+    fn the_uninvited_are_disconnected_once_and_nobody_else() {
+        let mut sessions = Sessions::default();
+        log_in(&mut sessions, 1, Some("ann"), "a1");
+        let others = Login {
+            session: SessionId(2),
+            username: Some(b"bob"),
+            clientid: b"b1",
+            address: None,
+            is_others: true,
+        };
+        sessions.logged_in(&others);
+        assert_eq!(sessions.kind(b"ann", b"a1"), Kind::LoggedIn);
+        assert_eq!(sessions.kind(b"bob", b"b1"), Kind::LetInByOthers);
+        assert_eq!(sessions.kind(b"bob", b"a1"), Kind::NoLogin);
+        for _ in 0..3 {
+            sessions.disconnect_uninvited(b"eve", b"e1");
+            sessions.disconnect_uninvited(b"bob", b"b2");
+            sessions.disconnect_uninvited(b"bob", b"a1");
+        }
+        assert_eq!(sessions.tick(), [by_id("b2"), by_name("eve")]);
+        assert_eq!(sessions.tick(), []);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which paths of the crate each part may use, beside its own.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: &[(&str, &[&str])] = &[
     ("broker", &[]),
     ("panics", &[]),
     ("workers", &["panics"]),
@@ -22,12 +22,13 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("sessions", &["control", "policy"]),
     ("rehash", &["password", "policy"]),
     ("denials", &["policy"]),
+    ("logins", &["policy"]),
     ("start", &["broker", "options", "password", "policy", "store"]),
     (
         "plugin",
         &[
-            "bell", "broker", "control", "denials", "json", "options", "panics", "password", "policy",
-            "rehash", "sessions", "start", "store", "workers",
+            "bell", "broker", "control", "denials", "json", "logins", "options", "panics", "password",
+            "policy", "rehash", "sessions", "start", "store", "workers",
         ],
     ),
     (

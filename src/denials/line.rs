@@ -53,7 +53,7 @@ impl<'a> Denial<'a> {
                 (group, Some(role), Some(&*acl.topic))
             }
             Reason::WildcardSubscription { group, role } => (group, Some(role), None),
-            Reason::DefaultAccess | Reason::ControlTopic | Reason::ClientNotFound => (None, None, None),
+            _ => (None, None, None),
         };
         Self {
             what: request.action.name(),

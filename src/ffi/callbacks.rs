@@ -92,6 +92,18 @@ pub(super) unsafe extern "C" fn on_disconnect(_: c_int, event: *mut c_void, user
     unsafe { dispatch(event, userdata, "a disconnect", outcome::SUCCESS, answer) }
 }
 
+/// `MOSQ_EVT_CONNECT`, which only 2.1 has.
+pub(super) unsafe extern "C" fn on_connect(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
+    let answer = |context: &Context, event: &sys::mosquitto_evt_connect| {
+        // SAFETY: the client of this event, whose callback has not returned.
+        let subject = unsafe { event::subject(&context.functions, event.client) };
+        context.plugin.on_connect(event::session(event.client), subject.username, subject.clientid);
+        outcome::SUCCESS
+    };
+    // SAFETY: the broker's arguments to the callback of this event.
+    unsafe { dispatch(event, userdata, "a connection", outcome::SUCCESS, answer) }
+}
+
 /// `MOSQ_EVT_CLIENT_OFFLINE`, 2.1's disconnect of a session that goes on.
 pub(super) unsafe extern "C" fn on_client_offline(
     _: c_int,

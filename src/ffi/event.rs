@@ -68,10 +68,8 @@ pub(super) unsafe fn acl_request<'a>(
     // mosquitto_broker.h: mosquitto_evt_acl_check.
     let topic = unsafe { text(event.topic) }.ok_or(Unusable::NoTopic)?;
     // SAFETY: the client of the event, until the callback returns.
-    let username = unsafe { client_text(functions.mosquitto_client_username, event.client) };
-    // SAFETY: the same.
-    let clientid = unsafe { client_text(functions.mosquitto_client_id, event.client) };
-    Ok(AclRequest { subject: Subject { username, clientid }, action, topic })
+    let subject = unsafe { subject(functions, event.client) };
+    Ok(AclRequest { subject, action, topic })
 }
 
 /// The network address of a client.
@@ -156,6 +154,18 @@ pub(super) unsafe fn control_request<'a>(
     // mosquitto_evt_control.
     let payload = unsafe { elements(event.payload.cast(), length) };
     (Actor { clientid, username, address, topic }, payload)
+}
+
+/// Who a client is.
+///
+/// # Safety
+/// `client` is that of an event, and `'a` ends before its callback returns.
+pub(super) unsafe fn subject<'a>(functions: &Functions, client: *const sys::mosquitto) -> Subject<'a> {
+    // SAFETY: this function's contract.
+    let username = unsafe { client_text(functions.mosquitto_client_username, client) };
+    // SAFETY: the same.
+    let clientid = unsafe { client_text(functions.mosquitto_client_id, client) };
+    Subject { username, clientid }
 }
 
 /// The connection that an event is about.

@@ -67,8 +67,10 @@ const CALLBACKS: [Callback; 6] = [
 ];
 
 /// Since 2.1; 2.0 answers that it does not support the event.
-const CALLBACKS_OF_2_1: [Callback; 1] =
-    [Callback::new(sys::MOSQ_EVT_CLIENT_OFFLINE, callbacks::on_client_offline)];
+const CALLBACKS_OF_2_1: [Callback; 2] = [
+    Callback::new(sys::MOSQ_EVT_CONNECT, callbacks::on_connect),
+    Callback::new(sys::MOSQ_EVT_CLIENT_OFFLINE, callbacks::on_client_offline),
+];
 
 /// The callbacks of one `plugin` line. They are unregistered when this is dropped.
 pub(super) struct Registration {

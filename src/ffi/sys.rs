@@ -11,7 +11,7 @@
     reason = "generated code keeps C's names and has none of our comments"
 )]
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 
 include!(concat!(env!("OUT_DIR"), "/mosquitto.rs"));
 
@@ -20,6 +20,17 @@ pub type mosquitto_evt_client_offline = mosquitto_evt_disconnect;
 
 /// 2.1's `mosquitto/broker.h`, `enum mosquitto_plugin_event`.
 pub const MOSQ_EVT_CLIENT_OFFLINE: mosquitto_plugin_event = 28;
+
+/// `mosquitto_evt_connect` in 2.1's `mosquitto/broker.h`.
+#[repr(C)]
+pub struct mosquitto_evt_connect {
+    pub future: *mut c_void,
+    pub client: *mut mosquitto,
+    pub future2: [*mut c_void; 4],
+}
+
+/// 2.1's `mosquitto/broker.h`, `enum mosquitto_plugin_event`.
+pub const MOSQ_EVT_CONNECT: mosquitto_plugin_event = 11;
 
 /// `mosquitto_plugin_set_info` in 2.1's `mosquitto/broker.h`.
 pub type mosquitto_plugin_set_info = unsafe extern "C" fn(

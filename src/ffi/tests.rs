@@ -233,6 +233,7 @@ fn without_event_or_user_data_everything_is_refused() {
         (callbacks::on_control, 0),
         (callbacks::on_tick, 0),
         (callbacks::on_disconnect, 0),
+        (callbacks::on_connect, 0),
         (callbacks::on_client_offline, 0),
     ] {
         // SAFETY: a callback may be called without an event.

@@ -2,9 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use super::Plugin;
+use super::login::HTTP_API;
+use super::{Plugin, SessionId};
 use crate::denials::Denial;
-use crate::policy::{AclRequest, Action, Decision, Effect};
+use crate::policy::{AclRequest, Action, Decision, Effect, Policy, Reason};
+use crate::sessions::Kind;
 
 impl Plugin {
     /// A client wants to publish, subscribe or unsubscribe, or is about to be sent a message. Its network address is
@@ -19,11 +21,16 @@ impl Plugin {
         }
         let effect = {
             let policy = self.policy.read();
-            let decision = policy.authorize(request);
+            let mut decision = policy.authorize(request);
             if decision.effect == Effect::Allow {
                 return Effect::Allow;
             }
-            self.note_denied_action(request, &decision, address);
+            if matches!(decision.reason, Reason::ClientDisabled | Reason::ClientDeleted) {
+                decision = self.decision_on_the_barred(&policy, request, decision);
+            }
+            if decision.effect != Effect::Allow {
+                self.note_denied_action(request, &decision, address);
+            }
             decision.effect
         };
         // The broker may be in the middle of a delivery: nothing is logged from there.
@@ -31,6 +38,52 @@ impl Plugin {
             self.log_denials_without_ticks();
         }
         effect
+    }
+
+    /// A client has connected. Only 2.1 says so, and it says it of everybody, also of those whose certificates
+    /// let them in.
+    pub fn on_connect(&self, _: SessionId, username: Option<&[u8]>, clientid: Option<&[u8]>) {
+        let Some(username) = username else { return };
+        let may_not_connect = {
+            let policy = self.policy.read();
+            policy.client(username).map_or_else(|| policy.was_deleted(username), |client| client.disabled)
+        };
+        if may_not_connect {
+            let mut sessions = self.sessions.lock();
+            let clientid = clientid.unwrap_or_default();
+            if sessions.kind(username, clientid) == Kind::NoLogin {
+                sessions.disconnect_uninvited(username, clientid);
+            }
+        }
+    }
+
+    /// Logins keep the disabled and the deleted out. Who is connected all the same has its certificate, is on
+    /// its way out, or was let in by others.
+    #[cold]
+    fn decision_on_the_barred<'a>(
+        &self,
+        policy: &'a Policy,
+        request: &AclRequest<'_>,
+        decision: Decision<'a>,
+    ) -> Decision<'a> {
+        let username = request.subject.username.unwrap_or_default();
+        let clientid = request.subject.clientid.unwrap_or_default();
+        let mut sessions = self.sessions.lock();
+        match (decision.reason, sessions.kind(username, clientid)) {
+            (_, Kind::NoLogin) => {
+                if clientid != HTTP_API {
+                    sessions.disconnect_uninvited(username, clientid);
+                }
+                Decision { effect: Effect::Deny, ..decision }
+            }
+            (Reason::ClientDeleted, Kind::LoggedIn) => Decision { effect: Effect::Deny, ..decision },
+            // It is disconnected at the second tick. Until then it is sent what it would be, as the answer to
+            // the command that disabled it, and keeps the subscriptions of its session, but sends nothing.
+            (Reason::ClientDisabled, _) if request.action != Action::PublishClientSend => {
+                policy.authorize_though_disabled(request)
+            }
+            _ => decision,
+        }
     }
 
     #[cold]

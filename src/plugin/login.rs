@@ -7,7 +7,7 @@ use crate::policy::{Effect, LoginRefusal, LoginRequest, LoginVerdict};
 use crate::sessions::Login;
 
 /// The client id of 2.1's `http_api` listener, whose requests are no connections: they have no address.
-const HTTP_API: &[u8] = b"http-api";
+pub(super) const HTTP_API: &[u8] = b"http-api";
 
 impl Plugin {
     /// A client logs in with username and password.
@@ -15,42 +15,42 @@ impl Plugin {
         if self.broken.load(Ordering::Acquire) {
             return Effect::Deny;
         }
-        let (verdict, known) = {
+        let username = request.subject.username;
+        let (verdict, is_known, was_deleted) = {
             let policy = self.policy.read();
-            let known = request.subject.username.is_some_and(|name| policy.client(name).is_some());
-            (policy.authenticate(request), known)
+            let is_known = username.is_some_and(|name| policy.client(name).is_some());
+            let was_deleted = username.is_some_and(|name| policy.was_deleted(name));
+            (policy.authenticate(request), is_known, was_deleted)
         };
-        let effect = match verdict {
+        let effect = match &verdict {
             LoginVerdict::Defer => {
-                self.note_deferred_login(request, known);
+                self.note_deferred_login(request, is_known);
                 Effect::Defer
             }
             LoginVerdict::Refuse(refusal) => {
                 self.note_denied_login(request, refusal.name(), Effect::Deny);
                 Effect::Deny
             }
-            LoginVerdict::Verify { client, hash } => match request.password {
-                Some(password) if hash.verify(password) => {
-                    self.rehash.after_login(&client, &hash, password);
-                    Effect::Allow
-                }
-                _ => {
+            LoginVerdict::Verify { .. } => {
+                let effect = self.verify(&verdict, request.password.unwrap_or_default());
+                if effect == Effect::Deny {
                     self.note_denied_login(request, LoginRefusal::WrongPassword.name(), Effect::Deny);
-                    Effect::Deny
                 }
-            },
+                effect
+            }
         };
         if effect != Effect::Deny
-            && (known || request.subject.username.is_none())
+            && (is_known || was_deleted || username.is_none())
             && (request.subject.clientid != Some(HTTP_API) || request.address.is_some())
         {
             let has_ticked = {
                 let mut sessions = self.sessions.lock();
                 sessions.logged_in(&Login {
                     session,
-                    username: request.subject.username,
+                    username,
                     clientid: request.subject.clientid.unwrap_or_default(),
                     address: request.address,
+                    is_others: was_deleted,
                 });
                 sessions.has_ticked()
             };
@@ -60,6 +60,22 @@ impl Plugin {
         }
         effect
     }
+
+    /// Compares the password with what the policy holds, unless that was done before.
+    fn verify(&self, verdict: &LoginVerdict, password: &[u8]) -> Effect {
+        let LoginVerdict::Verify { client, hash, stamp } = verdict else { return Effect::Deny };
+        if self.verified.matches(client.username.as_bytes(), password, *stamp) {
+            return Effect::Allow;
+        }
+        if !hash.verify(password) {
+            return Effect::Deny;
+        }
+        let is_connected = |username: &[u8]| self.sessions.lock().is_connected(username);
+        self.verified.remember(&client.username, password, *stamp, is_connected);
+        self.rehash.after_login(client, hash, password);
+        Effect::Allow
+    }
+
     /// Others decide. Clients without a username are left out: the broker lets them in where it is told to.
     fn note_deferred_login(&self, request: &LoginRequest<'_>, known: bool) {
         if request.subject.username.is_some() {

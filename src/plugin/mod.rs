@@ -17,6 +17,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::bell::Bell;
 use crate::broker::{Broker, BrokerFamily};
 use crate::denials::{Denials, Settings};
+use crate::logins::VerifiedLogins;
 use crate::options::{CompatOption, DenialLogOption, PluginOptions};
 use crate::password::Iterations;
 use crate::policy::{Compat, Mark, Policy};
@@ -49,6 +50,8 @@ pub struct Plugin {
     family: BrokerFamily,
     /// Whether the broker ticks at all.
     has_ticked: AtomicBool,
+    /// Passwords that need not be hashed to be verified.
+    verified: VerifiedLogins,
     /// What the policy was before the payload that is in work, for a panic in it.
     in_work: Mutex<Option<Mark>>,
     /// A panic could not be undone: nothing is let through any more.
@@ -92,6 +95,7 @@ impl Plugin {
             }),
             family,
             has_ticked: AtomicBool::new(false),
+            verified: VerifiedLogins::new(),
             in_work: Mutex::new(None),
             broken: AtomicBool::new(false),
         })

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Client, Compat, LoginRequest, Password, Policy};
+use super::{Client, Compat, LoginRequest, LoginStamp, Password, Policy};
 use crate::password::PasswordHash;
 
 /// How far the policy can decide a login.
@@ -20,6 +20,8 @@ pub enum LoginVerdict {
         client: Arc<Client>,
         /// What to compare the password with.
         hash: PasswordHash,
+        /// What the verdict rests on.
+        stamp: LoginStamp,
     },
 }
 
@@ -62,7 +64,7 @@ impl Policy {
         let (Some(username), Some(_)) = (request.subject.username, request.password) else {
             return LoginVerdict::Defer;
         };
-        let Some(client) = self.client(username) else { return LoginVerdict::Defer };
+        let Some((client, stamp)) = self.client_with_stamp(username) else { return LoginVerdict::Defer };
         if client.disabled {
             return LoginVerdict::Refuse(LoginRefusal::ClientDisabled);
         }
@@ -72,7 +74,9 @@ impl Policy {
             return LoginVerdict::Refuse(LoginRefusal::ClientIdMismatch);
         }
         match &client.password {
-            Password::Hash(hash) => LoginVerdict::Verify { client: Arc::clone(client), hash: hash.clone() },
+            Password::Hash(hash) => {
+                LoginVerdict::Verify { client: Arc::clone(client), hash: hash.clone(), stamp }
+            }
             Password::Unusable => LoginVerdict::Refuse(LoginRefusal::UnusablePassword),
             Password::None if self.compat() < Compat::V2_1 => LoginVerdict::Defer,
             Password::None => LoginVerdict::Refuse(LoginRefusal::NoPassword),

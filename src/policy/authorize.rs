@@ -6,7 +6,8 @@ use super::index::{Asked, Cut};
 use super::role_index::RoleIndex;
 use super::topic::{self, Match};
 use super::{
-    Acl, AclRequest, AclType, Action, Compat, Decision, Effect, Group, Links, Policy, Reason, Role, RoleName,
+    Acl, AclRequest, AclType, Action, Client, Compat, Decision, Effect, Group, Links, Policy, Reason, Role,
+    RoleName,
 };
 
 /// A request, with all that is worked out once for it.
@@ -23,13 +24,37 @@ impl Policy {
     /// Decides, and says what decided.
     ///
     /// A client's own roles are asked first, then its groups' roles, then the default access; an
-    /// anonymous client has the anonymous group's roles only. The first ACL that matches decides.
+    /// anonymous client has the anonymous group's roles only. The first ACL that matches decides. A
+    /// disabled client may nothing.
     pub fn authorize<'a>(&'a self, request: &AclRequest<'_>) -> Decision<'a> {
-        let decided = match request.subject.username {
-            Some(username) => {
-                let Some(client) = self.client(username) else {
-                    return Decision { effect: Effect::Defer, reason: Reason::ClientNotFound };
-                };
+        let Some(username) = request.subject.username else {
+            return self.authorize_client(None, request);
+        };
+        match self.client(username) {
+            Some(client) if client.disabled => {
+                Decision { effect: Effect::Deny, reason: Reason::ClientDisabled }
+            }
+            Some(client) => self.authorize_client(Some(client), request),
+            None if self.was_deleted(username) => {
+                Decision { effect: Effect::Defer, reason: Reason::ClientDeleted }
+            }
+            None => Decision { effect: Effect::Defer, reason: Reason::ClientNotFound },
+        }
+    }
+
+    /// [`Self::authorize`] as if no client were disabled: for one that still is to get an answer.
+    pub fn authorize_though_disabled<'a>(&'a self, request: &AclRequest<'_>) -> Decision<'a> {
+        match request.subject.username.and_then(|username| self.client(username)) {
+            Some(client) => self.authorize_client(Some(client), request),
+            None => self.authorize(request),
+        }
+    }
+
+    /// What a client's roles decide, or those of the anonymous group.
+    #[inline]
+    fn authorize_client<'a>(&'a self, client: Option<&'a Client>, request: &AclRequest<'_>) -> Decision<'a> {
+        let decided = match client {
+            Some(client) => {
                 let question = self.question(request);
                 self.ask_roles(&question, &client.roles, None).or_else(|| {
                     client.groups.iter().find_map(|link| {

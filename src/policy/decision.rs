@@ -62,6 +62,10 @@ pub enum Reason<'a> {
     ControlTopic,
     /// The policy does not know the username.
     ClientNotFound,
+    /// The policy does not know the username any more: since the start it was deleted.
+    ClientDeleted,
+    /// The client is disabled.
+    ClientDisabled,
 }
 
 impl Reason<'_> {
@@ -75,6 +79,8 @@ impl Reason<'_> {
             Self::DefaultAccess => "defaultACLAccess",
             Self::ControlTopic => "controlTopic",
             Self::ClientNotFound => "clientNotFound",
+            Self::ClientDeleted => "clientDeleted",
+            Self::ClientDisabled => "clientDisabled",
         }
     }
 }

@@ -154,7 +154,8 @@ impl Policy {
             Reason::WildcardSubscription { group, role } => rule(group, role).map(Why::WildcardSubscription),
             Reason::DefaultAccess => Some(Why::DefaultAccess),
             Reason::ControlTopic => Some(Why::ControlTopic),
-            Reason::ClientNotFound => Some(Why::ClientNotFound),
+            Reason::ClientNotFound | Reason::ClientDeleted => Some(Why::ClientNotFound),
+            Reason::ClientDisabled => Some(Why::ClientDisabled),
         };
         (decision.effect, why.unwrap_or(Why::DefaultAccess))
     }

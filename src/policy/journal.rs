@@ -39,7 +39,7 @@ impl Journal {
 
     pub(super) fn push(&mut self, replaced: Replaced) {
         let record = match &replaced {
-            Replaced::Client(name, _) => Record::Client(name.clone()),
+            Replaced::Client { name, .. } => Record::Client(name.clone()),
             Replaced::Group(name, _) => Record::Group(name.clone()),
             Replaced::Role(name, _) => Record::Role(name.clone()),
             _ => {
@@ -72,7 +72,7 @@ const KEPT: usize = 64;
 /// One replacement: what stood there before.
 #[derive(Debug)]
 pub(super) enum Replaced {
-    Client(Username, Option<Arc<Client>>),
+    Client { name: Username, old: Option<Arc<Client>>, was_deleted: bool },
     Group(GroupName, Option<Arc<Group>>),
     Role(RoleName, Option<Arc<Role>>),
     DefaultAccess(DefaultAccess),

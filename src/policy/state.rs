@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use super::deleted::Deleted;
 use super::extra::InertIn;
 use super::journal::{Journal, Replaced};
 use super::levels::Keys;
@@ -15,8 +16,8 @@ use super::relations::Relations;
 use super::role_index::RoleIndex;
 use super::table::Table;
 use super::{
-    Acl, AclType, Client, Compat, DefaultAccess, Extra, Group, GroupName, Link, Links, Mark, Role, RoleName,
-    Snapshot, Username,
+    Acl, AclType, Client, Compat, DefaultAccess, Extra, Group, GroupName, Link, Links, LoginStamp, Mark,
+    Role, RoleName, Snapshot, Username,
 };
 
 /// Clients, groups and roles, and what applies where they say nothing.
@@ -24,7 +25,8 @@ use super::{
 pub struct Policy {
     compat: Compat,
     keys: Keys,
-    clients: Table<Client>,
+    clients: Table<Client, LoginStamp>,
+    deleted: Deleted,
     groups: Table<Group>,
     roles: Table<Role, RoleIndex>,
     default_access: DefaultAccess,
@@ -73,6 +75,7 @@ impl Policy {
             compat,
             keys: Keys::random(),
             clients: Table::default(),
+            deleted: Deleted::default(),
             groups: Table::default(),
             roles: Table::default(),
             default_access: DefaultAccess::default(),
@@ -94,6 +97,16 @@ impl Policy {
     #[must_use]
     pub fn client(&self, username: &[u8]) -> Option<&Arc<Client>> {
         self.clients.get(username, &self.keys)
+    }
+
+    pub(super) fn client_with_stamp(&self, username: &[u8]) -> Option<(&Arc<Client>, LoginStamp)> {
+        self.clients.get_with_derived(username, &self.keys).map(|(client, stamp)| (client, *stamp))
+    }
+
+    /// Whether there was a client of that name since the start, and is none now.
+    #[must_use]
+    pub fn was_deleted(&self, username: &[u8]) -> bool {
+        self.deleted.contains(username)
     }
 
     /// The group of that name.
@@ -352,7 +365,12 @@ impl Policy {
     pub fn undo_to(&mut self, mark: Mark) {
         while let Some(replaced) = self.journal.pop_beyond(mark) {
             match replaced {
-                Replaced::Client(name, old) => drop(self.swap_client(&name, old)),
+                Replaced::Client { name, old, was_deleted } => {
+                    drop(self.swap_client(&name, old));
+                    if !was_deleted {
+                        self.deleted.remove(&name);
+                    }
+                }
                 Replaced::Group(name, old) => drop(self.swap_group(&name, old)),
                 Replaced::Role(name, old) => drop(self.swap_role(&name, old)),
                 Replaced::DefaultAccess(old) => self.default_access = old,
@@ -388,8 +406,9 @@ impl Policy {
     }
 
     pub(super) fn replace_client(&mut self, name: Username, client: Option<Client>) {
+        let was_deleted = self.was_deleted(name.as_bytes());
         let old = self.swap_client(&name, client.map(Arc::new));
-        self.journal.push(Replaced::Client(name, old));
+        self.journal.push(Replaced::Client { name, old, was_deleted });
     }
 
     pub(super) fn replace_group(&mut self, name: GroupName, group: Option<Group>) {
@@ -405,10 +424,13 @@ impl Policy {
     fn swap_client(&mut self, name: &Username, new: Option<Arc<Client>>) -> Option<Arc<Client>> {
         let old = self.clients.get(name.as_bytes(), &self.keys);
         self.relations.replace_client(old.map(|old| &**old), new.as_deref());
-        match new {
-            Some(new) => self.clients.put(new, &self.keys, |(), _, _| ()),
-            None => self.clients.remove(name.as_bytes(), &self.keys),
-        }
+        let Some(new) = new else {
+            let old = self.clients.remove(name.as_bytes(), &self.keys)?;
+            self.deleted.insert(name);
+            return Some(old);
+        };
+        self.deleted.remove(name);
+        self.clients.put(new, &self.keys, LoginStamp::follow)
     }
 
     fn swap_group(&mut self, name: &GroupName, new: Option<Arc<Group>>) -> Option<Arc<Group>> {

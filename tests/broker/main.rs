@@ -27,6 +27,7 @@
 
 mod anonymous;
 mod broken_files;
+mod certificates;
 mod clients;
 mod command_line;
 mod denials;
@@ -69,6 +70,7 @@ mod wire;
 const CASES: &[&[harness::case::Case]] = &[
     anonymous::CASES,
     broken_files::CASES,
+    certificates::CASES,
     clients::CASES,
     command_line::CASES,
     denials::CASES,

@@ -110,6 +110,20 @@ impl<S: Read + Write> Wire<S> {
         codes.into_iter().flatten().collect()
     }
 
+    /// Publishes at level 1; the code of the answer, if there was one before the connection ended.
+    pub(crate) fn try_publish(&mut self, topic: &str) -> Option<u8> {
+        // Where the connection has ended already, reading shows it.
+        let _ = self.stream.write_all(&Ask::Publish(topic.to_owned()).packet(1));
+        let _ = self.stream.flush();
+        loop {
+            match self.read_packet()? {
+                (0x40, body) => return Some(body.get(2).copied().unwrap_or(0)),
+                (0xe0, _) => {}
+                (kind, body) => self.keep(kind, &body),
+            }
+        }
+    }
+
     /// The topics of the messages that the broker had for this client by now.
     pub(crate) fn messages(&mut self) -> Vec<String> {
         self.write(&[0xc0, 0]);

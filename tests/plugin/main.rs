@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod certificates;
 mod first_run;
 mod host;
 mod rehash;

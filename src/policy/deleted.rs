@@ -1,0 +1,64 @@
+//! The usernames that were deleted since the start: their certificates are still good.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::Username;
+
+/// How many are remembered; beyond that the oldest are forgotten.
+const MOST: usize = 100_000;
+
+/// Usernames that the policy knew and does not know any more.
+#[derive(Debug, Default)]
+pub(super) struct Deleted {
+    by_name: HashMap<Username, u64>,
+    by_age: BTreeMap<u64, Username>,
+    last: u64,
+}
+
+impl Deleted {
+    pub(super) fn contains(&self, username: &[u8]) -> bool {
+        !self.by_name.is_empty() && self.by_name.contains_key(username)
+    }
+
+    pub(super) fn insert(&mut self, username: &Username) {
+        self.remove(username);
+        self.last = self.last.saturating_add(1);
+        self.by_name.insert(username.clone(), self.last);
+        self.by_age.insert(self.last, username.clone());
+        if self.by_age.len() > MOST
+            && let Some((_, oldest)) = self.by_age.pop_first()
+        {
+            self.by_name.remove(&oldest);
+        }
+    }
+
+    pub(super) fn remove(&mut self, username: &Username) {
+        if let Some(age) = self.by_name.remove(username) {
+            self.by_age.remove(&age);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(number: usize) -> Username {
+        Username::new(number.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn beyond_the_bound_the_oldest_are_forgotten() {
+        let mut deleted = Deleted::default();
+        for number in 0..MOST {
+            deleted.insert(&name(number));
+        }
+        deleted.insert(&name(0));
+        deleted.insert(&name(MOST));
+        assert!(deleted.contains(b"0"), "it was deleted again");
+        assert!(!deleted.contains(b"1"));
+        assert!(deleted.contains(b"2"));
+        assert_eq!(deleted.by_name.len(), MOST);
+        assert_eq!(deleted.by_age.len(), MOST);
+    }
+}

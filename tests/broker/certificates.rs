@@ -1,0 +1,229 @@
+//! Clients that log in by certificate: the broker asks no plugin about their logins, only about what they do.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::harness::DEADLINE;
+use crate::harness::broker::Broker;
+use crate::harness::case::{Trial, cases};
+use crate::harness::packet::NOT_AUTHORIZED;
+use crate::wire::{Hello, Wire};
+
+cases! {
+    a_disabled_clients_certificate_opens_nothing: theirs_fails("all", "lets it in, with all its rights"),
+    a_deleted_clients_certificate_opens_nothing: theirs_fails("all", "lets it in, and leaves it to the acl_file"),
+    a_certificates_subject_is_a_username_too: theirs_fails("all", "lets it in, with all its rights"),
+    a_certificate_that_dynsec_never_knew_is_left_to_others,
+}
+
+const CONFIGURATION: &str = "\
+allow_anonymous false
+acl_file {dir}/acls
+plugin {plugin}
+plugin_opt_config_file {policy}
+listener {port0} 127.0.0.1
+listener {port1} 127.0.0.1
+cafile {dir}/ca.pem
+certfile {dir}/server.pem
+keyfile {dir}/server.key
+require_certificate true
+";
+
+const ACLS: &str = "\
+user ann
+topic readwrite of/acls
+user eve
+topic readwrite of/acls
+";
+
+/// A certificate and its key.
+struct Identity {
+    certificate: String,
+    key: String,
+}
+
+struct Certificates {
+    authority: String,
+    server: Identity,
+    ann: Identity,
+    eve: Identity,
+}
+
+fn openssl(folder: &Path, arguments: &str) {
+    let output = Command::new("openssl").args(arguments.split(' ')).current_dir(folder).output();
+    let output = output.expect("openssl is installed");
+    assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// They are made once: a minute's worth of brokers share them.
+fn certificates() -> &'static Certificates {
+    static MADE: OnceLock<Certificates> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let folder = folder.path();
+        let new = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+        openssl(folder, &format!("{new} -x509 -days 2 -subj /CN=authority -keyout ca.key -out ca.pem"));
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("it was made");
+        let identity = |subject: &str, name: &str| {
+            openssl(folder, &format!("{new} -subj {subject} -keyout {name}.key -out {name}.csr"));
+            let signed = "-CA ca.pem -CAkey ca.key -CAcreateserial -days 2";
+            openssl(folder, &format!("x509 -req -in {name}.csr {signed} -out {name}.pem"));
+            Identity { certificate: read(&format!("{name}.pem")), key: read(&format!("{name}.key")) }
+        };
+        Certificates {
+            authority: read("ca.pem"),
+            server: identity("/CN=localhost", "server"),
+            ann: identity("/O=works/CN=ann", "ann"),
+            eve: identity("/O=works/CN=eve", "eve"),
+        }
+    })
+}
+
+/// A TLS connection, which `openssl s_client` makes.
+struct Tls {
+    client: Child,
+    input: ChildStdin,
+    output: ChildStdout,
+}
+
+impl Tls {
+    fn dial(broker: &Broker, name: &str) -> Self {
+        // What hangs is ended: a pipe has no timeout of its own.
+        let mut client = Command::new("timeout")
+            .arg(DEADLINE.as_secs().to_string())
+            .args(["openssl", "s_client", "-quiet", "-verify_quiet", "-CAfile", "ca.pem"])
+            .args(["-connect", &format!("127.0.0.1:{}", broker.second_port())])
+            .args(["-cert", &format!("{name}.pem"), "-key", &format!("{name}.key")])
+            .current_dir(broker.folder())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl is installed");
+        let (input, output) = (client.stdin.take().expect("piped"), client.stdout.take().expect("piped"));
+        Self { client, input, output }
+    }
+}
+
+impl Read for Tls {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.output.read(buffer)
+    }
+}
+
+impl Write for Tls {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.input.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.input.flush()
+    }
+}
+
+impl Drop for Tls {
+    fn drop(&mut self) {
+        // `timeout` passes this on.
+        let _ = Command::new("kill").arg(self.client.id().to_string()).status();
+        let _ = self.client.wait();
+    }
+}
+
+fn start(trial: &Trial, username: &str) -> Broker {
+    let made = certificates();
+    trial
+        .broker()
+        .configuration(&format!("{CONFIGURATION}{username} true\n"))
+        .file("acls", ACLS)
+        .file("ca.pem", &made.authority)
+        .file("server.pem", &made.server.certificate)
+        .file("server.key", &made.server.key)
+        .file("ann.pem", &made.ann.certificate)
+        .file("ann.key", &made.ann.key)
+        .file("eve.pem", &made.eve.certificate)
+        .file("eve.key", &made.eve.key)
+        .start()
+}
+
+fn connect(broker: &Broker, name: &str) -> Wire<Tls> {
+    let hello = Hello { client_id: name, login: None, will: None };
+    match Wire::connect(Tls::dial(broker, name), &hello) {
+        Ok(wire) => wire,
+        Err(code) => panic!("{name} is not connected: {code:?}"),
+    }
+}
+
+/// Who connects is let do nothing, and is disconnected: on 2.0 at the first thing that it tries.
+fn is_shut_out(broker: &Broker, name: &str, topic: &str) {
+    let mut client = connect(broker, name);
+    let began = Instant::now();
+    let code = client.try_publish(topic);
+    assert!(code.is_none_or(|code| code == NOT_AUTHORIZED), "{name} may publish: {code:?}");
+    client.disconnected();
+    assert!(began.elapsed() < DEADLINE, "{name} stays connected");
+}
+
+fn may_publish(client: &mut Wire<Tls>, topic: &str) {
+    let code = client.try_publish(topic).expect("it stays connected");
+    assert_ne!(code, NOT_AUTHORIZED, "{topic}");
+}
+
+fn a_disabled_clients_certificate_opens_nothing(trial: &Trial) {
+    let broker = start(trial, "use_identity_as_username");
+    let mut admin = broker.admin();
+    admin.create_client_with("ann", &json!([["publishClientSend", "of/dynsec", true]]));
+    let mut ann = connect(&broker, "ann");
+    may_publish(&mut ann, "of/dynsec");
+    admin.fine(&json!({"command": "disableClient", "username": "ann"}));
+    ann.disconnected();
+    for topic in ["of/dynsec", "of/acls"] {
+        is_shut_out(&broker, "ann", topic);
+    }
+    admin.fine(&json!({"command": "enableClient", "username": "ann"}));
+    may_publish(&mut connect(&broker, "ann"), "of/dynsec");
+}
+
+fn a_deleted_clients_certificate_opens_nothing(trial: &Trial) {
+    let broker = start(trial, "use_identity_as_username");
+    let mut admin = broker.admin();
+    admin.create_client_with("ann", &json!([["publishClientSend", "of/dynsec", true]]));
+    let mut ann = connect(&broker, "ann");
+    may_publish(&mut ann, "of/dynsec");
+    admin.fine(&json!({"command": "deleteClient", "username": "ann"}));
+    ann.disconnected();
+    for topic in ["of/acls", "of/dynsec"] {
+        is_shut_out(&broker, "ann", topic);
+    }
+    admin.fine(&json!({"command": "createClient", "username": "ann"}));
+    may_publish(&mut connect(&broker, "ann"), "of/acls");
+}
+
+fn a_certificates_subject_is_a_username_too(trial: &Trial) {
+    let broker = start(trial, "use_subject_as_username");
+    let mut admin = broker.admin();
+    let username = "CN=ann,O=works";
+    admin.create_client_with(username, &json!([["publishClientSend", "of/dynsec", true]]));
+    let mut ann = connect(&broker, "ann");
+    may_publish(&mut ann, "of/dynsec");
+    admin.fine(&json!({"command": "disableClient", "username": username}));
+    ann.disconnected();
+    is_shut_out(&broker, "ann", "of/dynsec");
+    admin.fine(&json!({"command": "deleteClient", "username": username}));
+    is_shut_out(&broker, "ann", "of/dynsec");
+}
+
+fn a_certificate_that_dynsec_never_knew_is_left_to_others(trial: &Trial) {
+    let broker = start(trial, "use_identity_as_username");
+    let mut admin = broker.admin();
+    let mut eve = connect(&broker, "eve");
+    may_publish(&mut eve, "of/acls");
+    assert_eq!(eve.try_publish("of/dynsec"), Some(NOT_AUTHORIZED));
+    admin.create_client("ann");
+    admin.fine(&json!({"command": "deleteClient", "username": "ann"}));
+    may_publish(&mut eve, "of/acls");
+}

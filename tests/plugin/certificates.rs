@@ -1,0 +1,130 @@
+//! Clients that their certificates have let in: no login is asked for them.
+
+use mosquitto_dynsec::broker::BrokerFamily;
+use mosquitto_dynsec::plugin::{Plugin, SessionId};
+use mosquitto_dynsec::policy::{AclRequest, Action, Effect, Subject};
+use serde_json::{Value, json};
+
+use crate::host::{Place, command, login_as};
+
+fn place() -> Place {
+    let rights = json!([
+        {"acltype": "publishClientSend", "topic": "t", "allow": true},
+        {"acltype": "publishClientReceive", "topic": "t", "allow": true},
+    ]);
+    Place::with(&json!({
+        "clients": [{"username": "ann", "roles": [{"rolename": "r"}]}],
+        "roles": [{"rolename": "r", "acls": rights}],
+    }))
+}
+
+fn may(plugin: &Plugin, action: Action, username: &str, clientid: &str) -> Effect {
+    let subject = Subject { username: Some(username.as_bytes()), clientid: Some(clientid.as_bytes()) };
+    plugin.on_acl_check(&AclRequest { subject, action, topic: b"t" }, || None)
+}
+
+fn may_send(plugin: &Plugin, username: &str, clientid: &str) -> Effect {
+    may(plugin, Action::PublishClientSend, username, clientid)
+}
+
+fn fine(place: &Place, plugin: &Plugin, name: &str, more: Value) {
+    let mut asked = more;
+    asked["command"] = json!(name);
+    assert_eq!(command(place, plugin, &asked), json!({"command": name}));
+}
+
+/// How many were disconnected by the next ticks.
+fn kicked(place: &Place, plugin: &Plugin) -> usize {
+    (0..3).for_each(|_| plugin.on_tick());
+    std::mem::take(&mut *place.host.kicked.lock().unwrap())
+}
+
+#[test]
+fn a_certificate_of_a_disabled_client_grants_nothing_and_is_disconnected() {
+    let place = place();
+    let plugin = place.start(BrokerFamily::V2_1, |_| ()).unwrap();
+    plugin.on_tick();
+    assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Allow);
+    fine(&place, &plugin, "disableClient", json!({"username": "ann"}));
+    assert_eq!(kicked(&place, &plugin), 1);
+    for _ in 0..3 {
+        assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Deny);
+        assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "a1"), Effect::Deny);
+    }
+    assert_eq!(kicked(&place, &plugin), 1, "once is enough");
+    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a2"));
+    assert_eq!(kicked(&place, &plugin), 1, "before it has done anything");
+    fine(&place, &plugin, "enableClient", json!({"username": "ann"}));
+    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a2"));
+    assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Allow);
+    assert_eq!(kicked(&place, &plugin), 0);
+}
+
+#[test]
+fn a_certificate_of_a_deleted_client_grants_nothing_and_is_disconnected() {
+    let place = place();
+    let plugin = place.start(BrokerFamily::V2_1, |_| ()).unwrap();
+    plugin.on_tick();
+    fine(&place, &plugin, "deleteClient", json!({"username": "ann"}));
+    assert_eq!(kicked(&place, &plugin), 1);
+    assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Deny);
+    assert_eq!(kicked(&place, &plugin), 1);
+    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a2"));
+    assert_eq!(kicked(&place, &plugin), 1, "before it has done anything");
+    fine(&place, &plugin, "createClient", json!({"username": "ann", "roles": [{"rolename": "r"}]}));
+    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a2"));
+    assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Allow);
+    assert_eq!(kicked(&place, &plugin), 0);
+}
+
+#[test]
+fn a_name_that_never_was_a_client_is_left_to_others() {
+    let place = place();
+    let plugin = place.start(BrokerFamily::V2_1, |_| ()).unwrap();
+    plugin.on_tick();
+    // Not made after all: what is undone never was.
+    let payload = json!({"commands": [
+        {"command": "createClient", "username": "eve"},
+        {"command": "deleteClient", "username": "eve"},
+    ]});
+    let home = place.policy_path().parent().unwrap().to_owned();
+    let elsewhere = place.directory.path().join("elsewhere");
+    std::fs::rename(&home, &elsewhere).unwrap();
+    plugin.on_control(&mosquitto_dynsec::plugin::Actor::default(), payload.to_string().as_bytes());
+    std::fs::rename(&elsewhere, &home).unwrap();
+    for name in ["eve", "nobody"] {
+        plugin.on_connect(SessionId(1), Some(name.as_bytes()), Some(b"e1"));
+        assert_eq!(may_send(&plugin, name, "e1"), Effect::Defer);
+    }
+    assert_eq!(kicked(&place, &plugin), 0);
+}
+
+#[test]
+fn a_deleted_name_that_others_let_in_is_left_to_them() {
+    let place = place();
+    let plugin = place.start(BrokerFamily::V2_1, |_| ()).unwrap();
+    plugin.on_tick();
+    fine(&place, &plugin, "deleteClient", json!({"username": "ann"}));
+    kicked(&place, &plugin);
+    assert_eq!(login_as(&plugin, "a1", "ann", "of the password file"), Effect::Defer);
+    plugin.on_connect(SessionId(3), Some(b"ann"), Some(b"a1"));
+    assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Defer);
+    assert_eq!(kicked(&place, &plugin), 0);
+    // Beside it, a certificate of that name is still refused.
+    assert_eq!(may_send(&plugin, "ann", "a2"), Effect::Deny);
+    assert_eq!(kicked(&place, &plugin), 1);
+}
+
+#[test]
+fn who_logged_in_and_is_disabled_gets_the_answer_but_sends_nothing_more() {
+    let place = place();
+    let plugin = place.start(BrokerFamily::V2_1, |_| ()).unwrap();
+    plugin.on_tick();
+    fine(&place, &plugin, "setClientPassword", json!({"username": "ann", "password": "pw"}));
+    kicked(&place, &plugin);
+    assert_eq!(login_as(&plugin, "a1", "ann", "pw"), Effect::Allow);
+    fine(&place, &plugin, "disableClient", json!({"username": "ann"}));
+    assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Deny);
+    assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "a1"), Effect::Allow);
+    assert_eq!(kicked(&place, &plugin), 1);
+}
