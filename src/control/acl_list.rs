@@ -47,6 +47,12 @@ pub(super) fn write(writer: &mut Writer, role: &Role) {
 /// `{"acltype":…,"topic":…,"priority":…,"allow":…}`
 pub(super) fn write_acl(writer: &mut Writer, acl_type: AclType, acl: &Acl) {
     writer.begin_object();
+    write_members(writer, acl_type, acl);
+    writer.end_object();
+}
+
+/// The members of an ACL.
+pub(super) fn write_members(writer: &mut Writer, acl_type: AclType, acl: &Acl) {
     writer.key("acltype");
     writer.string(acl_type.name());
     writer.key("topic");
@@ -55,5 +61,4 @@ pub(super) fn write_acl(writer: &mut Writer, acl_type: AclType, acl: &Acl) {
     writer.int(acl.priority.get().into());
     writer.key("allow");
     writer.bool(acl.allow);
-    writer.end_object();
 }

@@ -6,7 +6,7 @@ use super::response::Answer;
 use super::session::Session;
 use super::{
     client_roles, clients, default_access, details, effective, explain, group_clients, group_roles, groups,
-    role_acls, roles,
+    lint, role_acls, roles,
 };
 
 /// One command.
@@ -79,6 +79,7 @@ pub(super) static COMMANDS: &[Command] = &[
     explains("explainLogin", explain::login),
     explains("getEffectiveACLs", effective::acls),
     explains("listAffectedClients", effective::affected),
+    explains("lintPolicy", lint::policy),
 ];
 
 impl Command {

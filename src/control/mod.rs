@@ -18,6 +18,7 @@ mod fields;
 mod group_clients;
 mod group_roles;
 mod groups;
+mod lint;
 mod members;
 mod outcome;
 mod page;
@@ -30,7 +31,7 @@ mod topic;
 
 pub use outcome::{Disconnect, Outcome};
 pub use response::{Response, Responses};
-pub use session::{Actor, Host};
+pub use session::{Actor, FileFinding, Host};
 pub use topic::ControlTopic;
 
 use crate::json::{self, Value};

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::error::CommandError;
 use super::{ControlTopic, Disconnect};
-use crate::password::PasswordHash;
+use crate::password::{Iterations, PasswordHash};
 use crate::policy::{ClientId, Compat, GroupName, Holders, Policy, RoleName, Username};
 
 /// Who sent a payload.
@@ -18,6 +18,29 @@ pub struct Actor {
     pub address: Option<Vec<u8>>,
     /// The topic that it was sent to.
     pub topic: ControlTopic,
+}
+
+/// Something that is wrong with the policy file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileFinding {
+    /// It cannot be saved.
+    Unwritable {
+        /// Where it is.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// A part of it takes no part in decisions since the start, or not as it is written.
+    SetAside {
+        /// The line, from one.
+        line: usize,
+        /// The column in bytes, from one.
+        column: usize,
+        /// The members and elements that lead there; empty for the whole file.
+        path: String,
+        /// What is wrong with it, after the path.
+        what: String,
+    },
 }
 
 /// What commands need from outside.
@@ -39,6 +62,16 @@ pub trait Host {
     /// before. Without an address: whether one from any would.
     fn is_locked_out(&self, _username: &[u8], _address: Option<&[u8]>) -> bool {
         false
+    }
+
+    /// The iterations that new passwords are hashed with.
+    fn iterations(&self) -> Iterations {
+        Iterations::DEFAULT
+    }
+
+    /// What is wrong with the policy file.
+    fn file_findings(&self) -> Vec<FileFinding> {
+        Vec::new()
     }
 }
 

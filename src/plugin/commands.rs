@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 
 use super::{Actor, Plugin};
 use crate::broker::LogLevel;
-use crate::control::{self, ControlTopic, Host, Outcome, Responses};
-use crate::password::PasswordHash;
+use crate::control::{self, ControlTopic, FileFinding, Host, Outcome, Responses};
+use crate::password::{Iterations, PasswordHash};
 use crate::policy::{ClientId, Username};
 
 impl Plugin {
@@ -82,5 +82,13 @@ impl Host for Plugin {
 
     fn connections(&self, username: &Username, clientid: Option<&ClientId>) -> Vec<Vec<u8>> {
         self.sessions.lock().addresses(username.as_bytes(), clientid.map(ClientId::as_bytes))
+    }
+
+    fn iterations(&self) -> Iterations {
+        self.iterations
+    }
+
+    fn file_findings(&self) -> Vec<FileFinding> {
+        self.what_is_wrong_with_the_file()
     }
 }

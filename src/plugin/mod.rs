@@ -6,6 +6,7 @@
 mod acl_check;
 mod commands;
 mod denied;
+mod file_findings;
 mod login;
 mod tick;
 
@@ -24,7 +25,7 @@ use crate::policy::{Compat, Mark, Policy};
 use crate::rehash::Rehash;
 use crate::sessions::Sessions;
 use crate::start;
-use crate::store::Store;
+use crate::store::{Issue, Store};
 use crate::workers::Workers;
 
 pub use crate::control::{Actor, ControlTopic};
@@ -39,6 +40,8 @@ pub struct Plugin {
     broker: Arc<dyn Broker>,
     policy: RwLock<Policy>,
     store: Mutex<Store>,
+    /// What was wrong with the policy file at the start.
+    issues: Vec<Issue>,
     sessions: Mutex<Sessions>,
     iterations: Iterations,
     rehash: Rehash,
@@ -84,6 +87,7 @@ impl Plugin {
             broker,
             policy: RwLock::new(loaded.policy),
             store: Mutex::new(store),
+            issues: loaded.issues,
             sessions: Mutex::default(),
             iterations: options.password_iterations,
             rehash: Rehash::new(options.rehash_on_login, options.password_iterations),

@@ -147,6 +147,11 @@ impl<T: Borrow<Acl>> Index<T> {
         best.map(|entry| Found { item: &entry.item, how: Match::Yes })
     }
 
+    /// About how many steps a look-up takes.
+    pub(super) fn steps(&self) -> usize {
+        self.shapes.len().saturating_add(self.walked.len())
+    }
+
     fn use_shape(&mut self, shape: Shape, keys: &Keys) -> Option<u64> {
         if let Some(used) = self.shapes.iter_mut().find(|used| used.shape == shape) {
             used.filters = used.filters.saturating_add(1);

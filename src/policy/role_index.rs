@@ -85,6 +85,11 @@ impl RoleIndex {
         self.patterns(acl_type)?.first(asked, cut)
     }
 
+    /// About how many steps a look-up takes among the ACLs of that type.
+    pub(super) fn steps(&self, acl_type: AclType) -> usize {
+        self.patterns(acl_type).map_or(1, Index::steps)
+    }
+
     fn patterns(&self, acl_type: AclType) -> Option<&Index<Arc<Acl>>> {
         match acl_type {
             AclType::PublishClientSend => Some(&self.send),

@@ -232,6 +232,12 @@ impl Policy {
         holders
     }
 
+    /// Whether any client or group has a role.
+    pub(super) fn is_role_held(&self, role: &[u8]) -> bool {
+        self.relations.clients_with_role(role).next().is_some()
+            || self.relations.groups_with_role(role).next().is_some()
+    }
+
     /// Everybody who is in a group.
     #[must_use]
     pub fn holders_of_group(&self, group: &[u8]) -> Holders {

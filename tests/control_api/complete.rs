@@ -41,6 +41,7 @@ const COMMANDS: &[(&str, bool)] = &[
     ("explainLogin", true),
     ("getEffectiveACLs", true),
     ("listAffectedClients", true),
+    ("lintPolicy", false),
 ];
 
 /// Every error text that a command can be answered with.

@@ -44,6 +44,10 @@ impl Host for TestHost {
             _ => Vec::new(),
         }
     }
+
+    fn iterations(&self) -> Iterations {
+        Iterations::MIN
+    }
 }
 
 /// A policy and who sends it commands.

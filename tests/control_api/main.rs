@@ -17,6 +17,7 @@ mod explain;
 mod groups;
 mod harness;
 mod links;
+mod lint;
 mod lists;
 mod names;
 mod payloads;

@@ -10,5 +10,6 @@
 mod certificates;
 mod first_run;
 mod host;
+mod lint;
 mod rehash;
 mod unreadable;

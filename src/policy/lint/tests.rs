@@ -1,0 +1,138 @@
+//! How much is done, and what is found in what no command can make.
+
+use super::*;
+use crate::password::PasswordHash;
+use crate::policy::{Compat, Extra, InertElement, Link, Links, Password, RoleName, Username};
+
+fn role(name: &str, acls: impl IntoIterator<Item = (AclType, String, bool)>) -> Role {
+    let mut role = Role::new(RoleName::new(name.as_bytes()).unwrap());
+    let acls = acls
+        .into_iter()
+        .map(|(acl_type, topic, allow)| (acl_type, Acl::new(topic.as_bytes(), Priority::DEFAULT_ACL, allow)));
+    role.set_acls(acls, Compat::V2_1);
+    role
+}
+
+fn client(name: &str, roles: &[&str]) -> Client {
+    let links = roles.iter().map(|name| Link {
+        name: RoleName::new(name.as_bytes()).unwrap(),
+        priority: Priority::DEFAULT_LINK,
+        extra: Extra::default(),
+    });
+    Client { roles: Links::from_given(links), ..Client::new(Username::new(name.as_bytes()).unwrap()) }
+}
+
+/// Clients that each share one role with all and have one of their own, each of some ACLs.
+fn policy(clients: usize) -> Policy {
+    let mut policy = Policy::new(Compat::V2_1);
+    let shared = (0..clients).flat_map(|index| {
+        [
+            (AclType::PublishClientSend, format!("shared/{index}/+"), true),
+            (AclType::SubscribePattern, format!("shared/{index}/#"), true),
+            (AclType::PublishClientReceive, format!("shared/{index}/+"), true),
+        ]
+    });
+    policy.put_role(role("shared", shared));
+    for index in 0..clients {
+        let name = format!("r{index}");
+        let acls = ["send/%u/#", "send/+", "send/a/b"]
+            .map(|topic| (AclType::PublishClientSend, format!("{topic}/{index}"), true));
+        let more = [
+            (AclType::SubscribePattern, format!("receive/{index}/#"), true),
+            (AclType::PublishClientReceive, format!("receive/{index}/1"), true),
+        ];
+        policy.put_role(role(&name, acls.into_iter().chain(more)));
+        policy.put_client(client(&format!("c{index}"), &["shared", &name])).unwrap();
+    }
+    policy
+}
+
+fn steps(policy: &Policy) -> usize {
+    let mut work = Work::new(usize::MAX);
+    policy.lint_within(&mut work, 1000);
+    usize::MAX.abs_diff(work.left)
+}
+
+#[test]
+fn ten_times_the_policy_is_ten_times_the_work() {
+    let (few, many) = (steps(&policy(100)), steps(&policy(1000)));
+    assert!(many / few < 12, "{few} and {many}");
+}
+
+#[test]
+fn a_common_policy_is_looked_at_in_whole() {
+    assert!(!policy(2000).lint(1000).incomplete);
+}
+
+#[test]
+fn work_is_bounded_and_the_answer_says_so() {
+    // Filters that no index holds, so that each is held against all others.
+    let deep = |index: usize| format!("{}{index}", "a/".repeat(20));
+    let mut policy = Policy::new(Compat::V2_1);
+    policy.put_role(role("deep", (0..1000).map(|index| (AclType::PublishClientSend, deep(index), true))));
+    let bounded = |policy: &Policy| policy.lint_within(&mut Work::new(100_000), 1000).incomplete;
+    assert!(bounded(&policy));
+
+    // Clients with all pairs of some hundred roles.
+    let mut policy = Policy::new(Compat::V2_1);
+    let names: Vec<String> = (0..400).map(|index| format!("r{index}")).collect();
+    for name in &names {
+        policy.put_role(role(name, [(AclType::PublishClientSend, name.clone(), true)]));
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for index in 0..200 {
+        policy.put_client(client(&format!("c{index}"), &names)).unwrap();
+    }
+    assert!(bounded(&policy));
+}
+
+#[test]
+fn hashes_with_less_work_than_new_ones_are_weak() {
+    const SHA512: &str = "$6$AAECAwQFBgcICQoL$nJi904LR9MHJuWsrxoeU9OYCwKeAwjEX7WYcVbBePPtrX4Wvr0lZ3vRYd/exlGmyC2Y9jK1b1PhAE1Rwd9Srdw==";
+    const PBKDF2_101: &str = "$7$101$AAECAwQFBgcICQoL$l8zqSPOVOsX6BzXddvHVSUz51tfFGYiwZgYMerEYSK2kmFD86m93us2E5cM8HAComZhsUAqG/9HmFNzmBd+GRQ==";
+    const ARGON2ID: &str = "$argon2id$v=19$m=8,t=1,p=1$AAECAwQFBgc$meeKRQ";
+    for (hash, iterations, weak) in
+        [(PBKDF2_101, 101, false), (PBKDF2_101, 102, true), (SHA512, 101, true), (ARGON2ID, 1000, false)]
+    {
+        let mut policy = Policy::new(Compat::V2_1);
+        let password = Password::Hash(PasswordHash::from_encoded(hash.as_bytes()).unwrap());
+        policy.put_client(Client { password, ..client("c", &[]) }).unwrap();
+        let lint = policy.lint(iterations);
+        assert_eq!(lint.findings.iter().any(|found| found.code() == "weakHash"), weak, "{hash} {iterations}");
+    }
+}
+
+#[test]
+fn links_of_the_file_that_lead_nowhere() {
+    let element = |array, name: &str| InertElement {
+        array,
+        name: Some(name.as_bytes().into()),
+        raw: Box::from(&b"{}"[..]),
+    };
+    let mut policy = Policy::new(Compat::V2_1);
+    policy.put_role(role("there", []));
+    let extra = Extra::new(
+        Vec::new(),
+        vec![
+            element(InertIn::Roles, "gone"),
+            // A second link to the same role is set aside too, but leads somewhere.
+            element(InertIn::Roles, "there"),
+            element(InertIn::Groups, "gone"),
+        ],
+    );
+    policy.put_client(Client { extra, ..client("c", &["there"]) }).unwrap();
+    policy.set_extra(Extra::new(Vec::new(), vec![element(InertIn::AnonymousGroup, "nobody")]));
+    let found: Vec<String> = policy
+        .lint(1000)
+        .findings
+        .iter()
+        .filter_map(|finding| match finding {
+            Finding::DanglingReference(holder, array, name) => {
+                let name = String::from_utf8_lossy(name);
+                Some(format!("{} {array:?} {name}", if holder.is_some() { "client" } else { "file" }))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(found, ["file AnonymousGroup nobody", "client Roles gone", "client Groups gone"]);
+}
