@@ -1,9 +1,10 @@
 //! Where the plugins run: on this system, or in the root folder of another one (`DYNSEC_DIFF_ROOT`), whose
 //! broker's C plugin needs that system's libraries.
 
+use std::collections::HashSet;
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex, Weak};
 
 use plugin_host::HostProgram;
@@ -13,12 +14,19 @@ use tempfile::TempDir;
 #[derive(Clone, Debug)]
 pub struct Place {
     root: Option<PathBuf>,
-    /// What was copied into the root folder.
-    copies: Option<Arc<TempDir>>,
+    copies: Option<Arc<Copies>>,
+}
+
+/// What was copied into the root folder.
+#[derive(Debug)]
+struct Copies {
+    directory: TempDir,
+    /// The files of this system that are there already.
+    brought: Mutex<HashSet<PathBuf>>,
 }
 
 /// The copies are the same for all tests of a run.
-static COPIES: Mutex<Weak<TempDir>> = Mutex::new(Weak::new());
+static COPIES: Mutex<Weak<Copies>> = Mutex::new(Weak::new());
 
 impl Place {
     pub fn of_this_run() -> Self {
@@ -31,7 +39,8 @@ impl Place {
             );
             let mut copies = COPIES.lock().expect("no test failed here");
             copies.upgrade().unwrap_or_else(|| {
-                let new = Arc::new(directory_in(&root.join("tmp")));
+                let directory = directory_in(&root.join("tmp"));
+                let new = Arc::new(Copies { directory, brought: Mutex::default() });
                 *copies = Arc::downgrade(&new);
                 new
             })
@@ -60,12 +69,14 @@ impl Place {
         let Some(copies) = &self.copies else {
             return file.to_owned();
         };
-        let copy = copies.path().join(file.file_name().expect("a file has a name"));
-        // Copied under another name and moved: other tests may be running it.
-        let part = TempDir::new_in(copies.path()).expect("the root folder is writable");
-        let part = part.path().join("part");
-        fs::copy(file, &part).expect("the file can be copied into the root folder");
-        fs::rename(&part, &copy).expect("the root folder is writable");
+        let copy = copies.directory.path().join(file.file_name().expect("a file has a name"));
+        let mut brought = copies.brought.lock().expect("no test failed here");
+        if brought.insert(file.to_owned()) {
+            // By another process: a file that this one has open for writing, a child that is started by another
+            // test at that moment has open too, and it cannot be run until that child is a program of its own.
+            let copied = Command::new("cp").arg(file).arg(&copy).status().expect("cp runs");
+            assert!(copied.success(), "{} cannot be copied into the root folder", file.display());
+        }
         self.inside(&copy)
     }
 
