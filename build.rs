@@ -9,7 +9,7 @@ const NEEDED: &str = "building needs the headers of Mosquitto 2.0, and libclang;
 
 /// What the plugin calls, and what it exports. `ffi` compares its own list of types with these.
 const FUNCTIONS: &str = "mosquitto_(log_printf|broker_publish_copy|callback_register|callback_unregister|\
-                         client_(id|username|address)|kick_client_by_(clientid|username)|\
+                         client_(id|username|address|certificate)|kick_client_by_(clientid|username)|\
                          plugin_(version|init|cleanup))";
 const TYPES: &str = "mosquitto_evt_(acl_check|basic_auth|control|tick|disconnect)|mosquitto_opt|mosq_err_t|\
                      mosquitto_plugin_event";

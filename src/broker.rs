@@ -25,10 +25,32 @@ pub trait Broker: Send + Sync {
     /// comes just before the loop begins to wait is lost, so whoever waits for the tick repeats it (`bell`).
     fn wake(&self) {}
 
+    /// Shows every client that the broker has, also the absent ones whose sessions it keeps, in its order; false if
+    /// it cannot tell, as 2.0. It calls nothing else, so that a lock may be held.
+    fn each_client(&self, show: &mut dyn FnMut(ConnectedClient<'_>)) -> bool {
+        let _ = show;
+        false
+    }
+
+    /// Shows the client of that id, if there is one; false likewise.
+    fn client_by_id(&self, clientid: &[u8], show: &mut dyn FnMut(ConnectedClient<'_>)) -> bool {
+        let _ = (clientid, show);
+        false
+    }
+
     /// The last number of a 2.0 broker's version, 21 for 2.0.21, where it can be known.
     fn patch_of_2_0(&self) -> Option<u8> {
         None
     }
+}
+
+/// A client as the broker shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectedClient<'a> {
+    /// `None` is an anonymous client.
+    pub username: Option<&'a [u8]>,
+    /// Where it is connected from, or was; unknown of a session that the broker has from its own file.
+    pub address: Option<&'a [u8]>,
 }
 
 /// How much a log line matters.

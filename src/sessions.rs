@@ -1,4 +1,4 @@
-//! Which clients are connected, as far as their logins show, and whom to disconnect when.
+//! Which clients are connected, as far as their logins and certificates show, and whom to disconnect when.
 //!
 //! A client that a change concerns is disconnected two ticks after the response, so that the response
 //! and what the broker still owes it get out. By then it may have come back on its own, under the new
@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
-use crate::control::Disconnect;
+use crate::control::{Connection, Disconnect};
 
 /// How many ticks after a response the disconnects it caused come: a client that is disconnected on
 /// the very next tick loses its own response on 2.0.
@@ -32,8 +32,8 @@ struct Session {
     address: Option<Box<[u8]>>,
     /// Not this policy's client when it came: others let it in.
     is_others: bool,
-    /// The count of logins when it came.
-    login: u64,
+    /// The count of logins when it came; none of a certificate, which shows itself only some time after that.
+    login: Option<u64>,
 }
 
 /// A disconnect that waits for its time.
@@ -65,7 +65,7 @@ pub(crate) enum Kind {
     LoggedIn,
 }
 
-/// The connections that logins have shown, and the disconnects to come.
+/// The connections that logins and certificates have shown, and the disconnects to come.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     open: HashMap<SessionId, Session>,
@@ -93,24 +93,41 @@ pub(crate) struct Login<'a> {
 impl Sessions {
     /// A client has logged in. One that is known already only had its password asked again (SIGHUP).
     pub(crate) fn logged_in(&mut self, login: &Login<'_>) {
-        let known = self.open.get(&login.session).is_some_and(|known| {
-            known.username.as_deref() == login.username && *known.clientid == *login.clientid
-        });
-        if known {
-            return;
+        if !self.is_known(login) {
+            self.logins = self.logins.saturating_add(1);
+            self.open(login, Some(self.logins));
         }
+    }
+
+    /// A client shows that it is connected. If it has not logged in, a certificate has let it in.
+    pub(crate) fn is_there(&mut self, login: &Login<'_>) {
+        if !self.is_known(login) {
+            self.open(login, None);
+        }
+    }
+
+    fn is_known(&self, login: &Login<'_>) -> bool {
+        self.open.get(&login.session).is_some_and(|known| {
+            known.username.as_deref() == login.username && *known.clientid == *login.clientid
+        })
+    }
+
+    /// Whether a connection is known.
+    pub(crate) fn is_open(&self, session: SessionId) -> bool {
+        self.open.contains_key(&session)
+    }
+
+    fn open(&mut self, login: &Login<'_>, count: Option<u64>) {
         self.ended(login.session);
         if let Some(taken_over) = self.by_clientid.get(login.clientid).copied() {
             self.ended(taken_over);
         }
-        self.logins = self.logins.saturating_add(1);
         let username: Option<Box<[u8]>> = login.username.map(Into::into);
         let clientid: Box<[u8]> = login.clientid.into();
         self.by_clientid.insert(clientid.clone(), login.session);
         self.by_username.entry(username.clone()).or_default().insert(login.session);
         let address = login.address.map(Into::into);
-        let is_others = login.is_others;
-        let session = Session { username, clientid, address, is_others, login: self.logins };
+        let session = Session { username, clientid, address, is_others: login.is_others, login: count };
         self.open.insert(login.session, session);
     }
 
@@ -130,13 +147,15 @@ impl Sessions {
 
     /// Whether a client of that name is connected that has logged in here.
     pub(crate) fn is_connected(&self, username: &[u8]) -> bool {
-        self.by_username.contains_key(&Some(Box::from(username)))
+        self.of(Some(username)).any(|session| session.login.is_some())
     }
 
     /// The session of that client, as far as its login showed it.
     pub(crate) fn kind(&self, username: &[u8], clientid: &[u8]) -> Kind {
         let session = self.by_clientid.get(clientid).and_then(|id| self.open.get(id));
-        match session.filter(|session| session.username.as_deref() == Some(username)) {
+        let is_login =
+            |session: &&Session| session.login.is_some() && session.username.as_deref() == Some(username);
+        match session.filter(is_login) {
             None => Kind::NoLogin,
             Some(session) if session.is_others => Kind::LetInByOthers,
             Some(_) => Kind::LoggedIn,
@@ -150,20 +169,24 @@ impl Sessions {
         // that name too, the one that is meant has to be told from them.
         if !self.of(Some(username)).any(|session| session.is_others) {
             self.uninvited.insert(Kick::Username(username.to_vec()));
-        } else if !self.by_clientid.contains_key(clientid) {
+        } else if self
+            .by_clientid
+            .get(clientid)
+            .and_then(|id| self.open.get(id))
+            .is_none_or(|session| session.login.is_none())
+        {
             self.uninvited.insert(Kick::ClientId(clientid.to_vec()));
         }
     }
 
-    /// The network addresses that a client is connected from, in the order of its logins; only those
-    /// of one client id, if one is given.
-    pub(crate) fn addresses(&self, username: &[u8], clientid: Option<&[u8]>) -> Vec<Vec<u8>> {
+    /// The connections of a client, in the order of its logins; only that of one client id, if one is given.
+    pub(crate) fn connections(&self, username: &[u8], clientid: Option<&[u8]>) -> Vec<Connection> {
         let mut theirs: Vec<&Session> = self
             .of(Some(username))
             .filter(|session| clientid.is_none_or(|clientid| *session.clientid == *clientid))
             .collect();
         theirs.sort_by_key(|session| session.login);
-        theirs.into_iter().filter_map(|session| Some(session.address.as_ref()?.to_vec())).collect()
+        theirs.into_iter().map(|session| Connection::from(session.address.as_deref())).collect()
     }
 
     /// Notes disconnects, to be had from [`Self::tick`] in time.
@@ -220,22 +243,27 @@ impl Sessions {
             Disconnect::Anonymous => None,
             Disconnect::Username(username) => Some(username.as_bytes()),
         };
-        let mut known = false;
         let mut ids = Vec::new();
+        let mut all_logged_in = true;
+        let mut one_came_later = false;
         for session in self.of(username) {
-            known = true;
-            if session.login <= due.logins {
+            all_logged_in &= session.login.is_some();
+            if session.login.is_none_or(|login| login <= due.logins) {
                 ids.push((session.login, session.clientid.to_vec()));
+            } else {
+                one_came_later = true;
             }
         }
-        ids.sort_unstable();
-        self.by_id.extend(ids.into_iter().map(|(_, clientid)| clientid));
-        // Certificate identities do not log in here: the broker finds them by name. Without a name it
-        // would find whoever has connected and not said who it is yet, so it is never asked for those.
-        if let Some(username) = username
-            && !known
-        {
-            self.by_name.push_back(username.to_vec());
+        // Certificate identities do not log in here, and may not have shown themselves: the broker finds them by
+        // name, and with them all others of that name, so it is not asked to if one of these is to stay. Without
+        // a name it would find whoever has connected and not said who it is yet: it is never asked for those.
+        let maybe_more = !one_came_later && (ids.is_empty() || !all_logged_in);
+        match username {
+            Some(username) if maybe_more => self.by_name.push_back(username.to_vec()),
+            _ => {
+                ids.sort_unstable();
+                self.by_id.extend(ids.into_iter().map(|(_, clientid)| clientid));
+            }
         }
     }
 }
@@ -318,6 +346,38 @@ mod tests {
         assert_eq!(sessions.all_due(), [by_name("certificate")]);
     }
 
+    fn act_with_certificate(sessions: &mut Sessions, session: usize, username: &str, clientid: &str) {
+        sessions.is_there(&Login {
+            session: SessionId(session),
+            username: Some(username.as_bytes()),
+            clientid: clientid.as_bytes(),
+            address: None,
+            is_others: false,
+        });
+    }
+
+    #[test]
+    fn certificates_of_a_name_are_disconnected_with_its_logins() {
+        let mut sessions = Sessions::default();
+        log_in(&mut sessions, 1, Some("ann"), "a1");
+        act_with_certificate(&mut sessions, 2, "ann", "a2");
+        sessions.disconnect_later([user("ann")]);
+        assert_eq!(sessions.all_due(), [by_name("ann")], "there may be more that have not shown themselves");
+        sessions.disconnect_later([user("ann")]);
+        log_in(&mut sessions, 3, Some("ann"), "a3");
+        assert_eq!(sessions.all_due(), [by_id("a2"), by_id("a1")], "who came since stays");
+    }
+
+    #[test]
+    fn a_certificate_shows_no_second_connection_of_who_logged_in() {
+        let mut sessions = Sessions::default();
+        log_in(&mut sessions, 1, Some("ann"), "a1");
+        act_with_certificate(&mut sessions, 1, "ann", "a1");
+        assert_eq!(sessions.connections(b"ann", None).len(), 1);
+        sessions.ended(SessionId(1));
+        assert_eq!(sessions.connections(b"ann", None), []);
+    }
+
     #[test]
     fn anonymous_clients_are_disconnected_by_id() {
         let mut sessions = Sessions::default();
@@ -375,12 +435,13 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_those_of_the_name_and_id() {
+    fn connections_are_those_of_the_name_and_id() {
         let mut sessions = Sessions::default();
         log_in(&mut sessions, 1, Some("ann"), "a1");
         log_in(&mut sessions, 2, Some("ann"), "a2");
-        assert_eq!(sessions.addresses(b"ann", None).len(), 2);
-        assert_eq!(sessions.addresses(b"ann", Some(b"a2")), [b"127.0.0.1"]);
-        assert!(sessions.addresses(b"bob", None).is_empty());
+        assert_eq!(sessions.connections(b"ann", None).len(), 2);
+        let address = Some(b"127.0.0.1".to_vec());
+        assert_eq!(sessions.connections(b"ann", Some(b"a2")), [Connection { address }]);
+        assert!(sessions.connections(b"bob", None).is_empty());
     }
 }

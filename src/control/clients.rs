@@ -219,10 +219,12 @@ pub(super) fn write(writer: &mut Writer, client: &Client, compat: Compat, host: 
     if compat == Compat::V2_1 {
         writer.key("connections");
         writer.begin_array();
-        for address in host.connections(&client.username, client.clientid.as_ref()) {
+        for connection in host.connections(&client.username, client.clientid.as_ref()) {
             writer.begin_object();
-            writer.key("address");
-            writer.string(address);
+            if let Some(address) = connection.address {
+                writer.key("address");
+                writer.string(address);
+            }
             writer.end_object();
         }
         writer.end_array();

@@ -31,7 +31,7 @@ mod topic;
 
 pub use outcome::{Disconnect, Outcome};
 pub use response::{Response, Responses};
-pub use session::{Actor, FileFinding, Host};
+pub use session::{Actor, Connection, FileFinding, Host};
 pub use topic::ControlTopic;
 
 use crate::json::{self, Value};

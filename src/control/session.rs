@@ -43,14 +43,27 @@ pub enum FileFinding {
     },
 }
 
+/// A client's connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// The network address that it comes from, or came from: 2.1 counts the sessions that it keeps for absent
+    /// clients, and does not know where those came from that it has from its own file.
+    pub address: Option<Vec<u8>>,
+}
+
+impl From<Option<&[u8]>> for Connection {
+    fn from(address: Option<&[u8]>) -> Self {
+        Self { address: address.map(<[u8]>::to_vec) }
+    }
+}
+
 /// What commands need from outside.
 pub trait Host {
     /// Hashes a new password; `None` if the system has no randomness to give.
     fn hash_password(&self, password: &[u8]) -> Option<PasswordHash>;
 
-    /// The network addresses that a client is connected from (2.1's `connections`). A client bound to
-    /// a client id is looked for by that id.
-    fn connections(&self, username: &Username, clientid: Option<&ClientId>) -> Vec<Vec<u8>>;
+    /// The connections of a client (2.1's `connections`). A client bound to a client id is looked for by that id.
+    fn connections(&self, username: &Username, clientid: Option<&ClientId>) -> Vec<Connection>;
 
     /// Whether a client waits for its password to be verified, so that it may do nothing yet. Without a
     /// client id: whether any of that username does.

@@ -33,7 +33,7 @@ impl ControlTopic {
 #[cfg(test)]
 mod tests {
     use super::super::command::COMMANDS;
-    use super::super::{Actor, Host, handle};
+    use super::super::{Actor, Connection, Host, handle};
     use super::*;
     use crate::password::PasswordHash;
     use crate::policy::{ClientId, Compat, Policy, Username};
@@ -45,7 +45,7 @@ mod tests {
             None
         }
 
-        fn connections(&self, _: &Username, _: Option<&ClientId>) -> Vec<Vec<u8>> {
+        fn connections(&self, _: &Username, _: Option<&ClientId>) -> Vec<Connection> {
             Vec::new()
         }
     }

@@ -8,8 +8,8 @@ use std::thread::{self, ThreadId};
 
 use super::functions::Functions;
 use super::wake::Waker;
-use super::{sys, version};
-use crate::broker::{Broker, BrokerFamily, LogLevel, PublishError};
+use super::{clients, sys, version};
+use crate::broker::{Broker, BrokerFamily, ConnectedClient, LogLevel, PublishError};
 
 thread_local! {
     static LOGGING: Cell<bool> = const { Cell::new(false) };
@@ -105,6 +105,14 @@ impl Broker for HostBroker {
 
     fn wake(&self) {
         self.waker.wake();
+    }
+
+    fn each_client(&self, show: &mut dyn FnMut(ConnectedClient<'_>)) -> bool {
+        self.is_on_its_thread() && clients::each(&self.functions, show)
+    }
+
+    fn client_by_id(&self, clientid: &[u8], show: &mut dyn FnMut(ConnectedClient<'_>)) -> bool {
+        self.is_on_its_thread() && clients::by_id(&self.functions, clientid, show)
     }
 
     fn patch_of_2_0(&self) -> Option<u8> {

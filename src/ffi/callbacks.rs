@@ -7,7 +7,7 @@ use std::ffi::{c_int, c_void};
 use super::context::Context;
 use super::event::{self, Unusable};
 use super::guard::guard;
-use super::{outcome, sys};
+use super::{identities, outcome, sys};
 use crate::plugin::ControlTopic;
 
 /// `MOSQ_EVT_BASIC_AUTH`.
@@ -24,6 +24,12 @@ pub(super) unsafe extern "C" fn on_basic_auth(_: c_int, event: *mut c_void, user
 /// `MOSQ_EVT_ACL_CHECK`.
 pub(super) unsafe extern "C" fn on_acl_check(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
     let answer = |context: &Context, event: &sys::mosquitto_evt_acl_check| {
+        if let Some(identities) = &context.identities
+            && identities.is_new(event::session(event.client))
+        {
+            // SAFETY: the client of this callback's event.
+            unsafe { identities::look_at(context, identities, event.client) };
+        }
         // SAFETY: the event of this callback, which has not returned.
         match unsafe { event::acl_request(&context.functions, event) } {
             Ok(request) => {
@@ -85,7 +91,11 @@ pub(super) unsafe extern "C" fn on_tick(_: c_int, event: *mut c_void, userdata: 
 /// `MOSQ_EVT_DISCONNECT`.
 pub(super) unsafe extern "C" fn on_disconnect(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
     let answer = |context: &Context, event: &sys::mosquitto_evt_disconnect| {
-        context.plugin.on_disconnect(event::session(event.client));
+        let session = event::session(event.client);
+        if let Some(identities) = &context.identities {
+            identities.forget(session);
+        }
+        context.plugin.on_disconnect(session);
         outcome::SUCCESS
     };
     // SAFETY: the broker's arguments to the callback of this event.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::broker::HostBroker;
 use super::functions::Functions;
 use super::guard::guard;
+use super::identities::Identities;
+use crate::broker::BrokerFamily;
 use crate::plugin::Plugin;
 
 /// Shared by all callbacks of one `plugin` line, and by the threads on which the broker calls them.
@@ -12,6 +14,18 @@ pub(super) struct Context {
     pub(super) functions: Functions,
     pub(super) broker: Arc<HostBroker>,
     pub(super) plugin: Arc<Plugin>,
+    /// Where the broker cannot tell who is connected (2.0).
+    pub(super) identities: Option<Identities>,
+}
+
+impl Context {
+    pub(super) fn new(functions: Functions, broker: Arc<HostBroker>, plugin: Arc<Plugin>) -> Self {
+        let identities = match functions.family {
+            BrokerFamily::V2_0 => Some(Identities::new()),
+            BrokerFamily::V2_1 => None,
+        };
+        Self { functions, broker, plugin, identities }
+    }
 }
 
 impl Drop for Context {

@@ -134,7 +134,7 @@ unsafe fn start(
         return Ok(None);
     };
     let (plugin, joined) = start_or_join(options, broker, functions.family).map_err(Failure::Start)?;
-    let context = Arc::new(Context { functions, broker: Arc::clone(broker), plugin });
+    let context = Arc::new(Context::new(functions, Arc::clone(broker), plugin));
     // SAFETY: the broker's identifier; the registration is dropped in cleanup, or right here.
     match unsafe { Registration::new(context, identifier) } {
         Ok(registration) => Ok(Some(registration)),

@@ -8,7 +8,7 @@ use std::slice;
 
 use super::functions::Functions;
 use super::sys;
-use crate::broker::BrokerFamily;
+use crate::broker::{BrokerFamily, ConnectedClient};
 use crate::plugin::{Actor, ControlTopic, SessionId};
 use crate::policy::{AclRequest, Action, LoginRequest, Subject};
 
@@ -166,6 +166,21 @@ pub(super) unsafe fn subject<'a>(functions: &Functions, client: *const sys::mosq
     // SAFETY: the same.
     let clientid = unsafe { client_text(functions.mosquitto_client_id, client) };
     Subject { username, clientid }
+}
+
+/// A client as the broker shows it.
+///
+/// # Safety
+/// `client` is the broker's, and `'a` ends before the broker is returned to.
+pub(super) unsafe fn connected_client<'a>(
+    functions: &Functions,
+    client: *const sys::mosquitto,
+) -> ConnectedClient<'a> {
+    // SAFETY: this function's contract.
+    let username = unsafe { client_text(functions.mosquitto_client_username, client) };
+    // SAFETY: the same.
+    let address = unsafe { address(functions, client) };
+    ConnectedClient { username, address }
 }
 
 /// The connection that an event is about.

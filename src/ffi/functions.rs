@@ -24,6 +24,12 @@ macro_rules! functions {
             $(pub(super) $name: $signature,)+
             /// 2.1 and later.
             pub(super) mosquitto_plugin_set_info: Option<sys::mosquitto_plugin_set_info>,
+            /// 2.1 and later.
+            pub(super) mosquitto_client: Option<sys::mosquitto_client>,
+            /// 2.1 and later.
+            pub(super) mosquitto_apply_on_all_clients: Option<sys::mosquitto_apply_on_all_clients>,
+            /// OpenSSL's, which the broker uses where it knows certificates.
+            pub(super) x509_free: Option<sys::X509_free>,
             /// Which brokers these are the functions of.
             pub(super) family: BrokerFamily,
         }
@@ -48,6 +54,19 @@ macro_rules! functions {
                     mosquitto_plugin_set_info: look_up(c"mosquitto_plugin_set_info").map(|address| {
                         // SAFETY: as above, in mosquitto/broker.h of 2.1.
                         unsafe { mem::transmute::<NonNull<c_void>, sys::mosquitto_plugin_set_info>(address) }
+                    }),
+                    mosquitto_client: look_up(c"mosquitto_client").map(|address| {
+                        // SAFETY: as above, in mosquitto/broker.h of 2.1.
+                        unsafe { mem::transmute::<NonNull<c_void>, sys::mosquitto_client>(address) }
+                    }),
+                    mosquitto_apply_on_all_clients: look_up(c"mosquitto_apply_on_all_clients").map(|address| {
+                        // SAFETY: as above, in mosquitto/broker.h of 2.1.
+                        unsafe { mem::transmute::<NonNull<c_void>, sys::mosquitto_apply_on_all_clients>(address) }
+                    }),
+                    x509_free: look_up(c"X509_free").map(|address| {
+                        // SAFETY: the library that the broker has its certificates from declares it so in
+                        // openssl/x509.h.
+                        unsafe { mem::transmute::<NonNull<c_void>, sys::X509_free>(address) }
                     }),
                     family: match look_up(c"mosquitto_apply_on_all_clients") {
                         Some(_) => BrokerFamily::V2_1,
@@ -85,6 +104,7 @@ functions! {
     mosquitto_client_id: unsafe extern "C" fn(*const sys::mosquitto) -> *const c_char;
     mosquitto_client_username: unsafe extern "C" fn(*const sys::mosquitto) -> *const c_char;
     mosquitto_client_address: unsafe extern "C" fn(*const sys::mosquitto) -> *const c_char;
+    mosquitto_client_certificate: unsafe extern "C" fn(*const sys::mosquitto) -> *mut c_void;
     mosquitto_kick_client_by_clientid: unsafe extern "C" fn(*const c_char, bool) -> c_int;
     mosquitto_kick_client_by_username: unsafe extern "C" fn(*const c_char, bool) -> c_int;
 }

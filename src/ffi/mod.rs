@@ -14,11 +14,13 @@
 
 mod broker;
 mod callbacks;
+mod clients;
 mod context;
 mod entry;
 mod event;
 mod functions;
 mod guard;
+mod identities;
 mod outcome;
 mod registration;
 mod running;

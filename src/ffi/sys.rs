@@ -38,3 +38,15 @@ pub type mosquitto_plugin_set_info = unsafe extern "C" fn(
     plugin_name: *const c_char,
     plugin_version: *const c_char,
 ) -> c_int;
+
+/// `mosquitto_client` in 2.1's `mosquitto/broker.h`.
+pub type mosquitto_client = unsafe extern "C" fn(clientid: *const c_char) -> *mut mosquitto;
+
+/// `mosquitto_apply_on_all_clients` in 2.1's `mosquitto/broker.h`.
+pub type mosquitto_apply_on_all_clients = unsafe extern "C" fn(
+    functor: unsafe extern "C" fn(client: *const mosquitto, context: *mut c_void) -> c_int,
+    context: *mut c_void,
+) -> c_int;
+
+/// `X509_free` in `openssl/x509.h`.
+pub type X509_free = unsafe extern "C" fn(certificate: *mut c_void);

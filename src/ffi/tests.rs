@@ -12,9 +12,9 @@ use super::context::Context;
 use super::functions::Functions;
 use super::registration::{Registration, RegistrationError};
 use super::sys;
-use crate::broker::{Broker, BrokerFamily, LogLevel, PublishError};
+use crate::broker::{Broker, BrokerFamily, ConnectedClient, LogLevel, PublishError};
 use crate::options::PluginOptions;
-use crate::plugin::Plugin;
+use crate::plugin::{Plugin, SessionId};
 
 const POLICY: &str = r#"{
     "defaultACLAccess": {"publishClientSend": false},
@@ -47,10 +47,12 @@ fn calls() -> Vec<String> {
 struct FakeClient {
     clientid: &'static CStr,
     username: &'static CStr,
+    has_certificate: bool,
 }
 
-const ANN: FakeClient = FakeClient { clientid: c"ann-1", username: c"ann" };
-const NOBODY: FakeClient = FakeClient { clientid: c"nobody-1", username: c"nobody" };
+static ANN: FakeClient = FakeClient { clientid: c"ann-1", username: c"ann", has_certificate: false };
+static CERTIFIED: FakeClient = FakeClient { clientid: c"ann-2", username: c"ann", has_certificate: true };
+static NOBODY: FakeClient = FakeClient { clientid: c"nobody-1", username: c"nobody", has_certificate: false };
 
 unsafe extern "C" fn publish(
     clientid: *const c_char,
@@ -118,6 +120,43 @@ unsafe extern "C" fn address(_: *const sys::mosquitto) -> *const c_char {
     ptr::null()
 }
 
+unsafe extern "C" fn certificate(client: *const sys::mosquitto) -> *mut c_void {
+    // SAFETY: null, or a client of these tests.
+    match unsafe { super::event::borrow::<FakeClient>(client.cast()) } {
+        Some(client) if client.has_certificate => {
+            called("certificate".to_owned());
+            ptr::dangling_mut()
+        }
+        _ => ptr::null_mut(),
+    }
+}
+
+unsafe extern "C" fn free_certificate(certificate: *mut c_void) {
+    assert_eq!(certificate, ptr::dangling_mut());
+    called("free".to_owned());
+}
+
+unsafe extern "C" fn find(clientid: *const c_char) -> *mut sys::mosquitto {
+    // SAFETY: the caller's string.
+    let clientid = unsafe { CStr::from_ptr(clientid) };
+    let found = [&ANN, &CERTIFIED, &NOBODY].into_iter().find(|client| client.clientid == clientid);
+    found.map_or(ptr::null_mut(), |client| ptr::from_ref(client).cast_mut().cast())
+}
+
+unsafe extern "C" fn apply_on_all(
+    functor: unsafe extern "C" fn(*const sys::mosquitto, *mut c_void) -> c_int,
+    context: *mut c_void,
+) -> c_int {
+    for client in [&ANN, &CERTIFIED, &NOBODY] {
+        // SAFETY: as the caller wants it.
+        let code = unsafe { functor(ptr::from_ref(client).cast(), context) };
+        if code != sys::MOSQ_ERR_SUCCESS {
+            return code;
+        }
+    }
+    sys::MOSQ_ERR_SUCCESS
+}
+
 unsafe extern "C" fn kick(whom: *const c_char, with_will: bool) -> c_int {
     // SAFETY: null or the caller's string.
     let whom = unsafe { super::event::text(whom) }.map(<[u8]>::escape_ascii);
@@ -149,9 +188,13 @@ fn functions(family: BrokerFamily) -> Functions {
         mosquitto_client_id: clientid,
         mosquitto_client_username: username,
         mosquitto_client_address: address,
+        mosquitto_client_certificate: certificate,
         mosquitto_kick_client_by_clientid: kick,
         mosquitto_kick_client_by_username: kick,
         mosquitto_plugin_set_info: (family == BrokerFamily::V2_1).then_some(set_info as _),
+        mosquitto_client: (family == BrokerFamily::V2_1).then_some(find as _),
+        mosquitto_apply_on_all_clients: (family == BrokerFamily::V2_1).then_some(apply_on_all as _),
+        x509_free: Some(free_certificate),
         family,
     }
 }
@@ -163,7 +206,7 @@ fn context(family: BrokerFamily) -> Arc<Context> {
     fs::write(&file, POLICY).unwrap();
     let plugin = Plugin::start(&PluginOptions::new(file), Arc::new(Silent), family).unwrap();
     let functions = functions(family);
-    Arc::new(Context { functions, broker: Arc::new(HostBroker::new(functions)), plugin: Arc::new(plugin) })
+    Arc::new(Context::new(functions, Arc::new(HostBroker::new(functions)), Arc::new(plugin)))
 }
 
 /// The plugin's broker where it is not what is tested.
@@ -344,4 +387,68 @@ fn another_thread_than_the_broker_s_cannot_call_it() {
         elsewhere.join().unwrap()
     });
     assert_eq!(called, [""; 0]);
+}
+
+fn disconnect(client: &FakeClient) -> sys::mosquitto_evt_disconnect {
+    sys::mosquitto_evt_disconnect {
+        future: ptr::null_mut(),
+        client: ptr::from_ref(client).cast_mut().cast(),
+        reason: -1,
+        future2: [ptr::null_mut(); 4],
+    }
+}
+
+#[test]
+fn on_2_0_a_certificate_is_looked_for_once_in_a_connection() {
+    let context = context(BrokerFamily::V2_0);
+    let session = SessionId(ptr::from_ref(&CERTIFIED).addr());
+    for _ in 0..2 {
+        for _ in 0..3 {
+            let mut event = acl_check(&CERTIFIED, c"yes".as_ptr(), sys::MOSQ_ACL_WRITE);
+            assert_eq!(call(callbacks::on_acl_check, &context, &mut event), 0);
+        }
+        assert_eq!(calls(), ["certificate", "free"]);
+        assert!(context.plugin.knows(session));
+        assert_eq!(call(callbacks::on_disconnect, &context, &mut disconnect(&CERTIFIED)), 0);
+        assert!(!context.plugin.knows(session));
+    }
+    let mut event = acl_check(&ANN, c"yes".as_ptr(), sys::MOSQ_ACL_WRITE);
+    assert_eq!(call(callbacks::on_acl_check, &context, &mut event), 0);
+    assert!(!context.plugin.knows(SessionId(ptr::from_ref(&ANN).addr())), "it has none");
+}
+
+#[test]
+fn on_2_1_no_certificate_is_looked_for() {
+    let context = context(BrokerFamily::V2_1);
+    let mut event = acl_check(&CERTIFIED, c"yes".as_ptr(), sys::MOSQ_ACL_WRITE);
+    assert_eq!(call(callbacks::on_acl_check, &context, &mut event), 0);
+    assert_eq!(calls(), [""; 0]);
+}
+
+#[test]
+fn a_2_1_broker_shows_its_clients() {
+    let usernames = |family, clientid: Option<&[u8]>| {
+        let broker = HostBroker::new(functions(family));
+        let mut names = Vec::new();
+        let mut show = |client: ConnectedClient<'_>| {
+            names.push(client.username.unwrap().escape_ascii().to_string());
+        };
+        let told = match clientid {
+            None => broker.each_client(&mut show),
+            Some(clientid) => broker.client_by_id(clientid, &mut show),
+        };
+        told.then_some(names)
+    };
+    assert_eq!(usernames(BrokerFamily::V2_1, None).unwrap(), ["ann", "ann", "nobody"]);
+    assert_eq!(usernames(BrokerFamily::V2_1, Some(b"nobody-1")).unwrap(), ["nobody"]);
+    assert_eq!(usernames(BrokerFamily::V2_1, Some(b"nobody-2")).unwrap(), [""; 0]);
+    assert_eq!(usernames(BrokerFamily::V2_1, Some(b"nobody-1\0")).unwrap(), [""; 0]);
+    assert_eq!(usernames(BrokerFamily::V2_0, None), None);
+    assert_eq!(usernames(BrokerFamily::V2_0, Some(b"nobody-1")), None);
+}
+
+#[test]
+fn a_panic_does_not_pass_through_the_broker() {
+    let broker = HostBroker::new(functions(BrokerFamily::V2_1));
+    assert!(!broker.each_client(&mut |_| panic!("out of luck")));
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::login::HTTP_API;
 use super::{Plugin, SessionId};
 use crate::denials::Denial;
-use crate::policy::{AclRequest, Action, Decision, Effect, Policy, Reason};
+use crate::policy::{AclRequest, Action, Decision, Effect, Policy, Reason, Subject};
 use crate::sessions::Kind;
 
 impl Plugin {
@@ -42,8 +42,11 @@ impl Plugin {
 
     /// A client has connected. Only 2.1 says so, and it says it of everybody, also of those whose certificates
     /// let them in.
-    pub fn on_connect(&self, _: SessionId, username: Option<&[u8]>, clientid: Option<&[u8]>) {
+    pub fn on_connect(&self, session: SessionId, username: Option<&[u8]>, clientid: Option<&[u8]>) {
         let Some(username) = username else { return };
+        // 2.1 itself tells where its clients are connected from.
+        let subject = Subject { username: Some(username), clientid };
+        self.on_certificate(session, &subject, None);
         let may_not_connect = {
             let policy = self.policy.read();
             policy.client(username).map_or_else(|| policy.was_deleted(username), |client| client.disabled)

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
+use super::connections::Connections;
 use super::{Actor, Plugin};
 use crate::broker::LogLevel;
-use crate::control::{self, ControlTopic, FileFinding, Host, Outcome, Responses};
+use crate::control::{self, Connection, ControlTopic, FileFinding, Host, Outcome, Responses};
 use crate::password::{Iterations, PasswordHash};
 use crate::policy::{ClientId, Username};
 
@@ -45,7 +46,8 @@ impl Plugin {
         let mut policy = self.policy.write();
         let mark = policy.mark();
         *self.in_work.lock() = Some(mark);
-        let mut outcome = control::handle(&mut policy, payload, actor, self);
+        let needs = Needs { plugin: self, connections: Connections::new(self) };
+        let mut outcome = control::handle(&mut policy, payload, actor, &needs);
         if outcome.changed {
             let saved = self.store.lock().save(&policy);
             match saved {
@@ -75,20 +77,26 @@ impl Plugin {
     }
 }
 
-impl Host for Plugin {
+/// What the commands of a payload need from outside.
+struct Needs<'p> {
+    plugin: &'p Plugin,
+    connections: Connections<'p>,
+}
+
+impl Host for Needs<'_> {
     fn hash_password(&self, password: &[u8]) -> Option<PasswordHash> {
-        PasswordHash::create(password, self.iterations).ok()
+        PasswordHash::create(password, self.plugin.iterations).ok()
     }
 
-    fn connections(&self, username: &Username, clientid: Option<&ClientId>) -> Vec<Vec<u8>> {
-        self.sessions.lock().addresses(username.as_bytes(), clientid.map(ClientId::as_bytes))
+    fn connections(&self, username: &Username, clientid: Option<&ClientId>) -> Vec<Connection> {
+        self.connections.of(username, clientid)
     }
 
     fn iterations(&self) -> Iterations {
-        self.iterations
+        self.plugin.iterations
     }
 
     fn file_findings(&self) -> Vec<FileFinding> {
-        self.what_is_wrong_with_the_file()
+        self.plugin.what_is_wrong_with_the_file()
     }
 }

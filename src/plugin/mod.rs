@@ -5,6 +5,7 @@
 
 mod acl_check;
 mod commands;
+mod connections;
 mod denied;
 mod file_findings;
 mod login;

@@ -12,6 +12,8 @@ use crate::harness::DEADLINE;
 use crate::harness::broker::Broker;
 use crate::harness::case::{Trial, cases};
 use crate::harness::packet::NOT_AUTHORIZED;
+use crate::harness::plugin::Plugin;
+use crate::traps_2_1::{connections, has_2_1s_own};
 use crate::wire::{Hello, Wire};
 
 cases! {
@@ -19,6 +21,7 @@ cases! {
     a_deleted_clients_certificate_opens_nothing: theirs_fails("all", "lets it in, and leaves it to the acl_file"),
     a_certificates_subject_is_a_username_too: theirs_fails("all", "lets it in, with all its rights"),
     a_certificate_that_dynsec_never_knew_is_left_to_others,
+    a_certificates_connection_is_listed_and_ended_as_any_other,
 }
 
 const CONFIGURATION: &str = "\
@@ -135,10 +138,17 @@ impl Drop for Tls {
 }
 
 fn start(trial: &Trial, username: &str) -> Broker {
+    start_with(trial, username, "")
+}
+
+fn start_with(trial: &Trial, username: &str, option: &str) -> Broker {
     let made = certificates();
+    let plugin = "plugin_opt_config_file {policy}\n";
     trial
         .broker()
-        .configuration(&format!("{CONFIGURATION}{username} true\n"))
+        .configuration(
+            &format!("{CONFIGURATION}{username} true\n").replace(plugin, &format!("{plugin}{option}")),
+        )
         .file("acls", ACLS)
         .file("ca.pem", &made.authority)
         .file("server.pem", &made.server.certificate)
@@ -226,4 +236,28 @@ fn a_certificate_that_dynsec_never_knew_is_left_to_others(trial: &Trial) {
     admin.create_client("ann");
     admin.fine(&json!({"command": "deleteClient", "username": "ann"}));
     may_publish(&mut eve, "of/acls");
+}
+
+fn a_certificates_connection_is_listed_and_ended_as_any_other(trial: &Trial) {
+    if trial.plugin == Plugin::Theirs && !has_2_1s_own(trial) {
+        return;
+    }
+    // 2.0's answers have no connections.
+    let option = if trial.like_2_1() { "" } else { "plugin_opt_compat 2.1\n" };
+    let broker = start_with(trial, "use_identity_as_username", option);
+    let mut admin = broker.admin();
+    admin.create_client_with("ann", &json!([["publishClientSend", "of/dynsec", true]]));
+    for _ in 0..2 {
+        let mut ann = connect(&broker, "ann");
+        for _ in 0..3 {
+            may_publish(&mut ann, "of/dynsec");
+            assert_eq!(connections(&mut admin, "ann"), 1);
+        }
+        let mut with_password = broker.client("with-password").login("ann", "pw").connect();
+        assert_eq!(connections(&mut admin, "ann"), 2);
+        admin.fine(&json!({"command": "setClientPassword", "username": "ann", "password": "pw"}));
+        ann.disconnected();
+        with_password.disconnected();
+        assert_eq!(connections(&mut admin, "ann"), 0);
+    }
 }

@@ -5,12 +5,13 @@
 
 use std::io::Write;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::admin::Admin;
 use crate::harness::broker::Broker;
 use crate::harness::case::{Trial, cases};
 use crate::harness::packet::{ADMINISTRATIVE_ACTION, NOT_AUTHORIZED, Protocol};
+use crate::harness::wait_for;
 use crate::websocket::WebSocket;
 use crate::wire::{Ask, Hello, Wire, dial};
 
@@ -20,11 +21,8 @@ cases! {
     a_reload_reaches_the_plugins_after_this_one,
     a_reload_asks_for_every_login_again,
     a_reload_makes_no_second_connection_of_a_client,
-    an_absent_client_has_no_connection: theirs_fails(
-        "2.1",
-        "also lists where the session of an absent client once came from",
-        "of an absent client"
-    ),
+    an_absent_client_is_listed_as_long_as_its_session,
+    connections_are_those_of_the_name_or_of_the_id_it_is_bound_to,
     a_will_of_who_was_not_let_in_is_not_sent,
     many_subscriptions_are_checked_when_their_clients_are_disconnected,
 }
@@ -201,11 +199,12 @@ fn a_reload_makes_no_second_connection_of_a_client(trial: &Trial) {
     }
 }
 
-fn an_absent_client_has_no_connection(trial: &Trial) {
+fn an_absent_client_is_listed_as_long_as_its_session(trial: &Trial) {
     if !has_2_1s_own(trial) {
         return;
     }
-    let broker = trial.broker().start();
+    let line = "persistence true\npersistence_location {dir}/";
+    let mut broker = trial.broker().line(line).start();
     let mut admin = broker.admin();
     let mut observer = broker.observer();
     admin.create_client_with("john", &json!([["publishClientSend", "wills/john", true]]));
@@ -219,7 +218,7 @@ fn an_absent_client_has_no_connection(trial: &Trial) {
         assert_eq!(connections(&mut admin, "john"), 1);
         taking_over.vanish();
         observer.receives("wills/john", "gone");
-        assert_eq!(connections(&mut admin, "john"), 0, "of an absent client");
+        assert_eq!(connections(&mut admin, "john"), 1, "of an absent client");
         // Nobody is there to be disconnected; who comes then stays.
         admin.fine(&json!({"command": "setClientId", "username": "john"}));
         let mut back = connector.connect();
@@ -228,6 +227,55 @@ fn an_absent_client_has_no_connection(trial: &Trial) {
         back.round_trip();
         back.disconnect();
     }
+    // A session that the broker has from its own file came from nowhere.
+    drop((admin, observer));
+    broker.restart();
+    let mut admin = broker.admin();
+    let data = admin.fine(&json!({"command": "getClient", "username": "john"}));
+    assert_eq!(data["client"]["connections"], json!([{}]));
+    let data = admin.fine(&json!({"command": "listClients", "verbose": true}));
+    assert_eq!(data["clients"][1]["connections"], json!([{}]));
+    assert!(data["clients"][0]["connections"][0]["address"].is_string(), "the administrator's, in {data}");
+    broker.client("john").login("john", "pw").connect().disconnect();
+    wait_for("the end of the session", || (connections(&mut admin, "john") == 0).then_some(()));
+}
+
+fn connections_are_those_of_the_name_or_of_the_id_it_is_bound_to(trial: &Trial) {
+    if !has_2_1s_own(trial) {
+        return;
+    }
+    let broker = trial.broker().start();
+    let mut admin = broker.admin();
+    admin.create_client("john");
+    admin.create_client("bound");
+    let mut johns: Vec<_> = (0..5)
+        .map(|n| broker.client(&format!("john-{n}")))
+        .map(|client| client.login("john", "pw").connect())
+        .collect();
+    // One that is bound is looked for by its client id, which somebody else may have.
+    let other = broker.client("its-id").login("john", "pw").connect();
+    admin.fine(&json!({"command": "setClientId", "username": "bound", "clientid": "its-id"}));
+    for client in &mut johns {
+        client.round_trip();
+    }
+    let listed = |admin: &mut Admin| {
+        let data = admin.fine(&json!({"command": "listClients", "verbose": true}));
+        let clients = data["clients"].as_array().expect("clients").clone();
+        let count =
+            |client: &Value| (client["username"].clone(), client["connections"].as_array().map(Vec::len));
+        clients.iter().map(count).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        listed(&mut admin),
+        [(json!("admin"), Some(1)), (json!("bound"), Some(0)), (json!("john"), Some(6))]
+    );
+    other.disconnect();
+    let bound = broker.client("its-id").login("bound", "pw").connect();
+    assert_eq!(
+        listed(&mut admin),
+        [(json!("admin"), Some(1)), (json!("bound"), Some(1)), (json!("john"), Some(5))]
+    );
+    drop(bound);
 }
 
 fn a_will_of_who_was_not_let_in_is_not_sent(trial: &Trial) {

@@ -160,6 +160,11 @@ fn get_client() {
             r#"given {"command":"setClientId","username":"ann"}
                send {"command":"getClient","username":"ann"}"#,
         ),
+        (
+            "a session that the broker does not know the address of",
+            r#"given {"command":"createClient","username":"absent"}
+               send {"command":"getClient","username":"absent"}"#,
+        ),
         ("it does not exist", r#"send {"command":"getClient","username":"bob"}"#),
     ]);
     table.check("get_client");

@@ -8,7 +8,7 @@
 
 use std::fmt::Write as _;
 
-use mosquitto_dynsec::control::{self, Actor, Disconnect, Host, Outcome};
+use mosquitto_dynsec::control::{self, Actor, Connection, Disconnect, Host, Outcome};
 use mosquitto_dynsec::password::{Iterations, PasswordHash};
 use mosquitto_dynsec::policy::{ClientId, Compat, Policy, Username};
 
@@ -29,7 +29,7 @@ pub(crate) fn by_version(said: [String; 3]) -> Vec<(&'static str, String)> {
     }
 }
 
-/// Hashes cheaply, and knows two connections of `ann`.
+/// Hashes cheaply, and knows two connections of `ann`, and a session of `absent` from nowhere.
 pub(crate) struct TestHost;
 
 impl Host for TestHost {
@@ -37,10 +37,12 @@ impl Host for TestHost {
         PasswordHash::create(password, Iterations::MIN).ok()
     }
 
-    fn connections(&self, username: &Username, clientid: Option<&ClientId>) -> Vec<Vec<u8>> {
+    fn connections(&self, username: &Username, clientid: Option<&ClientId>) -> Vec<Connection> {
+        let from = |address| Connection::from(Some(address));
         match (username.as_bytes(), clientid) {
-            (b"ann", None) => vec![b"192.0.2.1".to_vec(), b"192.0.2.2".to_vec()],
-            (b"ann", Some(_)) => vec![b"192.0.2.1".to_vec()],
+            (b"ann", None) => [&b"192.0.2.1"[..], b"192.0.2.2"].map(from).to_vec(),
+            (b"ann", Some(_)) => vec![from(b"192.0.2.1")],
+            (b"absent", _) => vec![Connection { address: None }],
             _ => Vec::new(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use mosquitto_dynsec::control::{self, Actor, ControlTopic, Disconnect, Host, Outcome};
+use mosquitto_dynsec::control::{self, Actor, Connection, ControlTopic, Disconnect, Host, Outcome};
 use mosquitto_dynsec::password::{Iterations, PasswordHash};
 use mosquitto_dynsec::policy::{AclRequest, Action, ClientId, Compat, Policy, Subject, Username};
 use proptest::prelude::*;
@@ -24,7 +24,7 @@ impl Host for TestHost {
         Some(HASH.get_or_init(|| PasswordHash::create(b"secret", Iterations::MIN).unwrap()).clone())
     }
 
-    fn connections(&self, _: &Username, _: Option<&ClientId>) -> Vec<Vec<u8>> {
+    fn connections(&self, _: &Username, _: Option<&ClientId>) -> Vec<Connection> {
         Vec::new()
     }
 }

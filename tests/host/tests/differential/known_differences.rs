@@ -49,7 +49,6 @@ pub struct Seen<'a> {
 
 /// All of them. The first that explains a difference is counted.
 pub const KNOWN_DIFFERENCES: &[KnownDifference] = &[
-    known("connections are those that logins showed", V2_1_2..=V2_1_2, connections),
     known("getDetails is understood", V2_0_11..=V2_0_21, get_details),
     known("refused commands change nothing", V2_0_11..=V2_0_11, half_applied_before),
     known("refused commands disconnect nobody", V2_0_11..=V2_1_2, refused_and_kicked),
@@ -245,22 +244,6 @@ pub fn without_allow_wildcard_subs(mut policy: Value) -> Value {
         role.as_object_mut().and_then(|role| role.shift_remove("allowwildcardsubs"));
     }
     policy
-}
-
-/// C asks the broker, ours counts logins: the fleet of the test has never logged in.
-fn connections(seen: &Seen<'_>) -> bool {
-    fn without(value: Value) -> Value {
-        match value {
-            Value::Array(items) => items.into_iter().map(without).collect(),
-            Value::Object(members) => {
-                let others = members.into_iter().filter(|(name, _)| name != "connections");
-                others.map(|(name, value)| (name, without(value))).collect()
-            }
-            other => other,
-        }
-    }
-    let answers = |outcome| without(responses(outcome).into());
-    seen.aspect == Aspect::Published && answers(seen.ours) == answers(seen.theirs)
 }
 
 /// A command of 2.1, which 2.0 does not know.

@@ -74,8 +74,8 @@ impl Place {
         if brought.insert(file.to_owned()) {
             // By another process: a file that this one has open for writing, a child that is started by another
             // test at that moment has open too, and it cannot be run until that child is a program of its own.
-            let copied = Command::new("cp").arg(file).arg(&copy).status().expect("cp runs");
-            assert!(copied.success(), "{} cannot be copied into the root folder", file.display());
+            let status = Command::new("cp").arg(file).arg(&copy).status().expect("cp runs");
+            assert!(status.success(), "{} cannot be copied into the root folder", file.display());
         }
         self.inside(&copy)
     }
