@@ -4,6 +4,11 @@ SHELL := /bin/bash
 CARGO ?= cargo
 # How many cases the differential test makes up.
 CASES ?= 10000
+# For how long each target is fuzzed, and which; all if none is named.
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?=
+# How often a broker is killed.
+ROUNDS ?= 1000
 
 # Tests of real brokers wait more than they work.
 export RUST_TEST_THREADS ?= 4
@@ -12,7 +17,7 @@ export RUST_TEST_THREADS ?= 4
 export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-differential test-differential-matrix docker-images test-docker test-matrix bench lint fmt dependencies clean
+.PHONY: help run build test test-differential test-differential-matrix fuzz test-panics test-crash test-valgrind docker-images test-docker test-matrix bench lint fmt dependencies clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 26
@@ -35,6 +40,22 @@ test-differential-matrix: dependencies ## the same with those of 2.0.11, 2.0.21 
 	$(CARGO) build --release --workspace --locked
 	@bash scripts/differential-matrix.sh $(CASES)
 
+fuzz: ## run each fuzz target for FUZZ_SECONDS=600, and the differential test for as long
+	@bash scripts/dependencies.sh --fuzz
+	@bash scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+test-panics: dependencies ## let a plugin made for that panic in each callback of a real broker
+	@bash scripts/test-panics.sh
+
+test-crash: dependencies ## kill -9 a real broker in a stream of commands, ROUNDS=1000 times, ours and theirs
+	$(CARGO) build --workspace --locked
+	DYNSEC_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test broker -- --ignored --nocapture --test-threads 1 kills::
+
+test-valgrind: build ## look for lost and growing memory, and for wrong accesses, in the plugin host
+	@bash scripts/dependencies.sh --valgrind
+	DYNSEC_OURS=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/libmosquitto_dynsec.so \
+	    $(CARGO) test --locked --package plugin-host --test memory -- --ignored --nocapture
+
 docker-images: build ## build the images mosquitto-dynsec:bookworm, :trixie and :forky
 	@bash scripts/docker-images.sh
 
@@ -52,11 +73,13 @@ bench: ## measure the C plugin and ours, and print tables; SUITES=checks measure
 lint: ## check format, lints and scripts
 	@bash scripts/dependencies.sh --lint
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	shellcheck .ci/run scripts/*.sh docker/*.sh
 
 fmt: ## format the code
 	$(CARGO) fmt --all
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 
 dependencies: ## install the Debian packages that are missing
 	@bash scripts/dependencies.sh

@@ -45,8 +45,11 @@ fn bindings() -> Result<(), Box<dyn Error>> {
 /// How the cdylib is linked. Test programs are not touched by this.
 fn link() {
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
-        // Nothing may be left to be found in the broker: `ffi/functions.rs` looks it up.
-        tell_cargo("rustc-cdylib-link-arg=-Wl,-z,defs");
+        // Nothing may be left to be found in the broker: `ffi/functions.rs` looks it up. What fuzzing adds is
+        // in the program that fuzzes.
+        if env::var_os("CARGO_CFG_FUZZING").is_none() {
+            tell_cargo("rustc-cdylib-link-arg=-Wl,-z,defs");
+        }
         // 2.0 unloads plugins at its end: the code of a thread that still runs must stay.
         tell_cargo("rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }

@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing of those named, and says so. Nothing else is touched: installing
 # the broker does not start it, and does not make it start with the system.
 #
-# usage: scripts/dependencies.sh [--lint|--bench]
+# usage: scripts/dependencies.sh [--lint|--bench|--valgrind|--fuzz]
 set -euo pipefail
 
 # What the build needs (a linker, and what bindgen reads: libclang and Mosquitto's headers), the broker with the
@@ -10,8 +10,11 @@ set -euo pipefail
 packages=(gcc libc6-dev libclang-dev libmosquitto-dev make mosquitto mosquitto-clients mosquitto-dev)
 if [[ ${1:-} == --lint ]]; then
     packages+=(shellcheck)
-elif [[ ${1:-} == --bench ]]; then
+elif [[ ${1:-} == --bench || ${1:-} == --valgrind ]]; then
     packages+=(valgrind)
+elif [[ ${1:-} == --fuzz ]]; then
+    # libFuzzer is C++.
+    packages+=(g++)
 fi
 
 say() { printf '%s\n' "$*" >&2; }

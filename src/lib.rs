@@ -15,6 +15,7 @@ pub mod broker;
 pub mod control;
 mod denials;
 pub mod ffi;
+mod injection;
 pub mod json;
 mod logins;
 pub mod options;

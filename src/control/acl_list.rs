@@ -2,6 +2,7 @@
 
 use super::error::{CommandError, Member};
 use super::fields::Fields;
+use super::session::Session;
 use crate::json::Writer;
 use crate::policy::{Acl, AclType, Compat, Priority, Role};
 
@@ -9,8 +10,13 @@ use crate::policy::{Acl, AclType, Compat, Priority, Role};
 ///
 /// As in C, an element without acltype or topic, or of an unknown acltype, is passed over, and so is,
 /// in 2.1, one with an empty topic; a topic need not be a valid filter.
-pub(super) fn read(fields: &Fields<'_>, compat: Compat) -> Result<Option<Vec<(AclType, Acl)>>, CommandError> {
+pub(super) fn read(
+    fields: &Fields<'_>,
+    session: &Session<'_>,
+) -> Result<Option<Vec<(AclType, Acl)>>, CommandError> {
     let Some(elements) = fields.array("acls") else { return Ok(None) };
+    let (compat, limits) = (session.compat(), session.limits());
+    limits.check_acls(elements.len())?;
     let mut acls = Vec::with_capacity(elements.len());
     for element in elements {
         let element = Fields::new(element);
@@ -19,6 +25,7 @@ pub(super) fn read(fields: &Fields<'_>, compat: Compat) -> Result<Option<Vec<(Ac
         if topic.contains(&0) {
             return Err(CommandError::NotUtf8(Member::Topic));
         }
+        limits.check_topic(topic)?;
         if !(topic.is_empty() && compat == Compat::V2_1) {
             acls.push((acl_type, with_topic(topic, &element, compat)));
         }

@@ -15,9 +15,11 @@ use crate::policy::{Client, ClientId, Compat, GroupName, Links, Password, Policy
 pub(super) fn create(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
     let compat = session.compat();
     let name = fields.new_name("username", Member::Username, compat)?;
+    session.limits().check_name(name, Member::Username)?;
     let password = fields.optional_string("password", Member::Password)?;
     let clientid = fields.optional_string("clientid", Member::NewClientId)?;
-    let clientid = clientid.map(|bytes| valid_clientid(bytes, Member::NewClientId)).transpose()?.flatten();
+    let clientid =
+        clientid.map(|bytes| valid_clientid(bytes, Member::NewClientId, session)).transpose()?.flatten();
     let text_name = fields.optional_text("textname", Member::TextName)?;
     let text_description = fields.optional_text("textdescription", Member::TextDescription)?;
     if session.policy.client(name).is_some() {
@@ -69,7 +71,8 @@ pub(super) fn disable(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<
 pub(super) fn set_clientid(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
     let name = fields.username()?;
     let clientid = fields.optional_string("clientid", Member::ClientId)?;
-    let clientid = clientid.map(|bytes| valid_clientid(bytes, Member::ClientId)).transpose()?.flatten();
+    let clientid =
+        clientid.map(|bytes| valid_clientid(bytes, Member::ClientId, session)).transpose()?.flatten();
     let client = find(session.policy, name)?;
     put(session, Client { clientid: clientid.clone(), ..Client::clone(&client) })?;
     session.disconnect(&client.username);
@@ -97,7 +100,7 @@ pub(super) fn modify(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
     let name = fields.username()?;
     let mut client = Client::clone(&*find(session.policy, name)?);
     if let Some(bytes) = fields.string("clientid") {
-        client.clientid = clientid_or_any(bytes, Member::ClientId)?;
+        client.clientid = clientid_or_any(bytes, Member::ClientId, session)?;
     }
     client.text_name = fields.text("textname").or(client.text_name);
     client.text_description = fields.text("textdescription").or(client.text_description);
@@ -158,18 +161,27 @@ fn hashed(session: &Session<'_>, password: &[u8]) -> Result<Password, CommandErr
     session.hash_password(password).map(Password::Hash)
 }
 
-fn valid_clientid(bytes: &[u8], member: Member) -> Result<Option<ClientId>, CommandError> {
+fn valid_clientid(
+    bytes: &[u8],
+    member: Member,
+    session: &Session<'_>,
+) -> Result<Option<ClientId>, CommandError> {
     if !crate::policy::is_mqtt_utf8(bytes) {
         return Err(CommandError::NotUtf8(member));
     }
-    clientid_or_any(bytes, member)
+    clientid_or_any(bytes, member, session)
 }
 
 /// An empty client id binds to none.
-fn clientid_or_any(bytes: &[u8], member: Member) -> Result<Option<ClientId>, CommandError> {
+fn clientid_or_any(
+    bytes: &[u8],
+    member: Member,
+    session: &Session<'_>,
+) -> Result<Option<ClientId>, CommandError> {
     if bytes.is_empty() {
         return Ok(None);
     }
+    session.limits().check_name(bytes, member)?;
     ClientId::new(bytes).map(Some).map_err(|_| CommandError::NotUtf8(member))
 }
 

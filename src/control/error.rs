@@ -43,6 +43,17 @@ pub(super) enum CommandError {
     UsernameAndAnonymous,
     RoleAndGroup,
     Internal,
+    /// The payload, or something in it, is larger than this.
+    PayloadTooLong(usize),
+    TooManyCommands(usize),
+    TooManyValues(usize),
+    TooDeep(usize),
+    NameTooLong(Member, usize),
+    TopicTooLong(usize),
+    TopicTooDeep(usize),
+    TooManyAcls(usize),
+    /// All responses together would be longer than this.
+    ResponseTooLong(usize),
 }
 
 /// A member of a command, for its name in an error text.
@@ -103,6 +114,22 @@ impl fmt::Display for CommandError {
             Self::Invalid(member) => return write!(f, "Invalid/missing {}", member.in_invalid()),
             Self::Empty(member) => return write!(f, "Empty {}", member.in_invalid()),
             Self::NotUtf8(member) => return write!(f, "{} not valid UTF-8", member.in_not_utf8()),
+            Self::PayloadTooLong(limit) => return write!(f, "Payload longer than {limit} bytes"),
+            Self::TooManyCommands(limit) => return write!(f, "More than {limit} commands in a payload"),
+            Self::TooManyValues(limit) => return write!(f, "More than {limit} JSON values in a payload"),
+            Self::TooDeep(limit) => return write!(f, "Payload nested more than {limit} levels deep"),
+            Self::NameTooLong(member, limit) => {
+                return write!(f, "{} longer than {limit} bytes", member.in_not_utf8());
+            }
+            Self::TopicTooLong(limit) => return write!(f, "Topic longer than {limit} bytes"),
+            Self::TopicTooDeep(limit) => return write!(f, "Topic with more than {limit} `/`"),
+            Self::TooManyAcls(limit) => return write!(f, "More than {limit} ACLs in a role"),
+            Self::ResponseTooLong(limit) => {
+                return write!(
+                    f,
+                    "Response longer than {limit} bytes; ask for less, or for a part by count and offset"
+                );
+            }
             Self::NotJson => "Payload not valid JSON",
             Self::MissingCommands => "Invalid/missing commands",
             Self::NotAnObject => "Command not an object",

@@ -15,6 +15,7 @@ use crate::policy::{Client, Compat, Group, GroupName, Policy};
 
 pub(super) fn create(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
     let name = fields.new_name("groupname", Member::GroupName, session.compat())?;
+    session.limits().check_name(name, Member::GroupName)?;
     let text_name = fields.optional_text("textname", Member::TextName)?;
     let text_description = fields.optional_text("textdescription", Member::TextDescription)?;
     if session.policy.group(name).is_some() {

@@ -18,6 +18,7 @@ mod fields;
 mod group_clients;
 mod group_roles;
 mod groups;
+mod limits;
 mod lint;
 mod members;
 mod outcome;
@@ -29,12 +30,13 @@ mod rules;
 mod session;
 mod topic;
 
+pub use limits::Limits;
 pub use outcome::{Disconnect, Outcome};
 pub use response::{Response, Responses};
 pub use session::{Actor, Connection, FileFinding, Host};
 pub use topic::ControlTopic;
 
-use crate::json::{self, Value};
+use crate::json::{self, Problem, Value};
 use crate::policy::{Compat, Policy};
 use command::Command;
 use error::CommandError;
@@ -43,6 +45,8 @@ use session::Session;
 
 /// What a response names where no command can be named.
 const NO_COMMAND: &[u8] = b"Unknown command";
+/// How many bytes one byte of a string may become in JSON: `\u0001`.
+const LONGEST_ESCAPE: usize = 6;
 
 /// Runs the commands of a payload.
 ///
@@ -52,16 +56,30 @@ pub fn handle(policy: &mut Policy, payload: &[u8], actor: &Actor, host: &dyn Hos
     let before = policy.mark();
     let mut session = Session::new(policy, actor, host);
     let mut responses = Responses::default();
-    let root = json::parse(payload);
-    match root.as_ref().map(|root| root.get("commands").and_then(Value::as_array)) {
-        Err(_) => responses.push(Response::failed(NO_COMMAND, None, CommandError::NotJson.to_string())),
-        Ok(None) => {
-            responses.push(Response::failed(NO_COMMAND, None, CommandError::MissingCommands.to_string()));
-        }
-        Ok(Some(commands)) => run_all(commands, &mut session, &mut responses),
+    match read(payload, &host.limits()) {
+        Ok(root) => match root.get("commands").and_then(Value::as_array) {
+            Some(commands) if commands.len() > host.limits().commands => {
+                responses.push_refusal(&CommandError::TooManyCommands(host.limits().commands));
+            }
+            Some(commands) => run_all(commands, &mut session, &mut responses),
+            None => responses.push_refusal(&CommandError::MissingCommands),
+        },
+        Err(error) => responses.push_refusal(&error),
     }
     let (disconnects, log) = session.into_effects();
     Outcome { responses, changed: policy.changed_since(before), disconnects, log }
+}
+
+/// Reads a payload, if it is not too large.
+fn read<'a>(payload: &'a [u8], limits: &Limits) -> Result<Value<'a>, CommandError> {
+    if payload.len() > limits.payload_bytes {
+        return Err(CommandError::PayloadTooLong(limits.payload_bytes));
+    }
+    json::parse_within(payload, limits.json_depth, limits.values()).map_err(|error| match error.what {
+        Problem::TooMany { limit } => CommandError::TooManyValues(limit),
+        Problem::TooDeep { limit } if limit < json::NESTING_LIMIT => CommandError::TooDeep(limit),
+        _ => CommandError::NotJson,
+    })
 }
 
 /// Runs a batch. Where an element is no command, 2.1 answers and stops, 2.0 goes on; both stop at a
@@ -90,7 +108,16 @@ fn run_all(commands: &[Value<'_>], session: &mut Session<'_>, responses: &mut Re
                 return;
             }
         };
-        responses.push(run(name, correlation.clone(), &Fields::new(element), session));
+        let limit = session.limits().response_bytes;
+        // What is answered for certain has its place before the command is run, so that nothing is done
+        // of which nobody can be told.
+        let echo = name.len().saturating_add(correlation.as_ref().map_or(0, Vec::len));
+        if responses.length().saturating_add(echo.saturating_mul(LONGEST_ESCAPE)) > limit {
+            responses.push_refusal(&CommandError::ResponseTooLong(limit));
+            return;
+        }
+        let response = run(name, correlation.clone(), &Fields::new(element), session);
+        responses.push_within(response, limit);
     }
 }
 

@@ -1,6 +1,10 @@
 //! Responses, and their JSON as the C plugin prints it.
 
+use super::error::CommandError;
 use crate::json::{Style, Writer};
+
+/// What a response is in JSON beside its members' values, at most.
+const FRAME: usize = 64;
 
 /// What a command that was carried out answers.
 pub(super) enum Answer {
@@ -60,6 +64,18 @@ impl Response {
         Self { command: command.to_vec(), body: Body::ErrorAbout(error, data), correlation }
     }
 
+    /// About how many bytes it is in JSON; never too few.
+    fn length(&self) -> usize {
+        let body = match &self.body {
+            Body::Done => 0,
+            Body::Data(data) => data.len(),
+            Body::Error(error) => error.len(),
+            Body::ErrorAbout(error, data) => error.len().saturating_add(data.len()),
+        };
+        let echo = self.command.len().saturating_add(self.correlation.as_ref().map_or(0, Vec::len));
+        body.saturating_add(echo.saturating_mul(super::LONGEST_ESCAPE)).saturating_add(FRAME)
+    }
+
     fn write(&self, writer: &mut Writer) {
         writer.begin_object();
         writer.key("command");
@@ -91,22 +107,46 @@ impl Response {
 
 /// The responses to a payload, in the order of its commands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Responses(Vec<Response>);
+pub struct Responses {
+    all: Vec<Response>,
+    /// About how many bytes they are in JSON.
+    length: usize,
+}
 
 impl Responses {
     /// The one response to a payload that could not be looked at.
     #[must_use]
     pub fn refusal(error: &str) -> Self {
-        Self(vec![Response::failed(super::NO_COMMAND, None, error.to_owned())])
+        let mut responses = Self::default();
+        responses.push(Response::failed(super::NO_COMMAND, None, error.to_owned()));
+        responses
     }
 
     pub(super) fn push(&mut self, response: Response) {
-        self.0.push(response);
+        self.length = self.length.saturating_add(response.length());
+        self.all.push(response);
+    }
+
+    /// The response to what is no command, or to what is not looked at.
+    pub(super) fn push_refusal(&mut self, error: &CommandError) {
+        self.push(Response::failed(super::NO_COMMAND, None, error.to_string()));
+    }
+
+    /// Adds a response; one whose data would make all of them longer than `limit` becomes an error.
+    pub(super) fn push_within(&mut self, mut response: Response, limit: usize) {
+        if matches!(response.body, Body::Data(_)) && self.length.saturating_add(response.length()) > limit {
+            response.body = Body::Error(CommandError::ResponseTooLong(limit).to_string());
+        }
+        self.push(response);
+    }
+
+    pub(super) fn length(&self) -> usize {
+        self.length
     }
 
     /// Makes every response that error, where what they say did not last.
     pub fn fail_all(&mut self, error: &str) {
-        for response in &mut self.0 {
+        for response in &mut self.all {
             response.body = Body::Error(error.to_owned());
         }
     }
@@ -118,7 +158,7 @@ impl Responses {
         writer.begin_object();
         writer.key("responses");
         writer.begin_array();
-        for response in &self.0 {
+        for response in &self.all {
             response.write(&mut writer);
         }
         writer.end_array();

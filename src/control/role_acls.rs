@@ -13,11 +13,14 @@ pub(super) fn add(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answ
     let name = fields.rolename()?;
     let role = roles::find(session.policy, name)?;
     let (acl_type, type_given, topic) = target(fields, compat)?;
+    session.limits().check_topic(topic)?;
     let acl = acl_list::with_topic(topic, fields, compat);
     let (priority, allow) = (acl.priority.get().to_string(), acl.allow);
     if session.policy.acl(name, acl_type, topic).is_some() {
         return Err(CommandError::AclExists);
     }
+    let acls: usize = AclType::ALL.into_iter().map(|acl_type| role.acls(acl_type).len()).sum();
+    session.limits().check_acls(acls.saturating_add(1))?;
     let mut role = Role::clone(&role);
     role.add_acl(acl_type, acl);
     session.disconnect_holders(&role.name);

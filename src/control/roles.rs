@@ -15,6 +15,7 @@ use crate::policy::{Compat, Policy, Role, RoleName};
 pub(super) fn create(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
     let compat = session.compat();
     let name = fields.new_name("rolename", Member::RoleName, compat)?;
+    session.limits().check_name(name, Member::RoleName)?;
     let text_name = fields.optional_text("textname", Member::TextName)?;
     let text_description = fields.optional_text("textdescription", Member::TextDescription)?;
     let allow_wildcard_subs = match compat {
@@ -24,7 +25,7 @@ pub(super) fn create(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
     if session.policy.role(name).is_some() {
         return Err(CommandError::RoleExists);
     }
-    let acls = acl_list::read(fields, compat)?.unwrap_or_default();
+    let acls = acl_list::read(fields, session)?.unwrap_or_default();
     let mut role = Role::new(RoleName::new(name).map_err(|_| CommandError::NotUtf8(Member::RoleName))?);
     role.text_name = text_name;
     role.text_description = text_description;
@@ -55,7 +56,7 @@ pub(super) fn modify(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
     let mut rights_changed = allow_wildcard_subs != role.allow_wildcard_subs;
     role.allow_wildcard_subs = allow_wildcard_subs;
     let compat = session.compat();
-    if let Some(acls) = acl_list::read(fields, compat)? {
+    if let Some(acls) = acl_list::read(fields, session)? {
         role.set_acls(acls, compat);
         rights_changed = true;
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::error::CommandError;
-use super::{ControlTopic, Disconnect};
+use super::{ControlTopic, Disconnect, Limits};
 use crate::password::{Iterations, PasswordHash};
 use crate::policy::{ClientId, Compat, GroupName, Holders, Policy, RoleName, Username};
 
@@ -86,6 +86,11 @@ pub trait Host {
     fn file_findings(&self) -> Vec<FileFinding> {
         Vec::new()
     }
+
+    /// How much a payload may ask for.
+    fn limits(&self) -> Limits {
+        Limits::DEFAULT
+    }
 }
 
 /// The state of a payload in work.
@@ -117,6 +122,10 @@ impl<'a> Session<'a> {
 
     pub(super) fn compat(&self) -> Compat {
         self.policy.compat()
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.host.limits()
     }
 
     /// Counts a command that changes the policy, also where it changed nothing this time.

@@ -11,6 +11,9 @@ use super::wake::Waker;
 use super::{clients, sys, version};
 use crate::broker::{Broker, BrokerFamily, ConnectedClient, LogLevel, PublishError};
 
+/// The longest payload that fits into a packet (MQTT 5.0 §2.1.4) with our topic before it.
+const LONGEST_MESSAGE: c_int = 268_435_455 - 256;
+
 thread_local! {
     static LOGGING: Cell<bool> = const { Cell::new(false) };
 }
@@ -60,8 +63,9 @@ impl Broker for HostBroker {
     }
 
     fn publish(&self, topic: &'static str, payload: &[u8]) -> Result<(), PublishError> {
-        let code = match (c_int::try_from(payload.len()), CString::new(topic)) {
-            (Ok(length), Ok(topic)) if self.is_on_its_thread() => {
+        let length = c_int::try_from(payload.len()).ok();
+        let code = match (length.filter(|length| *length <= LONGEST_MESSAGE), CString::new(topic)) {
+            (Some(length), Ok(topic)) if self.is_on_its_thread() => {
                 // SAFETY: no client id is everybody; the topic and `length` bytes of the payload outlive the
                 // call, which copies them; no properties. mosquitto_broker.h: mosquitto_broker_publish_copy.
                 unsafe {
@@ -76,7 +80,7 @@ impl Broker for HostBroker {
                     )
                 }
             }
-            (Err(_), _) => sys::MOSQ_ERR_PAYLOAD_SIZE,
+            (None, _) => sys::MOSQ_ERR_PAYLOAD_SIZE,
             _ => sys::MOSQ_ERR_INVAL,
         };
         if code == sys::MOSQ_ERR_SUCCESS { Ok(()) } else { Err(PublishError { code }) }

@@ -1,12 +1,17 @@
 //! The panic boundary: a panic ends one request, refused, and never the broker.
 
 use crate::broker::{Broker, LogLevel};
+use crate::injection::panic_point;
 use crate::panics::caught;
 
 /// Runs `body`. If it panics, the log says so, and what then comes of the request is `on_panic`.
 ///
 /// What `body` leaves half done is for the plugin to put right: `Plugin::answer_after_panic`.
 pub(super) fn guard<T>(broker: &dyn Broker, request: &str, on_panic: T, body: impl FnOnce() -> T) -> T {
+    let body = || {
+        panic_point(request);
+        body()
+    };
     caught(body).unwrap_or_else(|panicked| {
         let line =
             format!("dynsec: a bug in the plugin ended {request}: {}; please report it", panicked.text);

@@ -22,6 +22,6 @@ mod tests;
 pub use path::path_to;
 pub use position::{Lines, Position, position};
 pub use reader::{Event, Item, NESTING_LIMIT, ParseError, Problem, Reader};
-pub use tree::parse;
+pub use tree::{parse, parse_within};
 pub use value::{Kind, Member, Value, name_is, up_to_nul};
 pub use writer::{Style, Writer};

@@ -36,8 +36,16 @@ pub enum Problem {
     Escape,
     /// A number without digits.
     Number,
-    /// More than [`NESTING_LIMIT`] arrays and objects are open.
-    TooDeep,
+    /// More arrays and objects are open than may be.
+    TooDeep {
+        /// How many may be.
+        limit: usize,
+    },
+    /// There are more values than may be.
+    TooMany {
+        /// How many may be.
+        limit: usize,
+    },
 }
 
 impl fmt::Display for Problem {
@@ -56,7 +64,8 @@ impl fmt::Display for Problem {
             Self::OpenString => f.write_str("a string that begins here never ends"),
             Self::Escape => f.write_str("no such escape in a string"),
             Self::Number => f.write_str("a number without digits"),
-            Self::TooDeep => write!(f, "more than {NESTING_LIMIT} levels of nesting"),
+            Self::TooDeep { limit } => write!(f, "more than {limit} levels of nesting"),
+            Self::TooMany { limit } => write!(f, "more than {limit} values"),
         }
     }
 }
@@ -107,6 +116,8 @@ pub struct Reader<'a> {
     source: &'a [u8],
     at: usize,
     open: Vec<Container>,
+    /// How many may be open at once.
+    depth: usize,
     due: Due,
 }
 
@@ -136,7 +147,14 @@ impl<'a> Reader<'a> {
     /// Reads the value that begins at `offset`.
     #[must_use]
     pub fn starting_at(source: &'a [u8], offset: usize) -> Self {
-        Self { source, at: offset, open: Vec::new(), due: Due::Value }
+        Self { source, at: offset, open: Vec::new(), depth: NESTING_LIMIT, due: Due::Value }
+    }
+
+    /// Lets no more than `depth` arrays and objects be open at once, nor more than [`NESTING_LIMIT`].
+    #[must_use]
+    pub fn at_most_deep(mut self, depth: usize) -> Self {
+        self.depth = depth.min(NESTING_LIMIT);
+        self
     }
 
     /// The next piece; none after the value's last.
@@ -270,8 +288,8 @@ impl<'a> Reader<'a> {
     }
 
     fn begin(&mut self, container: Container) -> Result<Item<'a>, ParseError> {
-        if self.open.len() >= NESTING_LIMIT {
-            return Err(ParseError { offset: self.at, what: Problem::TooDeep });
+        if self.open.len() >= self.depth {
+            return Err(ParseError { offset: self.at, what: Problem::TooDeep { limit: self.depth } });
         }
         self.open.push(container);
         let (event, due) = match container {

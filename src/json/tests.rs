@@ -154,7 +154,7 @@ fn a_thousand_levels_are_read_and_one_more_is_an_error() {
     let nested = |depth: usize| [vec![b'['; depth], vec![b']'; depth]].concat();
     let thousand = nested(1000);
     assert_eq!(printed(&parse(&thousand).unwrap(), Style::Compact), thousand);
-    let too_deep = ParseError { offset: 1000, what: Problem::TooDeep };
+    let too_deep = ParseError { offset: 1000, what: Problem::TooDeep { limit: 1000 } };
     assert_eq!(parse(&nested(1001)), Err(too_deep));
     assert_eq!(parse(&vec![b'['; 10_000_000]), Err(too_deep));
     assert!(parse(&b"{\"a\":".repeat(1_000_000)).is_err());

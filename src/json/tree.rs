@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::reader::{Event, Item, ParseError, Reader};
+use super::reader::{Event, Item, ParseError, Problem, Reader};
 use super::value::{Kind, Member, Value};
 
 /// Reads the value that `source` begins with. What follows it is not looked at.
@@ -14,6 +14,17 @@ pub fn parse(source: &[u8]) -> Result<Value<'_>, ParseError> {
     let nothing = Value { kind: Kind::Null, span: 0..0 };
     // A reader's first piece always begins a value, or is an error.
     Ok(reader.next_value()?.unwrap_or(nothing))
+}
+
+/// [`parse`], of a value that is nested and has values in it no more than so much. What is refused for
+/// its size has taken no more memory than what is not.
+///
+/// # Errors
+/// `source` does not begin with a JSON value of that size.
+pub fn parse_within(source: &[u8], depth: usize, values: usize) -> Result<Value<'_>, ParseError> {
+    let mut reader = Reader::new(source).at_most_deep(depth);
+    let nothing = Value { kind: Kind::Null, span: 0..0 };
+    Ok(reader.next_value_of(values)?.unwrap_or(nothing))
 }
 
 /// A container that is not closed yet.
@@ -48,8 +59,19 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The text is not JSON.
     pub fn next_value(&mut self) -> Result<Option<Value<'a>>, ParseError> {
+        self.next_value_of(usize::MAX)
+    }
+
+    /// [`Self::next_value`], with at most so many values in it, itself included.
+    fn next_value_of(&mut self, limit: usize) -> Result<Option<Value<'a>>, ParseError> {
         let mut open: Vec<Open<'a>> = Vec::new();
+        let mut left = limit;
         while let Some(Item { event, span }) = self.next_item()? {
+            if !matches!(event, Event::Name(_) | Event::EndArray | Event::EndObject) {
+                left = left
+                    .checked_sub(1)
+                    .ok_or(ParseError { offset: span.start, what: Problem::TooMany { limit } })?;
+            }
             let done = match event {
                 Event::BeginArray => {
                     open.push(Open::new(Kind::Array(Vec::new()), span.start));

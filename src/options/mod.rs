@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::broker::BrokerFamily;
+use crate::control::Limits;
 use crate::password::Iterations;
 
 pub use parse::{OptionError, OptionWarning, Parsed, parse};
@@ -33,6 +34,8 @@ pub struct PluginOptions {
     pub password_iterations: Iterations,
     /// Whether passwords are hashed again where that makes their hashes better.
     pub rehash_on_login: bool,
+    /// How much a payload of commands may ask for.
+    pub limits: Limits,
     /// Where a copy of the policy is kept while it cannot be replaced at once; `None` is the broker's
     /// usual state directory.
     pub state_dir: Option<PathBuf>,
@@ -56,6 +59,7 @@ impl PluginOptions {
             strict_config: false,
             password_iterations: Iterations::DEFAULT,
             rehash_on_login: false,
+            limits: Limits::DEFAULT,
             state_dir: None,
             denial_log: DenialLogOption::On,
             denial_log_deferred: true,

@@ -28,7 +28,7 @@ pub struct OptionInfo {
 }
 
 /// All options.
-pub const OPTIONS: [OptionInfo; 11] = [
+pub const OPTIONS: [OptionInfo; 19] = [
     OptionInfo {
         name: CONFIG_FILE,
         accepts: "a path",
@@ -116,6 +116,88 @@ pub const OPTIONS: [OptionInfo; 11] = [
         },
     },
     OptionInfo {
+        name: "max_payload_bytes",
+        accepts: "a number of bytes from 1024 to 268435455",
+        default: Some("33554432"),
+        meaning: "The longest payload of commands.",
+        set: |options, value| {
+            options.limits.payload_bytes = number(value, 1024..=268_435_455)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "max_commands",
+        accepts: "a number of commands from 1 to 10000000",
+        default: Some("100000"),
+        meaning: "The most commands of a payload. It may have twenty times as many JSON values.",
+        set: |options, value| {
+            options.limits.commands = number(value, 1..=10_000_000)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "max_json_depth",
+        accepts: "a number of levels from 4 to 1000",
+        default: Some("1000"),
+        meaning: "How deep the JSON of a payload may be nested.",
+        set: |options, value| {
+            options.limits.json_depth = number(value, 4..=1000)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "max_name_bytes",
+        accepts: "a number of bytes from 1 to 65535",
+        default: Some("65535"),
+        meaning: "The longest name that a command may give to a client, group or role, and the \
+                  longest client id.",
+        set: |options, value| {
+            options.limits.name_bytes = number(value, 1..=65_535)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "max_topic_bytes",
+        accepts: "a number of bytes from 1 to 65535",
+        default: Some("65535"),
+        meaning: "The longest topic of an ACL that a command makes.",
+        set: |options, value| {
+            options.limits.topic_bytes = number(value, 1..=65_535)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "max_topic_levels",
+        accepts: "a number of `/` from 0 to 200",
+        default: Some("200"),
+        meaning: "The most `/` in the topic of an ACL that a command makes.",
+        set: |options, value| {
+            options.limits.topic_levels = number(value, 0..=200)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "max_acls_per_role",
+        accepts: "a number of ACLs from 1 to 10000000",
+        default: Some("1000000"),
+        meaning: "The most ACLs that commands may give to a role.",
+        set: |options, value| {
+            options.limits.acls_per_role = number(value, 1..=10_000_000)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "max_response_bytes",
+        accepts: "a number of bytes from 1024 to 250000000",
+        default: Some("200000000"),
+        meaning: "The longest response. Lists that would be longer are refused; they can be \
+                  asked for in parts.",
+        set: |options, value| {
+            options.limits.response_bytes = number(value, 1024..=250_000_000)?;
+            Some(())
+        },
+    },
+    OptionInfo {
         name: "state_dir",
         accepts: "a path",
         default: Some("the broker's usual state directory"),
@@ -163,6 +245,11 @@ pub const OPTIONS: [OptionInfo; 11] = [
         },
     },
 ];
+
+fn number(value: &[u8], within: RangeInclusive<usize>) -> Option<usize> {
+    let number = str::from_utf8(value).ok()?.parse().ok()?;
+    within.contains(&number).then_some(number)
+}
 
 fn truth(value: &[u8]) -> Option<bool> {
     match value {

@@ -89,6 +89,30 @@ fn each_option_is_read() {
 }
 
 #[test]
+fn limits_of_payloads_are_read_and_have_the_bounds_of_the_table() {
+    type Read = fn(&Limits) -> usize;
+    let limits: [(&str, usize, usize, Read); 8] = [
+        ("max_payload_bytes", 1024, 268_435_455, |limits| limits.payload_bytes),
+        ("max_commands", 1, 10_000_000, |limits| limits.commands),
+        ("max_json_depth", 4, 1000, |limits| limits.json_depth),
+        ("max_name_bytes", 1, 65_535, |limits| limits.name_bytes),
+        ("max_topic_bytes", 1, 65_535, |limits| limits.topic_bytes),
+        ("max_topic_levels", 0, 200, |limits| limits.topic_levels),
+        ("max_acls_per_role", 1, 10_000_000, |limits| limits.acls_per_role),
+        ("max_response_bytes", 1024, 250_000_000, |limits| limits.response_bytes),
+    ];
+    for (name, least, most, read) in limits {
+        for value in [least, most] {
+            assert_eq!(read(&with(name, &value.to_string()).unwrap().limits), value, "{name}");
+        }
+        for value in [least.wrapping_sub(1).to_string(), (most + 1).to_string(), "1k".into(), String::new()] {
+            let error = with(name, &value).unwrap_err();
+            assert!(error.accepts.ends_with(&format!("from {least} to {most}")), "{error}");
+        }
+    }
+}
+
+#[test]
 fn by_default_a_policy_is_made_where_2_1_makes_one() {
     for (option, on_2_0, on_2_1) in [
         (ConfigInitOption::Auto, false, true),

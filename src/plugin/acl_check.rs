@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::login::HTTP_API;
 use super::{Plugin, SessionId};
 use crate::denials::Denial;
+use crate::injection::panic_point;
 use crate::policy::{AclRequest, Action, Decision, Effect, Policy, Reason, Subject};
 use crate::sessions::Kind;
 
@@ -21,6 +22,7 @@ impl Plugin {
         }
         let effect = {
             let policy = self.policy.read();
+            panic_point("an ACL check, the policy being read");
             let mut decision = policy.authorize(request);
             if decision.effect == Effect::Allow {
                 return Effect::Allow;

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use super::connections::Connections;
 use super::{Actor, Plugin};
 use crate::broker::LogLevel;
-use crate::control::{self, Connection, ControlTopic, FileFinding, Host, Outcome, Responses};
+use crate::control::{self, Connection, ControlTopic, FileFinding, Host, Limits, Outcome, Responses};
+use crate::injection::panic_point;
 use crate::password::{Iterations, PasswordHash};
 use crate::policy::{ClientId, Username};
 
@@ -48,6 +49,7 @@ impl Plugin {
         *self.in_work.lock() = Some(mark);
         let needs = Needs { plugin: self, connections: Connections::new(self) };
         let mut outcome = control::handle(&mut policy, payload, actor, &needs);
+        panic_point("commands, before they are saved");
         if outcome.changed {
             let saved = self.store.lock().save(&policy);
             match saved {
@@ -86,6 +88,10 @@ struct Needs<'p> {
 impl Host for Needs<'_> {
     fn hash_password(&self, password: &[u8]) -> Option<PasswordHash> {
         PasswordHash::create(password, self.plugin.iterations).ok()
+    }
+
+    fn limits(&self) -> Limits {
+        self.plugin.limits
     }
 
     fn connections(&self, username: &Username, clientid: Option<&ClientId>) -> Vec<Connection> {

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{Plugin, SessionId};
+use crate::injection::panic_point;
 use crate::policy::{Effect, LoginRefusal, LoginRequest, LoginVerdict};
 use crate::sessions::Login;
 
@@ -18,6 +19,7 @@ impl Plugin {
         let username = request.subject.username;
         let (verdict, is_known, was_deleted) = {
             let policy = self.policy.read();
+            panic_point("a login, the policy being read");
             let is_known = username.is_some_and(|name| policy.client(name).is_some());
             let was_deleted = username.is_some_and(|name| policy.was_deleted(name));
             (policy.authenticate(request), is_known, was_deleted)

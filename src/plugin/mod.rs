@@ -18,6 +18,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::bell::Bell;
 use crate::broker::{Broker, BrokerFamily};
+use crate::control::Limits;
 use crate::denials::{Denials, Settings};
 use crate::logins::VerifiedLogins;
 use crate::options::{CompatOption, DenialLogOption, PluginOptions};
@@ -45,6 +46,7 @@ pub struct Plugin {
     issues: Vec<Issue>,
     sessions: Mutex<Sessions>,
     iterations: Iterations,
+    limits: Limits,
     rehash: Rehash,
     /// Where passwords are hashed and verified.
     workers: Workers,
@@ -91,6 +93,7 @@ impl Plugin {
             issues: loaded.issues,
             sessions: Mutex::default(),
             iterations: options.password_iterations,
+            limits: options.limits,
             rehash: Rehash::new(options.rehash_on_login, options.password_iterations),
             denials: Denials::new(Settings {
                 wanted: options.denial_log != DenialLogOption::Off,

@@ -58,5 +58,5 @@ pub use request::{AclRequest, LoginRequest, Subject};
 pub use role::{Role, which_count};
 pub use snapshot::{Members, Snapshot};
 pub use state::{Holders, MissingReference, Policy};
-pub use topic::{MAX_LEVELS, is_valid_filter};
+pub use topic::{MAX_LEVELS, MAX_TOPIC_BYTES, is_valid_filter};
 pub use utf8::is_mqtt_utf8;

@@ -8,8 +8,8 @@ use super::{Compat, Subject};
 
 /// The most `/` that the broker accepts in a topic (`TOPIC_HIERARCHY_LIMIT` of its build).
 pub const MAX_LEVELS: usize = 200;
-/// The longest topic of MQTT, in bytes.
-const MAX_BYTES: usize = 65_535;
+/// The longest topic, and the longest name, of MQTT, in bytes.
+pub const MAX_TOPIC_BYTES: usize = 65_535;
 
 /// Whether the broker accepts it as a topic filter (`mosquitto_sub_topic_check`, mosquitto.h): `+`
 /// and `#` only as whole levels, `#` only last, at most 65,535 bytes and 200 `/`. 2.0.21 and
@@ -19,7 +19,7 @@ pub fn is_valid_filter(filter: &[u8], compat: Compat) -> bool {
     if filter.is_empty() {
         return compat == Compat::V2_0;
     }
-    filter.len() <= MAX_BYTES
+    filter.len() <= MAX_TOPIC_BYTES
         && filter.split(|byte| *byte == b'/').skip(1).take(MAX_LEVELS + 1).count() <= MAX_LEVELS
         && is_well_formed(filter)
 }

@@ -16,6 +16,7 @@ mod effective;
 mod explain;
 mod groups;
 mod harness;
+mod limits;
 mod links;
 mod lint;
 mod lists;

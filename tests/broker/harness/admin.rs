@@ -29,6 +29,11 @@ impl Admin {
         self.client = self.connector.connect().subscribed(RESPONSE);
     }
 
+    /// Ends the connection in order.
+    pub(crate) fn disconnect(self) {
+        self.client.disconnect();
+    }
+
     /// The client underneath.
     pub(crate) fn client(&mut self) -> &mut Client {
         &mut self.client

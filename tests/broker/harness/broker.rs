@@ -148,11 +148,22 @@ impl Broker {
 
     /// Kills the broker, as a crash or the kernel would, and starts it again.
     pub(crate) fn kill_and_restart(&mut self) {
-        self.process.signal("KILL");
-        self.process.wait();
-        if let Err(refusal) = self.run_again() {
+        self.kill();
+        if let Err(refusal) = self.start_again() {
             panic!("the broker did not start again: {refusal}");
         }
+    }
+
+    /// Kills the broker, as a crash or the kernel would.
+    pub(crate) fn kill(&mut self) {
+        self.stopped = true;
+        self.process.signal("KILL");
+        self.process.wait();
+    }
+
+    /// Starts a broker again that has ended.
+    pub(crate) fn start_again(&mut self) -> Result<(), String> {
+        self.run_again()
     }
 
     /// Ends the broker and starts it again with the other plugin.

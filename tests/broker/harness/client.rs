@@ -264,6 +264,12 @@ impl Client {
         }
     }
 
+    /// What is delivered until the broker ends the connection, or is ended.
+    pub(crate) fn messages_until_the_end(&mut self) -> Vec<Message> {
+        self.disconnected();
+        self.messages.drain(..).collect()
+    }
+
     /// Ends the connection in order.
     pub(crate) fn disconnect(mut self) {
         self.end(Request::Disconnect);

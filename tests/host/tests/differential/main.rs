@@ -8,6 +8,7 @@
 //! - `DYNSEC_DIFF_ROOT`: the root folder of another system, where both plugins run by chroot, which needs root;
 //!   `DYNSEC_THEIRS` is a path in it then.
 //! - `DYNSEC_DIFF_CASES`: how many cases; 500.
+//! - `DYNSEC_DIFF_SECONDS`: for how long, instead of a number of cases.
 //! - `DYNSEC_DIFF_SEED`: the seed of the first case; the others follow. A failure names the seed of its case.
 //! - `DYNSEC_DIFF_FAILURES`: after how many failures to stop; 1.
 //! - `DYNSEC_DIFF_COMPAT`: our option `compat`; by default that of their version.
@@ -49,6 +50,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use duel::{Duel, Verdict};
 use known_differences::KNOWN_DIFFERENCES;
@@ -114,6 +116,8 @@ fn setting(name: &str) -> Option<u64> {
 fn run(title: &str, duel: Duel<'_>, script_of: fn(u64) -> Script, cases: u64) -> Tally {
     let first = setting("DYNSEC_DIFF_SEED").unwrap_or(SEED);
     let enough = setting("DYNSEC_DIFF_FAILURES").unwrap_or(1);
+    let end = setting("DYNSEC_DIFF_SECONDS").map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let cases = if end.is_some() { u64::MAX } else { cases };
     let next = AtomicU64::new(0);
     let failures = AtomicU64::new(0);
     let results = Mutex::new((Tally::default(), Vec::new()));
@@ -121,7 +125,7 @@ fn run(title: &str, duel: Duel<'_>, script_of: fn(u64) -> Script, cases: u64) ->
         let directory = duel.ours.place.directory();
         while failures.load(Ordering::Relaxed) < enough {
             let case = next.fetch_add(1, Ordering::Relaxed);
-            if case >= cases {
+            if case >= cases || end.is_some_and(|end| Instant::now() >= end) {
                 break;
             }
             let seed = first.wrapping_add(case);

@@ -1,0 +1,76 @@
+//! What the targets have in common.
+
+#![allow(dead_code, reason = "no target uses all of it")]
+
+use std::sync::OnceLock;
+
+use mosquitto_dynsec::control::{Connection, Host};
+use mosquitto_dynsec::password::{Iterations, PasswordHash};
+use mosquitto_dynsec::policy::{ClientId, Compat, Policy, Username};
+use mosquitto_dynsec::store::{Issue, read, write};
+
+use crate::snapshot::Snapshot;
+
+/// Has one hash for all passwords, so that a command done twice comes to the same.
+pub struct TestHost;
+
+impl Host for TestHost {
+    fn hash_password(&self, _: &[u8]) -> Option<PasswordHash> {
+        static HASH: OnceLock<PasswordHash> = OnceLock::new();
+        Some(
+            HASH.get_or_init(|| PasswordHash::create(b"secret", Iterations::MIN).expect("randomness"))
+                .clone(),
+        )
+    }
+
+    fn connections(&self, _: &Username, _: Option<&ClientId>) -> Vec<Connection> {
+        Vec::new()
+    }
+}
+
+/// The rules that a byte stands for.
+pub fn compat(byte: u8) -> Compat {
+    match byte % 3 {
+        0 => Compat::V2_0,
+        1 => Compat::V2_0_21,
+        _ => Compat::V2_1,
+    }
+}
+
+/// A policy with some of everything.
+pub fn sample(compat: Compat) -> Policy {
+    let file = include_bytes!("../../../tests/data/2.1.2-broker.json");
+    read(file, compat).expect("the sample is a policy").0
+}
+
+/// Saved and read again it is the same policy.
+pub fn survives_saving(policy: &Policy) -> Vec<Issue> {
+    let file = write(&policy.snapshot());
+    let (again, issues) = read(&file, policy.compat()).expect("what was written can be read");
+    assert_eq!(Snapshot::of(&again), Snapshot::of(policy), "{}", file.escape_ascii());
+    assert_eq!(write(&again.snapshot()).escape_ascii().to_string(), file.escape_ascii().to_string());
+    issues
+}
+
+/// Saved and read again it decides as before, of whatever file it was read. Where a member stood there twice,
+/// what is kept of that may be written otherwise.
+pub fn survives_saving_roughly(policy: &Policy) {
+    let file = write(&policy.snapshot());
+    let (again, _) = read(&file, policy.compat()).expect("what was written can be read");
+    let (before, after) = (Snapshot::of(policy), Snapshot::of(&again));
+    assert_eq!(before.rights_of_anonymous(), after.rights_of_anonymous());
+    assert!(
+        policy.clients().map(|client| &client.username).eq(again.clients().map(|client| &client.username))
+    );
+    for client in policy.clients() {
+        let name = client.username.as_bytes();
+        assert_eq!(before.rights_of(name), after.rights_of(name), "{}", file.escape_ascii());
+    }
+}
+
+/// What is wrong, without where: what takes no part moves behind the rest when it is saved.
+pub fn whats(issues: &[Issue]) -> Vec<String> {
+    let mut whats: Vec<String> = issues.iter().map(|issue| issue.what.to_string()).collect();
+    whats.sort();
+    whats
+}

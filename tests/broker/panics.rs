@@ -1,0 +1,195 @@
+//! A panic in each callback of a real broker: it lives, the client is denied, the log says why, the next request
+//! works, and the file is whole. That takes a library built with the feature `panic-injection`: `make test-panics`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::harness::broker::Broker;
+use crate::harness::case::Trial;
+use crate::harness::packet::NOT_AUTHORIZED;
+use crate::harness::place::Place;
+use crate::harness::plugin::Plugin;
+use crate::harness::wait_for;
+
+/// A broker with the client `john`, who may send to and read from `t`, and a way to ask its plugin for a panic.
+struct Prone {
+    broker: Broker,
+    wishes: Wishes,
+}
+
+/// The file in which the plugin looks for the name of a place where it is to panic.
+struct Wishes {
+    folder: TempDir,
+}
+
+impl Wishes {
+    fn new(trial: &Trial) -> Self {
+        Self { folder: trial.place.folder() }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("wish")
+    }
+
+    fn panic_in(&self, place: &str) {
+        std::fs::write(self.file(), place).unwrap();
+    }
+}
+
+impl Prone {
+    fn start() -> Self {
+        let trial = trial();
+        let wishes = Wishes::new(&trial);
+        let broker = trial.broker().env("DYNSEC_PANIC_FILE", wishes.file().to_str().unwrap()).start();
+        let rights = json!([
+            ["publishClientSend", "t", true],
+            ["publishClientReceive", "t", true],
+            ["subscribeLiteral", "t", true],
+        ]);
+        let mut admin = broker.admin();
+        admin.create_client_with("john", &rights);
+        admin.disconnect();
+        Self { broker, wishes }
+    }
+
+    /// The next time that the plugin comes to that place, it panics.
+    fn panic_in(&self, place: &str) {
+        self.wishes.panic_in(place);
+    }
+
+    /// It has panicked there, the log says that this ended `request`, and the broker is there.
+    fn ended(&self, request: &str, place: &str) {
+        wait_for("the panic", || (!self.wishes.file().exists()).then_some(()));
+        let line = self.broker.wait_for_log(&format!("asked for a panic in `{place}`; please report it"));
+        assert!(line.contains(&format!("dynsec: a bug in the plugin ended {request}: ")), "{line}");
+        self.still_works();
+    }
+
+    /// Everything works, and what is answered is in the file.
+    fn still_works(&self) {
+        let mut admin = self.broker.admin();
+        let john = self.broker.client("john").login("john", "pw");
+        let mut john = john.connect().subscribed("t");
+        assert_eq!(john.publish("t", "still there"), 0);
+        john.receives("t", "still there");
+        admin.create_client("later");
+        assert!(self.usernames().contains(&"later".to_owned()));
+        admin.fine(&json!({"command": "deleteClient", "username": "later"}));
+        assert_eq!(self.usernames(), ["admin", "john"]);
+        // In order: what a client asks for while it vanishes would come to the next panic.
+        john.disconnect();
+        admin.disconnect();
+    }
+
+    fn usernames(&self) -> Vec<String> {
+        let policy = self.broker.policy();
+        let clients = policy["clients"].as_array().unwrap().iter();
+        clients.map(|client| client["username"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn trial() -> Trial {
+    Trial { plugin: Plugin::Ours, place: Place::from_env() }
+}
+
+#[test]
+#[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
+fn a_login_is_refused() {
+    let prone = Prone::start();
+    for place in ["a login", "a login, the policy being read"] {
+        prone.panic_in(place);
+        assert_eq!(prone.broker.client("john").login("john", "pw").refused(), NOT_AUTHORIZED);
+        prone.ended("a login", place);
+    }
+}
+
+#[test]
+#[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
+fn what_an_acl_check_is_for_is_denied() {
+    let prone = Prone::start();
+    let mut john = prone.broker.client("j1").login("john", "pw").connect();
+    for place in ["an ACL check", "an ACL check, the policy being read"] {
+        prone.panic_in(place);
+        assert_eq!(john.publish("t", "x"), NOT_AUTHORIZED);
+        prone.ended("an ACL check", place);
+        prone.panic_in(place);
+        assert_eq!(john.subscribe("t"), NOT_AUTHORIZED);
+        prone.ended("an ACL check", place);
+        john = john.subscribed("t");
+        john.publish("t", "comes");
+        john.receives("t", "comes");
+        john.unsubscribe("t");
+    }
+}
+
+#[test]
+#[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
+fn commands_are_answered_with_an_error_and_undone() {
+    let prone = Prone::start();
+    let mut admin = prone.broker.admin();
+    for place in ["a control payload", "commands, before they are saved"] {
+        let before = prone.broker.policy_bytes();
+        prone.panic_in(place);
+        let answers = admin.batch(&json!([
+            {"command": "createClient", "username": "new", "password": "pw"},
+            {"command": "deleteClient", "username": "john"},
+        ]));
+        for answer in answers {
+            assert_eq!(answer["error"], "Internal error", "{answer}");
+        }
+        assert_eq!(prone.broker.policy_bytes(), before);
+        assert_eq!(prone.broker.client("new").login("new", "pw").refused(), NOT_AUTHORIZED);
+        admin.error(&json!({"command": "getClient", "username": "new"}));
+        admin.fine(&json!({"command": "getClient", "username": "john"}));
+        prone.ended("a control payload", place);
+        // Its own answers, and not those of others.
+        admin.reconnect();
+    }
+}
+
+#[test]
+#[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
+fn a_tick_is_left_out() {
+    let prone = Prone::start();
+    for _ in 0..3 {
+        prone.panic_in("a tick");
+        prone.ended("a tick", "a tick");
+    }
+    // The disconnects that later ticks bring still come.
+    let mut admin = prone.broker.admin();
+    let mut john = prone.broker.client("j1").login("john", "pw").connect();
+    prone.panic_in("a tick");
+    admin.fine(&json!({"command": "disableClient", "username": "john"}));
+    john.disconnected();
+}
+
+#[test]
+#[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
+fn a_disconnect_goes_on() {
+    let prone = Prone::start();
+    let john = prone.broker.client("j1").login("john", "pw").connect();
+    prone.panic_in("a disconnect");
+    john.vanish();
+    prone.ended("a disconnect", "a disconnect");
+    prone.broker.client("j1").login("john", "pw").connect();
+}
+
+#[test]
+#[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
+fn a_start_is_refused_and_an_end_is_orderly() {
+    let trial = trial();
+    let wishes = Wishes::new(&trial);
+    let setup = || trial.broker().env("DYNSEC_PANIC_FILE", wishes.file().to_str().unwrap());
+    wishes.panic_in("the start of the plugin");
+    let refusal = setup().refused();
+    assert!(refusal.log.contains("a bug in the plugin ended the start of the plugin"), "{refusal}");
+    let mut broker = setup().start();
+    broker.admin().create_client("john");
+    let policy = broker.policy_bytes();
+    wishes.panic_in("the end of the plugin");
+    broker.stop();
+    broker.wait_for_log("a bug in the plugin ended the end of the plugin");
+    assert_eq!(broker.policy_bytes(), policy);
+}

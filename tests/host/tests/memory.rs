@@ -1,0 +1,210 @@
+//! The plugin's memory, by valgrind: `make test-valgrind`. No access to what is not its own, nothing lost, and
+//! nothing that grows with starts and ends, or with commands, logins and checks.
+//!
+//! The C plugin is put through the same for the table in docs/reliability.md; of it nothing is expected.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a test fails by a panic, and what it prints is shown on request"
+)]
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use plugin_host::{Access, AclRequest, HostProcess, HostProgram, Request, Text};
+
+const POLICY: &str = include_str!("../../data/2.0.11-init.json");
+
+/// What comes of commands in one life of the plugin, and goes again.
+const COMMANDS: [&str; 14] = [
+    r#"{"command":"createRole","rolename":"r","acls":[{"acltype":"publishClientSend","topic":"a/+","allow":true}]}"#,
+    r#"{"command":"createGroup","groupname":"g","roles":[{"rolename":"r"}]}"#,
+    r#"{"command":"createClient","username":"c","password":"p","groups":[{"groupname":"g"}],"roles":[{"rolename":"r"}]}"#,
+    r#"{"command":"addRoleACL","rolename":"r","acltype":"subscribePattern","topic":"b/%c/#","allow":true}"#,
+    r#"{"command":"removeRoleACL","rolename":"r","acltype":"subscribePattern","topic":"b/%c/#"}"#,
+    r#"{"command":"modifyClient","username":"c","textname":"x","roles":[]}"#,
+    r#"{"command":"setClientPassword","username":"c","password":"q"}"#,
+    r#"{"command":"disableClient","username":"c"},{"command":"enableClient","username":"c"}"#,
+    r#"{"command":"listClients","verbose":true},{"command":"listRoles","verbose":true}"#,
+    r#"{"command":"deleteRole","rolename":"none"}"#,
+    r#"{"commands":not JSON"#,
+    r#"{"command":"deleteClient","username":"c"}"#,
+    r#"{"command":"deleteGroup","groupname":"g"}"#,
+    r#"{"command":"deleteRole","rolename":"r"}"#,
+];
+
+/// What valgrind says of a run.
+#[derive(Clone, Copy, Debug)]
+struct Memory {
+    errors: u64,
+    lost: u64,
+    in_use: u64,
+}
+
+/// A plugin in a host that valgrind runs.
+struct Watched {
+    folder: tempfile::TempDir,
+    process: HostProcess,
+}
+
+impl Watched {
+    fn start(plugin: &Path) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("policy.json"), POLICY).expect("a policy");
+        let program = folder.path().join("watched");
+        let script = format!(
+            "#!/bin/sh\nexec valgrind --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=none --log-file={} {} \"$@\"\n",
+            folder.path().join("valgrind").display(),
+            env!("CARGO_BIN_EXE_plugin-host"),
+        );
+        fs::write(&program, script).expect("a script");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a program");
+        let host = HostProgram { path: program, root: None };
+        let stderr = folder.path().join("stderr");
+        let process = HostProcess::start(&host, plugin, &stderr).expect("it starts");
+        Self { folder, process }
+    }
+
+    #[track_caller]
+    fn ask(&mut self, request: &Request) {
+        if let Err(death) = self.process.ask(request) {
+            panic!("{death}");
+        }
+    }
+
+    fn init(&mut self) {
+        let file = self.folder.path().join("policy.json").display().to_string();
+        // As many iterations as 2.0 has: hashing is slow here.
+        let options =
+            [("config_file".to_owned(), file), ("password_iterations".to_owned(), "101".to_owned())];
+        let options = if is_theirs() { options[..1].to_vec() } else { options.to_vec() };
+        self.ask(&Request::Init {
+            options: options.into_iter().collect::<BTreeMap<_, _>>(),
+            fill_freed_memory: false,
+        });
+        self.ask(&Request::Attach {
+            clientid: Text::from("console"),
+            username: Some(Text::from("admin")),
+            subscriptions: vec![Text::from("a/b")],
+        });
+    }
+
+    /// All that can happen to a broker, and then it is as before.
+    fn live(&mut self) {
+        let (clientid, username) = (Text::from("console"), Text::from("c"));
+        for commands in COMMANDS {
+            let payload = if commands.starts_with(r#"{"commands"#) {
+                commands.to_owned()
+            } else {
+                format!(r#"{{"commands":[{commands}]}}"#)
+            };
+            self.ask(&Request::Control { clientid: clientid.clone(), payload: Text::from(payload.as_str()) });
+            for (password, name) in [("q", &username), ("wrong", &username), ("q", &clientid)] {
+                self.ask(&Request::Connect {
+                    clientid: Text::from("dev"),
+                    username: Some(name.clone()),
+                    password: Some(Text::from(password)),
+                });
+            }
+            for access in [Access::Write, Access::Read, Access::Subscribe, Access::Unsubscribe] {
+                let check = AclRequest { clientid: clientid.clone(), access, topic: Text::from("a/b") };
+                self.ask(&Request::Acl(check));
+            }
+            self.ask(&Request::Disconnect { clientid: Text::from("dev") });
+            self.ask(&Request::Tick { count: 3, pause_ms: 0 });
+            self.ask(&Request::Attach {
+                clientid: clientid.clone(),
+                username: Some(Text::from("admin")),
+                subscriptions: vec![Text::from("a/b")],
+            });
+        }
+        self.ask(&Request::Reload);
+    }
+
+    /// The end of the host, and what valgrind makes of it.
+    fn end(mut self) -> Memory {
+        // It ends without an answer, so that is no death.
+        let _ended = self.process.ask(&Request::Quit);
+        drop(self.process);
+        let report =
+            fs::read_to_string(self.folder.path().join("valgrind")).expect("valgrind says something");
+        let number = |part: &str| -> u64 {
+            let Some((_, rest)) = report.split_once(part) else { return 0 };
+            let digits = rest.trim_start().split(' ').next().unwrap_or_default().replace(',', "");
+            digits.parse().unwrap_or_else(|_| panic!("no number after `{part}`:\n{report}"))
+        };
+        let memory = Memory {
+            errors: number("ERROR SUMMARY:"),
+            lost: number("definitely lost:"),
+            in_use: number("in use at exit:"),
+        };
+        if memory.errors > 0 || env::var_os("DYNSEC_MEMORY_REPORT").is_some() {
+            println!("{report}");
+        }
+        memory
+    }
+}
+
+fn is_theirs() -> bool {
+    env::var_os("DYNSEC_MEMORY_OF").is_some()
+}
+
+/// `DYNSEC_MEMORY_OF`, `DYNSEC_OURS`, or the build of this workspace.
+fn plugin() -> PathBuf {
+    if let Some(path) = env::var_os("DYNSEC_MEMORY_OF").or_else(|| env::var_os("DYNSEC_OURS")) {
+        return path.into();
+    }
+    let executable = env::current_exe().expect("a running test has a path");
+    executable.ancestors().nth(2).expect("a test lies in deps").join("libmosquitto_dynsec.so")
+}
+
+fn starts_and_ends(count: usize) -> Memory {
+    let mut watched = Watched::start(&plugin());
+    for _ in 0..count {
+        watched.init();
+        watched.ask(&Request::Tick { count: 2, pause_ms: 0 });
+        watched.ask(&Request::Cleanup);
+    }
+    watched.end()
+}
+
+/// The plugin lives that many times over, and is looked at before its end.
+fn lives(count: usize) -> Memory {
+    let mut watched = Watched::start(&plugin());
+    watched.init();
+    for _ in 0..count {
+        watched.live();
+    }
+    watched.end()
+}
+
+/// What may be in use more after ten times as much of the same: a table that has found its size later.
+const SLACK: u64 = 16 * 1024;
+
+fn check(what: &str, few: Memory, many: Memory) {
+    println!("{what}: {few:?}, ten times as many: {many:?}");
+    if is_theirs() {
+        return;
+    }
+    assert_eq!((few.errors, many.errors), (0, 0), "{what}: what is not its own was accessed");
+    assert!(many.lost <= few.lost, "{what}: memory is lost again and again: {few:?}, {many:?}");
+    assert!(many.in_use < few.in_use + SLACK, "{what}: memory grows: {few:?}, {many:?}");
+}
+
+#[test]
+#[ignore = "needs valgrind: make test-valgrind"]
+fn a_hundred_starts_and_ends_leave_nothing() {
+    check("starts and ends", starts_and_ends(10), starts_and_ends(100));
+}
+
+#[test]
+#[ignore = "needs valgrind: make test-valgrind"]
+fn a_life_leaves_nothing() {
+    check("lives", lives(2), lives(20));
+}
