@@ -28,6 +28,8 @@ pub(crate) enum Event {
     PskKey = 8,
     Tick = 9,
     Disconnect = 10,
+    /// 2.1's. The clients here are connected from the beginning: it never happens.
+    Connect = 11,
     /// 2.1's. The clients here have no session that outlives them: it never happens.
     ClientOffline = 28,
 }
@@ -35,7 +37,7 @@ pub(crate) enum Event {
 impl Event {
     /// The event of a number; none where the broker has none.
     pub(crate) fn from_c(number: c_int) -> Option<Self> {
-        const ALL: [Event; 11] = [
+        const ALL: [Event; 12] = [
             Event::Reload,
             Event::AclCheck,
             Event::BasicAuth,
@@ -46,9 +48,11 @@ impl Event {
             Event::PskKey,
             Event::Tick,
             Event::Disconnect,
+            Event::Connect,
             Event::ClientOffline,
         ];
-        let is_known = |event: &Self| *event != Self::ClientOffline || newer::is_enabled();
+        let is_known =
+            |event: &Self| !matches!(event, Self::Connect | Self::ClientOffline) || newer::is_enabled();
         ALL.into_iter().find(|event| event.to_c() == number).filter(is_known)
     }
 
