@@ -15,6 +15,20 @@ pub trait Broker: Send + Sync {
     /// [`PublishError`] with the broker's code.
     fn publish(&self, topic: &'static str, payload: &[u8]) -> Result<(), PublishError>;
 
+    /// Sends a message at QoS 0 to the client of that id alone, when the loop comes round. The broker does not ask
+    /// whether it may read it.
+    ///
+    /// # Errors
+    /// [`PublishError`] with the broker's code.
+    fn publish_to(
+        &self,
+        _clientid: &[u8],
+        _topic: &'static str,
+        _payload: &[u8],
+    ) -> Result<(), PublishError> {
+        Err(PublishError::NOT_SUPPORTED)
+    }
+
     /// Disconnects the clients of that username, without their wills.
     fn kick_username(&self, username: &[u8]);
 
@@ -71,6 +85,11 @@ pub enum LogLevel {
 pub struct PublishError {
     /// Its `MOSQ_ERR_*` code (`mosquitto.h`).
     pub code: i32,
+}
+
+impl PublishError {
+    /// A broker that does not know how (`mosquitto.h`: `MOSQ_ERR_NOT_SUPPORTED`).
+    pub const NOT_SUPPORTED: Self = Self { code: 10 };
 }
 
 /// The family of brokers that loaded the plugin.

@@ -1,12 +1,13 @@
 //! The table of commands.
 
+use super::ControlTopic;
 use super::error::CommandError;
 use super::fields::Fields;
 use super::response::Answer;
 use super::session::Session;
 use super::{
     client_roles, clients, default_access, details, effective, explain, group_clients, group_roles, groups,
-    lint, role_acls, roles,
+    lint, own, role_acls, roles,
 };
 
 /// One command.
@@ -42,6 +43,10 @@ const fn explains(
     Command { name, mutates: false, names_subject: true, run }
 }
 
+/// The commands that clients may ask about themselves.
+const WHO_AM_I: &str = "whoAmI";
+const EXPLAIN_ACL: &str = "explainACL";
+
 pub(super) static COMMANDS: &[Command] = &[
     mutates("setDefaultACLAccess", default_access::set),
     reads("getDefaultACLAccess", default_access::get),
@@ -75,7 +80,8 @@ pub(super) static COMMANDS: &[Command] = &[
     mutates("deleteRole", roles::delete),
     mutates("addRoleACL", role_acls::add),
     mutates("removeRoleACL", role_acls::remove),
-    explains("explainACL", explain::acl),
+    explains(WHO_AM_I, own::who_am_i),
+    explains(EXPLAIN_ACL, explain::acl),
     explains("explainLogin", explain::login),
     explains("getEffectiveACLs", effective::acls),
     explains("listAffectedClients", effective::affected),
@@ -83,6 +89,19 @@ pub(super) static COMMANDS: &[Command] = &[
 ];
 
 impl Command {
+    /// Why it cannot be sent to that topic.
+    pub(super) fn refused_on(&self, topic: ControlTopic) -> Option<CommandError> {
+        let is_own = self.name == WHO_AM_I;
+        match topic {
+            ControlTopic::Own if is_own || self.name == EXPLAIN_ACL => None,
+            ControlTopic::Own => Some(CommandError::OtherTopic),
+            // Its answer would be everybody's to read.
+            ControlTopic::Admin | ControlTopic::Query if is_own => Some(CommandError::OnlyOwnTopic),
+            ControlTopic::Query if self.mutates => Some(CommandError::ReadOnlyTopic),
+            ControlTopic::Admin | ControlTopic::Query => None,
+        }
+    }
+
     /// The command of that name, in any case.
     pub(super) fn find(name: &[u8]) -> Option<&'static Self> {
         COMMANDS.iter().find(|command| command.name.as_bytes().eq_ignore_ascii_case(name))

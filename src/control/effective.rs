@@ -15,7 +15,7 @@ use crate::policy::{AclType, Action, EffectiveAcl, EffectiveAcls, Never, Policy}
 
 /// Which ACLs are asked for.
 pub(super) struct Wanted {
-    acl_types: Vec<AclType>,
+    pub(super) acl_types: Vec<AclType>,
     actions: Vec<Action>,
 }
 

@@ -13,6 +13,12 @@ pub(super) enum CommandError {
     UnknownCommand,
     /// A command that changes the policy, on a topic for those that do not.
     ReadOnlyTopic,
+    /// A command that is for another topic.
+    OtherTopic,
+    /// One that is only for the topic on which clients ask about themselves.
+    OnlyOwnTopic,
+    /// A question about another client there.
+    OnlyAboutOneself,
     /// A required member is missing or no string, or an optional one is no string.
     Invalid(Member),
     /// A name that 2.1 refuses for being empty.
@@ -136,6 +142,9 @@ impl fmt::Display for CommandError {
             Self::MissingCommand => "Missing command",
             Self::CorrelationDataType => "Invalid correlationData data type.",
             Self::UnknownCommand => "Unknown command",
+            Self::OtherTopic => "Not on this topic",
+            Self::OnlyOwnTopic => "Only on $CONTROL/dynamic-security/v1/self",
+            Self::OnlyAboutOneself => "Only about oneself on this topic",
             Self::ReadOnlyTopic => "Not on this topic: the command changes the policy",
             Self::ClientExists => "Client already exists",
             Self::ClientNotFound => "Client not found",

@@ -3,6 +3,7 @@
 use super::about::{self, About};
 use super::error::{CommandError, Member};
 use super::fields::Fields;
+use super::own;
 use super::page::Page;
 use super::response::Answer;
 use super::rules;
@@ -15,7 +16,7 @@ use crate::policy::{
 
 /// What would be decided, what decides it, and why no other ACL that matches does.
 pub(super) fn acl(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
-    let about = About::of(fields)?;
+    let about = own::about(session.actor, fields)?;
     let acl_type = fields.string("acltype").ok_or(CommandError::Invalid(Member::AclType))?;
     let action = Action::from_name(acl_type).ok_or(CommandError::UnknownAclType)?;
     let topic = fields.string("topic").ok_or(CommandError::Invalid(Member::Topic))?;
@@ -151,6 +152,7 @@ fn reason_name(why: &Why<'_>) -> &'static str {
         Why::WildcardSubscription(_) => "allowwildcardsubs",
         Why::DefaultAccess => "defaultACLAccess",
         Why::ControlTopic => "controlTopic",
+        Why::SelfService => "selfService",
         Why::ClientNotFound => "clientNotFound",
         Why::ClientDisabled => "clientDisabled",
         Why::LoginPending => "loginPending",

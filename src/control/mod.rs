@@ -22,6 +22,7 @@ mod limits;
 mod lint;
 mod members;
 mod outcome;
+mod own;
 mod page;
 mod response;
 mod role_acls;
@@ -56,10 +57,11 @@ pub fn handle(policy: &mut Policy, payload: &[u8], actor: &Actor, host: &dyn Hos
     let before = policy.mark();
     let mut session = Session::new(policy, actor, host);
     let mut responses = Responses::default();
+    let most_commands = own::most_commands(actor, host);
     match read(payload, &host.limits()) {
         Ok(root) => match root.get("commands").and_then(Value::as_array) {
-            Some(commands) if commands.len() > host.limits().commands => {
-                responses.push_refusal(&CommandError::TooManyCommands(host.limits().commands));
+            Some(commands) if commands.len() > most_commands => {
+                responses.push_refusal(&CommandError::TooManyCommands(most_commands));
             }
             Some(commands) => run_all(commands, &mut session, &mut responses),
             None => responses.push_refusal(&CommandError::MissingCommands),
@@ -135,8 +137,8 @@ fn run(
         Compat::V2_0 | Compat::V2_0_21 => command.name.as_bytes(),
         Compat::V2_1 => name,
     };
-    if command.mutates && session.actor.topic == ControlTopic::Query {
-        return Response::failed(echoed, correlation, CommandError::ReadOnlyTopic.to_string());
+    if let Some(error) = command.refused_on(session.actor.topic) {
+        return Response::failed(echoed, correlation, error.to_string());
     }
     match (command.run)(session, fields) {
         Ok(response::Answer::Done) => {

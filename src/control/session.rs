@@ -18,6 +18,8 @@ pub struct Actor {
     pub address: Option<Vec<u8>>,
     /// The topic that it was sent to.
     pub topic: ControlTopic,
+    /// Which of the questions about oneself this is.
+    pub question: u64,
 }
 
 /// Something that is wrong with the policy file.
@@ -179,6 +181,10 @@ impl<'a> Session<'a> {
 
     /// Logs an action as the C plugin does: who, what, and with which members.
     pub(super) fn log(&mut self, command: &str, members: &[(&str, &[u8])]) {
+        // Who asks about itself is no administrator, and may be called anything.
+        if self.actor.topic == ControlTopic::Own {
+            return;
+        }
         let mut line = b"dynsec: ".to_vec();
         line.extend_from_slice(self.actor.clientid.as_deref().unwrap_or(b"(null)"));
         line.push(b'/');

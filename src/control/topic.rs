@@ -1,5 +1,7 @@
 //! The topics that payloads come to. What may be asked differs; who may ask is for ACLs to say.
 
+use crate::policy::{SELF_RESPONSE_TOPIC, SELF_TOPIC};
+
 /// A topic that payloads are published to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ControlTopic {
@@ -8,6 +10,8 @@ pub enum ControlTopic {
     Admin,
     /// What changes nothing.
     Query,
+    /// What clients ask about themselves.
+    Own,
 }
 
 impl ControlTopic {
@@ -17,6 +21,7 @@ impl ControlTopic {
         match self {
             Self::Admin => "$CONTROL/dynamic-security/v1",
             Self::Query => "$CONTROL/dynamic-security/v1/query",
+            Self::Own => SELF_TOPIC,
         }
     }
 
@@ -26,6 +31,7 @@ impl ControlTopic {
         match self {
             Self::Admin => "$CONTROL/dynamic-security/v1/response",
             Self::Query => "$CONTROL/dynamic-security/v1/query/response",
+            Self::Own => SELF_RESPONSE_TOPIC,
         }
     }
 }
@@ -70,10 +76,23 @@ mod tests {
                 command.name
             );
             assert_eq!(on_query == refused, command.mutates, "{on_query}");
+            let (on_own, changed_by_own) = answer(&mut policy, command.name, ControlTopic::Own);
+            let is_own = ["whoAmI", "explainACL"].contains(&command.name);
+            assert_eq!(on_own.contains("Not on this topic\""), !is_own, "{on_own}");
+            assert!(!changed_by_own);
             assert!(!changed && policy.change_index() == 0);
-            if !command.mutates {
+            if !command.mutates && command.name != "whoAmI" {
                 assert_eq!(on_query, answer(&mut policy, command.name, ControlTopic::Admin).0);
             }
+        }
+    }
+
+    #[test]
+    fn who_one_is_is_not_told_where_others_read_it() {
+        let mut policy = Policy::new(Compat::V2_1);
+        for topic in [ControlTopic::Admin, ControlTopic::Query] {
+            let (answer, _) = answer(&mut policy, "whoAmI", topic);
+            assert!(answer.contains("Only on $CONTROL/dynamic-security/v1/self"), "{answer}");
         }
     }
 

@@ -50,27 +50,18 @@ impl HostBroker {
         unsafe { (self.functions.mosquitto_log_printf)(log_priority(level), c"%s".as_ptr(), line.as_ptr()) };
         LOGGING.set(false);
     }
-}
 
-impl Broker for HostBroker {
-    fn log(&self, level: LogLevel, message: &[u8]) {
-        if self.is_on_its_thread() {
-            self.log_line(level, &up_to_nul(message));
-        } else {
-            // If stderr is closed too, there is nowhere left to say it.
-            let _ = writeln!(io::stderr(), "{}", message.escape_ascii());
-        }
-    }
-
-    fn publish(&self, topic: &'static str, payload: &[u8]) -> Result<(), PublishError> {
+    /// Publishes to the client of that id, or to everybody.
+    fn publish_copy(&self, clientid: Option<&CStr>, topic: &str, payload: &[u8]) -> Result<(), PublishError> {
         let length = c_int::try_from(payload.len()).ok();
         let code = match (length.filter(|length| *length <= LONGEST_MESSAGE), CString::new(topic)) {
             (Some(length), Ok(topic)) if self.is_on_its_thread() => {
-                // SAFETY: no client id is everybody; the topic and `length` bytes of the payload outlive the
-                // call, which copies them; no properties. mosquitto_broker.h: mosquitto_broker_publish_copy.
+                // SAFETY: the client id, where null is everybody, the topic and `length` bytes of the payload
+                // outlive the call, which copies them; no properties. mosquitto_broker.h:
+                // mosquitto_broker_publish_copy.
                 unsafe {
                     (self.functions.mosquitto_broker_publish_copy)(
-                        ptr::null(),
+                        clientid.map_or(ptr::null(), CStr::as_ptr),
                         topic.as_ptr(),
                         length,
                         payload.as_ptr().cast(),
@@ -84,6 +75,29 @@ impl Broker for HostBroker {
             _ => sys::MOSQ_ERR_INVAL,
         };
         if code == sys::MOSQ_ERR_SUCCESS { Ok(()) } else { Err(PublishError { code }) }
+    }
+}
+
+impl Broker for HostBroker {
+    fn log(&self, level: LogLevel, message: &[u8]) {
+        if self.is_on_its_thread() {
+            self.log_line(level, &up_to_nul(message));
+        } else {
+            // If stderr is closed too, there is nowhere left to say it.
+            let _ = writeln!(io::stderr(), "{}", message.escape_ascii());
+        }
+    }
+
+    fn publish(&self, topic: &'static str, payload: &[u8]) -> Result<(), PublishError> {
+        self.publish_copy(None, topic, payload)
+    }
+
+    fn publish_to(&self, clientid: &[u8], topic: &'static str, payload: &[u8]) -> Result<(), PublishError> {
+        match CString::new(clientid) {
+            Ok(clientid) if !clientid.is_empty() => self.publish_copy(Some(&clientid), topic, payload),
+            // No client has such an id.
+            _ => Err(PublishError { code: sys::MOSQ_ERR_INVAL }),
+        }
     }
 
     fn kick_username(&self, username: &[u8]) {

@@ -57,6 +57,12 @@ pub(super) unsafe extern "C" fn on_query(_: c_int, event: *mut c_void, userdata:
     unsafe { on_payload(event, userdata, ControlTopic::Query) }
 }
 
+/// `MOSQ_EVT_CONTROL` of [`ControlTopic::Own`].
+pub(super) unsafe extern "C" fn on_own(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
+    // SAFETY: the broker's arguments to the callback of this event.
+    unsafe { on_payload(event, userdata, ControlTopic::Own) }
+}
+
 /// A payload on one of our topics. Any other answer than success would disconnect the sender.
 ///
 /// # Safety
@@ -64,9 +70,14 @@ pub(super) unsafe extern "C" fn on_query(_: c_int, event: *mut c_void, userdata:
 unsafe fn on_payload(event: *mut c_void, userdata: *mut c_void, topic: ControlTopic) -> c_int {
     let answer = |context: &Context, event: &sys::mosquitto_evt_control| {
         // SAFETY: the event of this callback, which has not returned.
-        let (actor, payload) = unsafe { event::control_request(&context.functions, event, topic) };
+        let (mut actor, payload) = unsafe { event::control_request(&context.functions, event, topic) };
         let answered = guard(&*context.broker, "a control payload", false, || {
-            context.plugin.on_control(&actor, payload);
+            match topic {
+                ControlTopic::Own => {
+                    context.plugin.on_own_question(event::session(event.client), &mut actor, payload);
+                }
+                ControlTopic::Admin | ControlTopic::Query => context.plugin.on_control(&actor, payload),
+            }
             true
         });
         if !answered {

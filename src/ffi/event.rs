@@ -153,7 +153,7 @@ pub(super) unsafe fn control_request<'a>(
     // SAFETY: `payloadlen` bytes, or null, until the callback returns. mosquitto_broker.h:
     // mosquitto_evt_control.
     let payload = unsafe { elements(event.payload.cast(), length) };
-    (Actor { clientid, username, address, topic }, payload)
+    (Actor { clientid, username, address, topic, question: 0 }, payload)
 }
 
 /// Who a client is.

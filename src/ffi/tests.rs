@@ -63,13 +63,19 @@ unsafe extern "C" fn publish(
     retain: bool,
     properties: *mut sys::mosquitto_property,
 ) -> c_int {
-    assert!(clientid.is_null() && properties.is_null());
+    assert!(properties.is_null());
+    let to = if clientid.is_null() {
+        String::new()
+    } else {
+        // SAFETY: the caller's client id.
+        format!(" to {}", unsafe { CStr::from_ptr(clientid) }.to_str().unwrap())
+    };
     // SAFETY: the caller's topic.
     let topic = unsafe { CStr::from_ptr(topic) };
     // SAFETY: the caller's payload, of that length.
     let payload = unsafe { super::event::elements(payload.cast::<u8>(), length.try_into().unwrap()) };
     let (topic, payload) = (topic.to_str().unwrap(), payload.escape_ascii());
-    called(format!("publish {topic} {payload} {qos} {retain}"));
+    called(format!("publish{to} {topic} {payload} {qos} {retain}"));
     0
 }
 
@@ -325,7 +331,8 @@ fn all_callbacks_are_registered_and_in_the_end_unregistered() {
     let registration = registration(BrokerFamily::V2_0).unwrap();
     let topic = "$CONTROL/dynamic-security/v1";
     let query = format!("6 {topic}/query");
-    let events = [format!("6 {topic}"), query, "3 ".into(), "2 ".into(), "9 ".into(), "10 ".into()];
+    let own = format!("6 {topic}/self");
+    let events = [format!("6 {topic}"), query, own, "3 ".into(), "2 ".into(), "9 ".into(), "10 ".into()];
     assert_eq!(calls(), events.clone().map(|event| format!("register {event}")));
     drop(registration);
     let mut unregistered = events.map(|event| format!("unregister {event}"));
@@ -360,9 +367,13 @@ fn when_a_callback_is_refused_none_stays_registered() {
 fn what_the_plugin_asks_reaches_the_broker() {
     let broker = HostBroker::new(functions(BrokerFamily::V2_0));
     broker.publish("t", b"p\0q").unwrap();
+    broker.publish_to(b"ann-1", "t", b"p").unwrap();
     broker.kick_username(b"ann");
     broker.kick_clientid(b"ann-1");
-    assert_eq!(calls(), ["publish t p\\x00q 0 false", "kick ann false", "kick ann-1 false"]);
+    assert_eq!(
+        calls(),
+        ["publish t p\\x00q 0 false", "publish to ann-1 t p 0 false", "kick ann false", "kick ann-1 false"]
+    );
 }
 
 #[test]
@@ -370,6 +381,16 @@ fn a_name_with_a_nul_kicks_nobody() {
     let broker = HostBroker::new(functions(BrokerFamily::V2_0));
     broker.kick_username(b"ann\0");
     broker.kick_clientid(b"\0");
+    assert_eq!(calls(), [""; 0]);
+}
+
+#[test]
+fn what_is_for_one_client_is_never_published_to_everybody() {
+    let broker = HostBroker::new(functions(BrokerFamily::V2_0));
+    for clientid in [&b""[..], b"\0", b"ann\0"] {
+        let error = broker.publish_to(clientid, "t", b"p").unwrap_err();
+        assert_eq!(error, PublishError { code: sys::MOSQ_ERR_INVAL });
+    }
     assert_eq!(calls(), [""; 0]);
 }
 

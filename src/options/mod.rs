@@ -39,12 +39,10 @@ pub struct PluginOptions {
     /// Where a copy of the policy is kept while it cannot be replaced at once; `None` is the broker's
     /// usual state directory.
     pub state_dir: Option<PathBuf>,
-    /// Which denials are logged.
-    pub denial_log: DenialLogOption,
-    /// Whether what is left to other plugins and the broker's files is logged as denied.
-    pub denial_log_deferred: bool,
-    /// How much time a summary in the denial log covers.
-    pub denial_log_interval: Duration,
+    /// The denial log.
+    pub denial_log: DenialLog,
+    /// Whether every client may ask about its own rights.
+    pub self_service: bool,
 }
 
 impl PluginOptions {
@@ -61,9 +59,12 @@ impl PluginOptions {
             rehash_on_login: false,
             limits: Limits::DEFAULT,
             state_dir: None,
-            denial_log: DenialLogOption::On,
-            denial_log_deferred: true,
-            denial_log_interval: Duration::from_secs(60),
+            denial_log: DenialLog {
+                what: DenialLogOption::On,
+                deferred: true,
+                interval: Duration::from_secs(60),
+            },
+            self_service: false,
         }
     }
 }
@@ -89,6 +90,17 @@ impl ConfigInitOption {
             Self::Refuse => false,
         }
     }
+}
+
+/// `plugin_opt_denial_log` and its like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DenialLog {
+    /// Which denials are logged.
+    pub what: DenialLogOption,
+    /// Whether what is left to other plugins and the broker's files is logged as denied.
+    pub deferred: bool,
+    /// How much time a summary covers.
+    pub interval: Duration,
 }
 
 /// `plugin_opt_denial_log`.

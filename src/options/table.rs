@@ -28,7 +28,7 @@ pub struct OptionInfo {
 }
 
 /// All options.
-pub const OPTIONS: [OptionInfo; 19] = [
+pub const OPTIONS: [OptionInfo; 20] = [
     OptionInfo {
         name: CONFIG_FILE,
         accepts: "a path",
@@ -215,7 +215,7 @@ pub const OPTIONS: [OptionInfo; 19] = [
         meaning: "Log denied logins, publishes and subscriptions, with the reason; `all` logs messages that \
                   are not delivered too.",
         set: |options, value| {
-            options.denial_log = match value {
+            options.denial_log.what = match value {
                 b"all" => DenialLogOption::All,
                 _ if truth(value)? => DenialLogOption::On,
                 _ => DenialLogOption::Off,
@@ -230,7 +230,7 @@ pub const OPTIONS: [OptionInfo; 19] = [
         meaning: "Log also what this plugin does not allow but leaves to other plugins, `acl_file` or \
                   `password_file`; the broker refuses it where there are none.",
         set: |options, value| {
-            options.denial_log_deferred = truth(value)?;
+            options.denial_log.deferred = truth(value)?;
             Some(())
         },
     },
@@ -240,7 +240,18 @@ pub const OPTIONS: [OptionInfo; 19] = [
         default: Some("60"),
         meaning: "How long denials of a kind that was logged are counted before one line sums them up.",
         set: |options, value| {
-            options.denial_log_interval = seconds(value, 1..=86400)?;
+            options.denial_log.interval = seconds(value, 1..=86400)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "self_service",
+        accepts: "`true` or `false`",
+        default: Some("false"),
+        meaning: "Let every client that no ACL denies it ask about its own rights; otherwise those do to whom \
+                  ACLs grant it.",
+        set: |options, value| {
+            options.self_service = truth(value)?;
             Some(())
         },
     },

@@ -81,11 +81,12 @@ fn each_option_is_read() {
     assert_eq!(with("password_iterations", "101").unwrap().password_iterations, Iterations::MIN);
     assert_eq!(with("password_iterations", "10000000").unwrap().password_iterations, Iterations::MAX);
     assert_eq!(with("state_dir", "/s").unwrap().state_dir, Some(PathBuf::from("/s")));
-    assert_eq!(with("denial_log", "all").unwrap().denial_log, DenialLogOption::All);
-    assert_eq!(with("denial_log", "false").unwrap().denial_log, DenialLogOption::Off);
-    assert!(!with("denial_log_deferred", "false").unwrap().denial_log_deferred);
-    let interval = with("denial_log_interval", "86400").unwrap().denial_log_interval;
+    assert_eq!(with("denial_log", "all").unwrap().denial_log.what, DenialLogOption::All);
+    assert_eq!(with("denial_log", "false").unwrap().denial_log.what, DenialLogOption::Off);
+    assert!(!with("denial_log_deferred", "false").unwrap().denial_log.deferred);
+    let interval = with("denial_log_interval", "86400").unwrap().denial_log.interval;
     assert_eq!(interval, Duration::from_secs(86400));
+    assert!(with("self_service", "true").unwrap().self_service);
 }
 
 #[test]

@@ -14,14 +14,14 @@ impl Plugin {
     /// A payload of commands has come. Its response is published before this returns.
     pub fn on_control(&self, actor: &Actor, payload: &[u8]) {
         if self.broken.load(Ordering::Acquire) {
-            self.respond(actor.topic, &Responses::refusal("Internal error"));
+            self.respond(actor, &Responses::refusal("Internal error"));
             return;
         }
         let outcome = self.run(actor, payload);
         for line in &outcome.log {
             self.broker.log(LogLevel::Info, line);
         }
-        self.respond(actor.topic, &outcome.responses);
+        self.respond(actor, &outcome.responses);
         let kicks = {
             let mut sessions = self.sessions.lock();
             sessions.disconnect_later(outcome.disconnects);
@@ -39,7 +39,7 @@ impl Plugin {
             self.policy.write().undo_to(mark);
         }
         self.broken.store(false, Ordering::Release);
-        self.respond(actor.topic, &Responses::refusal("Internal error"));
+        self.respond(actor, &Responses::refusal("Internal error"));
     }
 
     /// Runs the commands and makes what they changed durable; what cannot be saved is undone.
@@ -71,8 +71,12 @@ impl Plugin {
         outcome
     }
 
-    fn respond(&self, asked: ControlTopic, responses: &Responses) {
-        if let Err(error) = self.broker.publish(asked.response(), &responses.to_json()) {
+    pub(super) fn respond(&self, to: &Actor, responses: &Responses) {
+        let sent = match to.topic {
+            ControlTopic::Own => self.answer_oneself(to, responses),
+            topic => self.broker.publish(topic.response(), &responses.to_json()),
+        };
+        if let Err(error) = sent {
             let line = format!("dynsec: a response could not be published (error {})", error.code);
             self.broker.log(LogLevel::Error, line.as_bytes());
         }

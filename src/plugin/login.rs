@@ -16,6 +16,9 @@ impl Plugin {
         if self.broken.load(Ordering::Acquire) {
             return Effect::Deny;
         }
+        if self.own.would_overhear(&request.subject, self.has_ticked.load(Ordering::Relaxed)) {
+            return Effect::Deny;
+        }
         let username = request.subject.username;
         let (verdict, is_known, was_deleted) = {
             let policy = self.policy.read();

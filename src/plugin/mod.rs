@@ -9,6 +9,7 @@ mod connections;
 mod denied;
 mod file_findings;
 mod login;
+mod own;
 mod tick;
 
 use std::sync::Arc;
@@ -29,6 +30,8 @@ use crate::sessions::Sessions;
 use crate::start;
 use crate::store::{Issue, Store};
 use crate::workers::Workers;
+
+use own::Own;
 
 pub use crate::control::{Actor, ControlTopic};
 pub use crate::sessions::SessionId;
@@ -53,6 +56,7 @@ pub struct Plugin {
     /// Rung by whatever has something to do at a tick.
     bell: Arc<Bell>,
     denials: Denials,
+    own: Own,
     family: BrokerFamily,
     /// Whether the broker ticks at all.
     has_ticked: AtomicBool,
@@ -84,11 +88,13 @@ impl Plugin {
         let (loaded, store) = start::open(options, compat, family, &*broker)?;
         start::report(&loaded, &store, &*broker);
         start::report_unreadable(&loaded.policy, options, &*broker);
+        let mut policy = loaded.policy;
+        policy.set_self_service(options.self_service);
         Ok(Self {
             workers: Workers::new(MOST_JOBS),
             bell: Arc::new(Bell::new(Arc::clone(&broker))),
             broker,
-            policy: RwLock::new(loaded.policy),
+            policy: RwLock::new(policy),
             store: Mutex::new(store),
             issues: loaded.issues,
             sessions: Mutex::default(),
@@ -96,11 +102,12 @@ impl Plugin {
             limits: options.limits,
             rehash: Rehash::new(options.rehash_on_login, options.password_iterations),
             denials: Denials::new(Settings {
-                wanted: options.denial_log != DenialLogOption::Off,
-                receive: options.denial_log == DenialLogOption::All,
-                deferred: options.denial_log_deferred,
-                interval: options.denial_log_interval,
+                wanted: options.denial_log.what != DenialLogOption::Off,
+                receive: options.denial_log.what == DenialLogOption::All,
+                deferred: options.denial_log.deferred,
+                interval: options.denial_log.interval,
             }),
+            own: Own::new(),
             family,
             has_ticked: AtomicBool::new(false),
             verified: VerifiedLogins::new(),
@@ -112,6 +119,7 @@ impl Plugin {
     /// A connection has ended.
     pub fn on_disconnect(&self, session: SessionId) {
         self.sessions.lock().ended(session);
+        self.own.left(session);
     }
 
     /// The broker ends. Everything is on disk already.

@@ -14,6 +14,7 @@ impl Plugin {
         self.has_ticked.store(true, Ordering::Relaxed);
         self.save_rehashed();
         self.log_denials();
+        self.own.tick();
         let kicks = self.sessions.lock().tick();
         self.kick(kicks);
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::index::{Asked, Cut};
 use super::role_index::RoleIndex;
+use super::self_service;
 use super::topic::{self, Match};
 use super::{
     Acl, AclRequest, AclType, Action, Client, Compat, Decision, Effect, Group, Links, Policy, Reason, Role,
@@ -91,7 +92,9 @@ impl Policy {
     }
 
     fn default_decision(&self, request: &AclRequest<'_>) -> Decision<'_> {
-        let (effect, reason) = if !self.default_access().allows(request.action) {
+        let (effect, reason) = if self.self_service() && self_service::is_part(request) {
+            (Effect::Allow, Reason::SelfService)
+        } else if !self.default_access().allows(request.action) {
             (Effect::Defer, Reason::DefaultAccess)
         } else if request.topic.starts_with(b"$CONTROL") {
             (Effect::Defer, Reason::ControlTopic)

@@ -60,6 +60,8 @@ pub enum Reason<'a> {
     DefaultAccess,
     /// No ACL matched, and defaults never grant a topic that begins with `$CONTROL`.
     ControlTopic,
+    /// No ACL matched, and everybody may ask about its own rights.
+    SelfService,
     /// The policy does not know the username.
     ClientNotFound,
     /// The policy does not know the username any more: since the start it was deleted.
@@ -78,6 +80,7 @@ impl Reason<'_> {
             Self::WildcardSubscription { .. } => "allowwildcardsubs",
             Self::DefaultAccess => "defaultACLAccess",
             Self::ControlTopic => "controlTopic",
+            Self::SelfService => "selfService",
             Self::ClientNotFound => "clientNotFound",
             Self::ClientDeleted => "clientDeleted",
             Self::ClientDisabled => "clientDisabled",

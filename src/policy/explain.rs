@@ -35,6 +35,8 @@ pub enum Why<'a> {
     DefaultAccess,
     /// No ACL matched, and defaults never grant a topic that begins with `$CONTROL`.
     ControlTopic,
+    /// No ACL matched, and everybody may ask about its own rights.
+    SelfService,
     /// The policy does not know the username.
     ClientNotFound,
     /// The client may not log in at all.
@@ -121,9 +123,11 @@ impl Policy {
             Why::WildcardSubscription(role) => Decider::Role(role),
             Why::LoginPending => Decider::Nothing(WhyNot::LoginPending),
             Why::ClientDisabled => Decider::Nothing(WhyNot::ClientDisabled),
-            Why::DefaultAccess | Why::ControlTopic | Why::ClientNotFound | Why::InvalidTopic => {
-                Decider::NoRule
-            }
+            Why::DefaultAccess
+            | Why::ControlTopic
+            | Why::SelfService
+            | Why::ClientNotFound
+            | Why::InvalidTopic => Decider::NoRule,
         };
         let (others, needs_clientid) = self.others(request, &held, decider);
         let verdict = if needs_clientid { Verdict::NeedsClientId } else { Verdict::Decided(effect, why) };
@@ -154,6 +158,7 @@ impl Policy {
             Reason::WildcardSubscription { group, role } => rule(group, role).map(Why::WildcardSubscription),
             Reason::DefaultAccess => Some(Why::DefaultAccess),
             Reason::ControlTopic => Some(Why::ControlTopic),
+            Reason::SelfService => Some(Why::SelfService),
             Reason::ClientNotFound | Reason::ClientDeleted => Some(Why::ClientNotFound),
             Reason::ClientDisabled => Some(Why::ClientDisabled),
         };

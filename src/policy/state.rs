@@ -30,6 +30,7 @@ pub struct Policy {
     groups: Table<Group>,
     roles: Table<Role, RoleIndex>,
     default_access: DefaultAccess,
+    self_service: bool,
     anonymous_group: Option<GroupName>,
     change_index: i64,
     extra: Extra,
@@ -79,6 +80,7 @@ impl Policy {
             groups: Table::default(),
             roles: Table::default(),
             default_access: DefaultAccess::default(),
+            self_service: false,
             anonymous_group: None,
             change_index: 0,
             extra: Extra::default(),
@@ -184,6 +186,17 @@ impl Policy {
     #[must_use]
     pub fn default_access(&self) -> DefaultAccess {
         self.default_access
+    }
+
+    /// Whether everybody whom no ACL denies it may ask about its own rights.
+    #[must_use]
+    pub fn self_service(&self) -> bool {
+        self.self_service
+    }
+
+    /// Gives everybody that right. It is no part of the policy's file.
+    pub fn set_self_service(&mut self, given: bool) {
+        self.self_service = given;
     }
 
     /// The group that anonymous clients are in.

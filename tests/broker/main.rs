@@ -56,6 +56,7 @@ mod rights;
 mod roles;
 mod saving;
 mod self_change;
+mod self_service;
 mod sessions;
 mod shared;
 mod subscribe;
@@ -98,6 +99,7 @@ const CASES: &[&[harness::case::Case]] = &[
     roles::CASES,
     saving::CASES,
     self_change::CASES,
+    self_service::CASES,
     sessions::CASES,
     shared::CASES,
     subscribe::CASES,

@@ -16,6 +16,8 @@ pub(crate) struct Host {
     pub(crate) log: Mutex<Vec<(LogLevel, String)>>,
     pub(crate) published: Mutex<Vec<String>>,
     pub(crate) kicked: Mutex<usize>,
+    /// What was sent to one client alone, and to which.
+    pub(crate) told: Mutex<Vec<(String, String)>>,
 }
 
 impl Broker for Host {
@@ -25,6 +27,12 @@ impl Broker for Host {
 
     fn publish(&self, _: &'static str, payload: &[u8]) -> Result<(), PublishError> {
         self.published.lock().unwrap().push(String::from_utf8_lossy(payload).into_owned());
+        Ok(())
+    }
+
+    fn publish_to(&self, clientid: &[u8], _: &'static str, payload: &[u8]) -> Result<(), PublishError> {
+        let [clientid, payload] = [clientid, payload].map(|text| String::from_utf8_lossy(text).into_owned());
+        self.told.lock().unwrap().push((clientid, payload));
         Ok(())
     }
 

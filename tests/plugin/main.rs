@@ -11,5 +11,6 @@ mod certificates;
 mod first_run;
 mod host;
 mod lint;
+mod own;
 mod rehash;
 mod unreadable;

@@ -13,7 +13,7 @@ use crate::decisions::because;
 use crate::snapshot::{Snapshot, assert_invariants};
 
 pub(crate) const ADMIN: Actor =
-    Actor { clientid: None, username: None, address: None, topic: ControlTopic::Admin };
+    Actor { clientid: None, username: None, address: None, topic: ControlTopic::Admin, question: 0 };
 
 /// Has one hash for all passwords: which one it is plays no part here.
 pub(crate) struct TestHost;

@@ -1,0 +1,203 @@
+//! Clients that ask about themselves: how often they may, and that nobody but the client that asked gets the answer.
+//!
+//! The broker looks for the client of an answer by its id, when its loop comes round. So an answer is given only while the
+//! connection that asked is there, and until the broker has sent it, nobody else is let in under that id.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::{Actor, Plugin, SessionId};
+use crate::broker::PublishError;
+use crate::control::{ControlTopic, Responses};
+use crate::policy::{AclRequest, Action, Effect, Subject};
+
+/// How many payloads a client may send at once, and after that one a second.
+const AT_ONCE: u32 = 5;
+/// The same for all clients together, and after that so many a second.
+const AT_ONCE_OF_ALL: u32 = 200;
+const A_SECOND_OF_ALL: u32 = 100;
+/// The longest payload.
+const MOST_BYTES: usize = 16_384;
+/// How many clients are remembered for having asked.
+const MOST_CLIENTS: usize = 4096;
+/// After so many ticks the broker has sent what was published before them.
+const TICKS_TO_SEND: u32 = 2;
+/// Where it does not tick, after this long.
+const TIME_TO_SEND: Duration = Duration::from_secs(1);
+
+/// Who has asked about itself.
+#[derive(Debug)]
+pub(super) struct Own {
+    state: Mutex<State>,
+    /// Whether an answer may be on its way: few logins need look.
+    answering: AtomicBool,
+    keys: RandomState,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Questions that are not answered yet, by number, and the connections that asked.
+    asked: HashMap<u64, SessionId>,
+    count: u64,
+    answers: Vec<Answered>,
+    of_clients: HashMap<u64, Bucket>,
+    of_all: Bucket,
+}
+
+#[derive(Debug)]
+struct Answered {
+    clientid: Vec<u8>,
+    username: Option<Vec<u8>>,
+    at: Instant,
+    ticks: u32,
+}
+
+/// A token bucket: each question takes a token.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    tokens: u32,
+    filled: Instant,
+}
+
+impl Bucket {
+    /// Takes a token; false if there is none.
+    fn take(&mut self, most: u32, a_second: u32, now: Instant) -> bool {
+        let due = now.saturating_duration_since(self.filled).as_secs();
+        if due > 0 {
+            let more = u32::try_from(due).unwrap_or(u32::MAX).saturating_mul(a_second);
+            self.tokens = self.tokens.saturating_add(more).min(most);
+            self.filled = now;
+        }
+        let has = self.tokens > 0;
+        self.tokens = self.tokens.saturating_sub(1);
+        has
+    }
+}
+
+/// A question is not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refused {
+    TooMany,
+    TooLong,
+}
+
+impl Own {
+    pub(super) fn new() -> Self {
+        let of_all = Bucket { tokens: AT_ONCE_OF_ALL, filled: Instant::now() };
+        let state = State {
+            asked: HashMap::new(),
+            count: 0,
+            answers: Vec::new(),
+            of_clients: HashMap::new(),
+            of_all,
+        };
+        Self { state: Mutex::new(state), answering: AtomicBool::new(false), keys: RandomState::new() }
+    }
+
+    /// Takes a question; the number that its answer needs, and whether it is to be answered otherwise.
+    fn ask(
+        &self,
+        session: SessionId,
+        actor: &Actor,
+        length: usize,
+        now: Instant,
+    ) -> (u64, Result<(), Refused>) {
+        let client = self.keys.hash_one((&actor.username, &actor.clientid));
+        let mut state = self.state.lock();
+        state.count = state.count.saturating_add(1);
+        let number = state.count;
+        state.asked.insert(number, session);
+        if length > MOST_BYTES {
+            return (number, Err(Refused::TooLong));
+        }
+        if state.of_clients.len() >= MOST_CLIENTS {
+            let long_ago = Duration::from_secs(AT_ONCE.into());
+            state.of_clients.retain(|_, bucket| now.saturating_duration_since(bucket.filled) < long_ago);
+            if state.of_clients.len() >= MOST_CLIENTS {
+                return (number, Err(Refused::TooMany));
+            }
+        }
+        let full = Bucket { tokens: AT_ONCE, filled: now };
+        let may = state.of_clients.entry(client).or_insert(full).take(AT_ONCE, 1, now)
+            && state.of_all.take(AT_ONCE_OF_ALL, A_SECOND_OF_ALL, now);
+        (number, if may { Ok(()) } else { Err(Refused::TooMany) })
+    }
+
+    /// A connection has ended: it gets no answer any more.
+    pub(super) fn left(&self, session: SessionId) {
+        self.state.lock().asked.retain(|_, asked| *asked != session);
+    }
+
+    /// Whether that question's connection is still there.
+    fn is_there(&self, number: u64) -> bool {
+        self.state.lock().asked.remove(&number).is_some()
+    }
+
+    fn answered(&self, clientid: &[u8], username: Option<&[u8]>, now: Instant) {
+        let (clientid, username) = (clientid.to_vec(), username.map(<[u8]>::to_vec));
+        self.state.lock().answers.push(Answered { clientid, username, at: now, ticks: 0 });
+        self.answering.store(true, Ordering::Release);
+    }
+
+    pub(super) fn tick(&self) {
+        if self.answering.load(Ordering::Acquire) {
+            let mut state = self.state.lock();
+            state.answers.retain_mut(|answered| {
+                answered.ticks = answered.ticks.saturating_add(1);
+                answered.ticks < TICKS_TO_SEND
+            });
+            self.answering.store(!state.answers.is_empty(), Ordering::Release);
+        }
+    }
+
+    /// Whether a login would get an answer that is meant for another client.
+    pub(super) fn would_overhear(&self, subject: &Subject<'_>, has_ticked: bool) -> bool {
+        if !self.answering.load(Ordering::Acquire) {
+            return false;
+        }
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        if !has_ticked {
+            state.answers.retain(|answered| now.saturating_duration_since(answered.at) < TIME_TO_SEND);
+        }
+        let is_anothers = |answered: &Answered| {
+            subject.clientid == Some(&answered.clientid) && subject.username != answered.username.as_deref()
+        };
+        state.answers.iter().any(is_anothers)
+    }
+}
+
+impl Plugin {
+    /// A payload on the topic for questions about oneself, from that connection.
+    pub fn on_own_question(&self, session: SessionId, actor: &mut Actor, payload: &[u8]) {
+        actor.topic = ControlTopic::Own;
+        let (number, taken) = self.own.ask(session, actor, payload.len(), Instant::now());
+        actor.question = number;
+        match taken {
+            Ok(()) => self.on_control(actor, payload),
+            Err(Refused::TooMany) => self.respond(actor, &Responses::refusal("Too many requests")),
+            Err(Refused::TooLong) => self.respond(actor, &Responses::refusal("Payload too long")),
+        }
+    }
+
+    /// Gives an answer to the client that asked and to nobody else: it has to be there, and it has to have the right to
+    /// read the topic, since the broker does not ask for that.
+    pub(super) fn answer_oneself(&self, to: &Actor, responses: &Responses) -> Result<(), PublishError> {
+        let Some(clientid) = to.clientid.as_deref() else { return Ok(()) };
+        if !self.own.is_there(to.question) {
+            return Ok(());
+        }
+        let topic = ControlTopic::Own.response();
+        let subject = Subject { username: to.username.as_deref(), clientid: Some(clientid) };
+        let request = AclRequest { subject, action: Action::PublishClientReceive, topic: topic.as_bytes() };
+        if self.policy.read().authorize(&request).effect != Effect::Allow {
+            return Ok(());
+        }
+        self.own.answered(clientid, to.username.as_deref(), Instant::now());
+        self.broker.publish_to(clientid, topic, &responses.to_json())
+    }
+}

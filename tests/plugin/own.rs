@@ -1,0 +1,61 @@
+//! Answers to clients that ask about themselves, and clients that come and go in between.
+
+use mosquitto_dynsec::broker::BrokerFamily;
+use mosquitto_dynsec::plugin::{Actor, Plugin, SessionId};
+use mosquitto_dynsec::policy::{Effect, LoginRequest, Subject};
+use serde_json::json;
+
+use crate::host::Place;
+
+const FIRST: SessionId = SessionId(1);
+const SECOND: SessionId = SessionId(2);
+
+fn started() -> (Place, Plugin) {
+    let place = Place::with(&json!({
+        "clients": [{"username": "john"}, {"username": "jane"}],
+        "defaultACLAccess": {}, "groups": [], "roles": []
+    }));
+    let plugin = place.start(BrokerFamily::V2_0, |options| options.self_service = true).unwrap();
+    plugin.on_tick();
+    (place, plugin)
+}
+
+fn ask(plugin: &Plugin, session: SessionId, username: &str) {
+    let mut actor = Actor {
+        clientid: Some(b"d1".to_vec()),
+        username: Some(username.as_bytes().to_vec()),
+        ..Actor::default()
+    };
+    plugin.on_own_question(session, &mut actor, br#"{"commands":[{"command":"whoAmI"}]}"#);
+}
+
+/// A login under the client id that has asked; the policy has no passwords, so that others decide.
+fn login(plugin: &Plugin, username: &str) -> Effect {
+    let subject = Subject { username: Some(username.as_bytes()), clientid: Some(b"d1") };
+    let request = LoginRequest { subject, address: None, password: Some(b"pw") };
+    plugin.on_basic_auth(SECOND, &request)
+}
+
+#[test]
+fn an_answer_goes_to_its_client_and_never_to_everybody() {
+    let (place, plugin) = started();
+    ask(&plugin, FIRST, "john");
+    let told = place.host.told.lock().unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, "d1");
+    assert!(told[0].1.contains(r#""username":"john""#), "{told:?}");
+    assert!(place.host.published.lock().unwrap().is_empty());
+}
+
+#[test]
+fn until_the_broker_has_sent_an_answer_nobody_else_takes_its_client_id() {
+    let (_place, plugin) = started();
+    assert_eq!(login(&plugin, "jane"), Effect::Defer);
+    ask(&plugin, FIRST, "john");
+    assert_eq!(login(&plugin, "jane"), Effect::Deny);
+    assert_eq!(login(&plugin, "john"), Effect::Defer, "it may come back itself");
+    plugin.on_tick();
+    assert_eq!(login(&plugin, "jane"), Effect::Deny);
+    plugin.on_tick();
+    assert_eq!(login(&plugin, "jane"), Effect::Defer);
+}
