@@ -111,13 +111,8 @@ impl Policy {
                 others: Vec::new(),
             };
         };
-        let disabled =
-            request.subject.username.and_then(|name| self.client(name)).is_some_and(|c| c.disabled);
-        let (effect, why) = match (login_pending, disabled) {
-            (true, _) => (Effect::Deny, Why::LoginPending),
-            (false, true) => (Effect::Deny, Why::ClientDisabled),
-            (false, false) => self.decided(request, &held),
-        };
+        let (effect, why) =
+            if login_pending { (Effect::Deny, Why::LoginPending) } else { self.decided(request, &held) };
         let decider = match why {
             Why::Acl(rule) | Why::MalformedAcl(rule) => Decider::Rule(rule),
             Why::WildcardSubscription(role) => Decider::Role(role),

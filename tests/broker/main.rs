@@ -31,6 +31,7 @@ mod certificates;
 mod clients;
 mod command_line;
 mod denials;
+mod documented;
 mod downgrade;
 mod dropped;
 mod errors;
@@ -77,6 +78,7 @@ const CASES: &[&[harness::case::Case]] = &[
     clients::CASES,
     command_line::CASES,
     denials::CASES,
+    documented::CASES,
     downgrade::CASES,
     dropped::CASES,
     errors::CASES,

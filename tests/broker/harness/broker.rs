@@ -98,6 +98,11 @@ impl Broker {
         self.home.log(self.runs)
     }
 
+    /// Where this run's log is.
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.home.log_path(self.runs)
+    }
+
     /// Waits until this run's log has a line that contains `part`.
     pub(crate) fn wait_for_log(&self, part: &str) -> String {
         wait_for(&format!("`{part}` in the log"), || {
