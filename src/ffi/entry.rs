@@ -11,6 +11,7 @@ use super::context::Context;
 use super::event;
 use super::functions::Functions;
 use super::guard::guard;
+use super::memory;
 use super::outcome;
 use super::registration::{Registration, RegistrationError};
 use super::running::RUNNING;
@@ -78,6 +79,7 @@ pub(super) unsafe extern "C" fn mosquitto_plugin_init(
         match unsafe { start(functions, &broker, identifier, &options) } {
             Ok(None) => outcome::SUCCESS,
             Ok(Some(registration)) => {
+                memory::give_back();
                 // SAFETY: null, or where the broker keeps our pointer until it passes it to cleanup.
                 let Some(userdata) = (unsafe { userdata.as_mut() }) else {
                     return outcome::START_FAILED;

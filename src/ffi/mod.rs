@@ -21,6 +21,7 @@ mod event;
 mod functions;
 mod guard;
 mod identities;
+mod memory;
 mod outcome;
 mod registration;
 mod running;

@@ -12,6 +12,8 @@ mod path;
 mod position;
 mod reader;
 mod scalar;
+mod skim;
+mod sprout;
 mod tree;
 mod value;
 mod writer;

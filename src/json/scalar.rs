@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
+
 use super::reader::Problem;
 
 /// A scalar at the head of a text: what it is and how many bytes it took.
@@ -10,12 +12,12 @@ pub(super) type Scanned<T> = Result<(T, usize), (Problem, usize)>;
 /// Reads the string whose opening quote `text` begins with. An error's offset is counted from there.
 pub(super) fn string(text: &[u8]) -> Scanned<Cow<'_, [u8]>> {
     let body = text.get(1..).unwrap_or_default();
-    let Some(end) = closing_quote(body) else {
+    let Some((end, escapes)) = closing_quote(body) else {
         return Err((Problem::OpenString, 0));
     };
     let content = body.get(..end).unwrap_or_default();
     let taken = end.saturating_add(2);
-    if content.contains(&b'\\') {
+    if escapes {
         let decoded = unescape(content).map_err(|at| (Problem::Escape, at.saturating_add(1)))?;
         Ok((Cow::Owned(decoded), taken))
     } else {
@@ -23,16 +25,19 @@ pub(super) fn string(text: &[u8]) -> Scanned<Cow<'_, [u8]>> {
     }
 }
 
-/// Where the string ends: the first quote that no backslash stands before.
-fn closing_quote(body: &[u8]) -> Option<usize> {
+/// Where the string ends, which is the first quote that no backslash stands before, and whether there are
+/// backslashes.
+fn closing_quote(body: &[u8]) -> Option<(usize, bool)> {
     let mut at = 0_usize;
+    let mut escapes = false;
     loop {
         let rest = body.get(at..)?;
-        let found = rest.iter().position(|&byte| byte == b'"' || byte == b'\\')?;
+        let found = memchr2(b'"', b'\\', rest)?;
         at = at.saturating_add(found);
         if body.get(at) == Some(&b'"') {
-            return Some(at);
+            return Some((at, escapes));
         }
+        escapes = true;
         at = at.saturating_add(2);
     }
 }

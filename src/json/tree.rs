@@ -59,11 +59,14 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The text is not JSON.
     pub fn next_value(&mut self) -> Result<Option<Value<'a>>, ParseError> {
-        self.next_value_of(usize::MAX)
+        match self.sprout() {
+            Some(value) => Ok(Some(value)),
+            None => self.next_value_of(usize::MAX),
+        }
     }
 
-    /// [`Self::next_value`], with at most so many values in it, itself included.
-    fn next_value_of(&mut self, limit: usize) -> Result<Option<Value<'a>>, ParseError> {
+    /// [`Self::next_value`], piece by piece, with at most so many values in it, itself included.
+    pub(super) fn next_value_of(&mut self, limit: usize) -> Result<Option<Value<'a>>, ParseError> {
         let mut open: Vec<Open<'a>> = Vec::new();
         let mut left = limit;
         while let Some(Item { event, span }) = self.next_item()? {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memchr;
+
 /// A JSON value that remembers its place in the source it was read from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Value<'a> {
@@ -44,15 +46,14 @@ pub struct Member<'a> {
 /// ASCII case, and up to the first NUL byte, which ends a string in C.
 #[must_use]
 pub fn name_is(name: &[u8], wanted: &str) -> bool {
-    name.eq_ignore_ascii_case(wanted.as_bytes())
-        || (name.len() > wanted.len() && up_to_nul(name).eq_ignore_ascii_case(wanted.as_bytes()))
+    let ends_there = name.len() == wanted.len() || name.get(wanted.len()) == Some(&0);
+    ends_there && name.get(..wanted.len()).is_some_and(|head| head.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
 /// What C sees of a text: the bytes before the first NUL.
 #[must_use]
 pub fn up_to_nul(text: &[u8]) -> &[u8] {
-    let end = text.iter().position(|&byte| byte == 0);
-    end.and_then(|end| text.get(..end)).unwrap_or(text)
+    memchr(0, text).and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 impl<'a> Value<'a> {

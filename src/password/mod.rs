@@ -37,13 +37,13 @@ const DIGEST_LEN: usize = 64;
 
 /// The hash of a client's password, ready to be compared with what a client sends.
 ///
-/// Takes 16 bytes and one allocation of about 90, since a policy may hold 100,000 of them.
+/// Takes 88 bytes and no allocation for what is common, since a policy may hold a million of them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(Inner);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Inner {
-    Pbkdf2Sha512(Box<Pbkdf2Sha512>),
+    Pbkdf2Sha512(Pbkdf2Sha512),
     Sha512(Box<Sha512>),
     Argon2id(Box<Argon2id>),
 }
@@ -173,7 +173,7 @@ impl PasswordHash {
 
 impl From<Pbkdf2Sha512> for PasswordHash {
     fn from(hash: Pbkdf2Sha512) -> Self {
-        Self(Inner::Pbkdf2Sha512(Box::new(hash)))
+        Self(Inner::Pbkdf2Sha512(hash))
     }
 }
 

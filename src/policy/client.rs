@@ -55,3 +55,14 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_small_since_there_may_be_a_million() {
+        assert_eq!(size_of::<Password>(), 88);
+        assert_eq!(size_of::<Client>(), 200);
+    }
+}

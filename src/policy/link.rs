@@ -16,29 +16,59 @@ pub struct Link<N> {
 }
 
 /// The links of a record: highest priority first, then by the name's bytes, each name once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Links<N>(Box<[Link<N>]>);
+#[derive(Clone, Debug)]
+pub struct Links<N>(Held<N>);
+
+/// Most records have one link or none: those take no allocation.
+#[derive(Clone, Debug)]
+enum Held<N> {
+    One(Link<N>),
+    // INVARIANT: not one.
+    More(Box<[Link<N>]>),
+}
 
 impl<N> Default for Links<N> {
     fn default() -> Self {
-        Self(Box::default())
+        Self(Held::More(Box::default()))
+    }
+}
+
+impl<N> From<Vec<Link<N>>> for Links<N> {
+    fn from(mut links: Vec<Link<N>>) -> Self {
+        match (links.pop(), links.is_empty()) {
+            (None, _) => Self::default(),
+            (Some(only), true) => Self(Held::One(only)),
+            (Some(last), false) => {
+                links.push(last);
+                Self(Held::More(links.into()))
+            }
+        }
+    }
+}
+
+impl<N> From<Link<N>> for Links<N> {
+    fn from(link: Link<N>) -> Self {
+        Self(Held::One(link))
     }
 }
 
 impl<N: Ord + Clone + Borrow<[u8]>> Links<N> {
     /// The links in their order; of several to the same name the first given stays.
     pub fn from_given(links: impl IntoIterator<Item = Link<N>>) -> Self {
-        let mut sorted: Vec<Link<N>> = links.into_iter().collect();
+        let mut links = links.into_iter();
+        let (Some(first), second) = (links.next(), links.next()) else { return Self::default() };
+        let Some(second) = second else { return first.into() };
+        let mut sorted: Vec<Link<N>> = [first, second].into_iter().chain(links).collect();
         sorted.sort_by(|a, b| a.name.cmp(&b.name));
         sorted.dedup_by(|later, earlier| later.name == earlier.name);
         sorted.sort_by_key(|link| std::cmp::Reverse(link.priority));
-        Self(sorted.into())
+        sorted.into()
     }
 
     /// The link to `name`.
     #[must_use]
     pub fn get(&self, name: &[u8]) -> Option<&Link<N>> {
-        self.0.iter().find(|link| link.name.borrow() == name)
+        self.iter().find(|link| link.name.borrow() == name)
     }
 
     /// The same with one more; `None` if that name is already linked.
@@ -47,39 +77,57 @@ impl<N: Ord + Clone + Borrow<[u8]>> Links<N> {
         if self.get(link.name.borrow()).is_some() {
             return None;
         }
-        let at = self.0.partition_point(|other| {
+        let at = self.as_slice().partition_point(|other| {
             other.priority > link.priority || (other.priority == link.priority && other.name < link.name)
         });
-        let mut links = self.0.to_vec();
+        let mut links = self.as_slice().to_vec();
         links.insert(at, link);
-        Some(Self(links.into()))
+        Some(links.into())
     }
 
     /// The same without the link to `name`; `None` if there is none.
     #[must_use]
     pub fn without(&self, name: &[u8]) -> Option<Self> {
         self.get(name)?;
-        Some(Self(self.0.iter().filter(|link| link.name.borrow() != name).cloned().collect()))
+        let others: Vec<_> = self.iter().filter(|link| link.name.borrow() != name).cloned().collect();
+        Some(others.into())
     }
+}
 
+impl<N> Links<N> {
     /// The links, first asked first.
     pub fn iter(&self) -> std::slice::Iter<'_, Link<N>> {
-        self.0.iter()
+        self.as_slice().iter()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.as_slice().is_empty()
+    }
+
+    fn as_slice(&self) -> &[Link<N>] {
+        match &self.0 {
+            Held::One(link) => std::slice::from_ref(link),
+            Held::More(links) => links,
+        }
     }
 }
+
+impl<N: PartialEq> PartialEq for Links<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl<N: Eq> Eq for Links<N> {}
 
 impl<'a, N> IntoIterator for &'a Links<N> {
     type Item = &'a Link<N>;
     type IntoIter = std::slice::Iter<'a, Link<N>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.iter()
     }
 }
 

@@ -1,7 +1,9 @@
 //! Names and free text, as bytes: files and clients of the C plugin hold names that are not UTF-8.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The bytes hold a NUL, at which the broker, written in C, would end the name.
@@ -16,13 +18,59 @@ impl fmt::Display for NulByte {
 
 impl std::error::Error for NulByte {}
 
+/// The longest name that needs no allocation.
+const INLINE: usize = 22;
+
+/// Bytes that lie in place if they are few: most usernames do, and there may be a million of them.
+#[derive(Clone)]
+enum Short {
+    Inline { length: u8, bytes: [u8; INLINE] },
+    Shared(Arc<[u8]>),
+}
+
+impl Short {
+    fn new(name: &[u8]) -> Self {
+        let mut bytes = [0; INLINE];
+        match (bytes.get_mut(..name.len()), u8::try_from(name.len())) {
+            (Some(place), Ok(length)) => {
+                place.copy_from_slice(name);
+                Self::Inline { length, bytes }
+            }
+            _ => Self::Shared(name.into()),
+        }
+    }
+
+    #[inline]
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Inline { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+/// Bytes that many records share, behind one pointer.
+#[derive(Clone)]
+struct Shared(Arc<Box<[u8]>>);
+
+impl Shared {
+    fn new(name: &[u8]) -> Self {
+        Self(Arc::new(name.into()))
+    }
+
+    #[inline]
+    fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 macro_rules! name {
-    ($(#[$doc:meta])* $Name:ident) => {
+    ($(#[$doc:meta])* $Name:ident($Bytes:ident)) => {
         $(#[$doc])*
         ///
         /// Cheap to clone, ordered by bytes, never holds a NUL.
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $Name(Arc<[u8]>);
+        #[derive(Clone)]
+        pub struct $Name($Bytes);
 
         impl $Name {
             /// Takes the bytes as they are.
@@ -30,32 +78,59 @@ macro_rules! name {
             /// # Errors
             /// [`NulByte`] if one of them is zero.
             pub fn new(bytes: &[u8]) -> Result<Self, NulByte> {
-                if bytes.contains(&0) { Err(NulByte) } else { Ok(Self(bytes.into())) }
+                if bytes.contains(&0) { Err(NulByte) } else { Ok(Self($Bytes::new(bytes))) }
             }
 
             /// The bytes.
+            #[inline]
             #[must_use]
             pub fn as_bytes(&self) -> &[u8] {
-                &self.0
+                self.0.as_bytes()
             }
         }
 
-        // `Hash`, `Eq` and `Ord` of the wrapper are those of the bytes, as `Borrow` demands.
+        // `Hash`, `Eq` and `Ord` are those of the bytes, as `Borrow` demands.
         impl Borrow<[u8]> for $Name {
             fn borrow(&self) -> &[u8] {
-                &self.0
+                self.as_bytes()
+            }
+        }
+
+        impl PartialEq for $Name {
+            fn eq(&self, other: &Self) -> bool {
+                self.as_bytes() == other.as_bytes()
+            }
+        }
+
+        impl Eq for $Name {}
+
+        impl PartialOrd for $Name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $Name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                self.as_bytes().cmp(other.as_bytes())
+            }
+        }
+
+        impl Hash for $Name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.as_bytes().hash(state);
             }
         }
 
         impl fmt::Debug for $Name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:?}", String::from_utf8_lossy(&self.0))
+                write!(f, "{:?}", String::from_utf8_lossy(self.as_bytes()))
             }
         }
 
         impl fmt::Display for $Name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&String::from_utf8_lossy(&self.0))
+                f.write_str(&String::from_utf8_lossy(self.as_bytes()))
             }
         }
     };
@@ -63,30 +138,32 @@ macro_rules! name {
 
 name! {
     /// The name that a client logs in with, dynsec's key for a client.
-    Username
+    Username(Short)
 }
 name! {
     /// The name of a group.
-    GroupName
+    GroupName(Shared)
 }
 name! {
     /// The name of a role.
-    RoleName
+    RoleName(Shared)
 }
 name! {
     /// An MQTT client identifier.
-    ClientId
+    ClientId(Shared)
 }
 
 /// Free text for people (`textname`, `textdescription`).
+///
+/// Takes one pointer's place, since most records have none.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Text(Box<[u8]>);
+pub struct Text(Box<Box<[u8]>>);
 
 impl Text {
     /// Takes the bytes up to the first NUL, where C ends a text.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
-        Self(bytes.split(|byte| *byte == 0).next().unwrap_or_default().into())
+        Self(Box::new(bytes.split(|byte| *byte == 0).next().unwrap_or_default().into()))
     }
 
     /// The bytes.
@@ -114,6 +191,25 @@ mod tests {
     #[test]
     fn a_name_refuses_a_nul() {
         assert_eq!(RoleName::new(b"a\0b"), Err(NulByte));
+    }
+
+    #[test]
+    fn names_of_any_length_compare_and_hash_by_their_bytes() {
+        use std::collections::HashSet;
+        for length in [0, 1, INLINE - 1, INLINE, INLINE + 1, 300] {
+            let name = Username::new(&vec![b'x'; length]).unwrap();
+            assert_eq!(name.as_bytes(), vec![b'x'; length]);
+            assert!(HashSet::from([name.clone()]).contains(name.as_bytes()));
+            let longer = Username::new(&vec![b'x'; length + 1]).unwrap();
+            assert!(name < longer && name != longer);
+        }
+    }
+
+    #[test]
+    fn names_are_small() {
+        assert_eq!(size_of::<Username>(), 24);
+        assert_eq!(size_of::<Option<ClientId>>(), size_of::<usize>());
+        assert_eq!(size_of::<Option<Text>>(), size_of::<usize>());
     }
 
     #[test]

@@ -4,33 +4,70 @@ use std::borrow::Borrow;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
+use std::sync::Arc;
 
-use super::{Client, Extra, Group, GroupName, Link, Links, RoleName, Username};
+use super::levels::Keys;
+use super::table::{Id, Table};
+use super::{Client, Extra, Group, GroupName, Link, Links, MissingReference, Role, RoleName};
 
-/// The holders of each group and role.
+/// The holders of each group and role, by their numbers in the tables: those do not change when the
+/// holder's record is replaced, and a million take little room.
 #[derive(Debug, Default)]
 pub(super) struct Relations {
-    members: HashMap<GroupName, BTreeSet<Username>>,
-    role_clients: HashMap<RoleName, BTreeSet<Username>>,
-    role_groups: HashMap<RoleName, BTreeSet<GroupName>>,
+    members: HashMap<GroupName, BTreeSet<Id>>,
+    role_clients: HashMap<RoleName, BTreeSet<Id>>,
+    role_groups: HashMap<RoleName, BTreeSet<Id>>,
     /// How many clients and groups hold elements that were set aside.
     records_with_inert: usize,
 }
 
 impl Relations {
     /// A client takes the place of another state of it; either may be none.
-    pub(super) fn replace_client(&mut self, old: Option<&Client>, new: Option<&Client>) {
-        let Some(name) = new.or(old).map(|client| &client.username) else { return };
-        relink(&mut self.role_clients, old.map(|old| &old.roles), new.map(|new| &new.roles), name);
-        relink(&mut self.members, old.map(|old| &old.groups), new.map(|new| &new.groups), name);
+    pub(super) fn replace_client(&mut self, id: Id, old: Option<&Client>, new: Option<&Client>) {
+        relink(&mut self.role_clients, old.map(|old| &old.roles), new.map(|new| &new.roles), id);
+        relink(&mut self.members, old.map(|old| &old.groups), new.map(|new| &new.groups), id);
         self.count_inert(old.map(|old| &old.extra), new.map(|new| &new.extra));
     }
 
     /// A group takes the place of another state of it; either may be none.
-    pub(super) fn replace_group(&mut self, old: Option<&Group>, new: Option<&Group>) {
-        let Some(name) = new.or(old).map(|group| &group.name) else { return };
-        relink(&mut self.role_groups, old.map(|old| &old.roles), new.map(|new| &new.roles), name);
+    pub(super) fn replace_group(&mut self, id: Id, old: Option<&Group>, new: Option<&Group>) {
+        relink(&mut self.role_groups, old.map(|old| &old.roles), new.map(|new| &new.roles), id);
         self.count_inert(old.map(|old| &old.extra), new.map(|new| &new.extra));
+    }
+
+    /// All clients come at once, numbered from zero on; there were none before.
+    ///
+    /// # Errors
+    /// [`MissingReference`], and no change, if one names a role or group that is not in these tables.
+    pub(super) fn fill<D: Default>(
+        &mut self,
+        clients: &[Arc<Client>],
+        groups: &Table<Group>,
+        roles: &Table<Role, D>,
+        keys: &Keys,
+    ) -> Result<(), MissingReference> {
+        let mut members: Vec<Vec<Id>> = vec![Vec::new(); groups.ids()];
+        let mut with_role: Vec<Vec<Id>> = vec![Vec::new(); roles.ids()];
+        for (id, client) in (0..).zip(clients) {
+            for link in &client.groups {
+                let group = groups.id_of(link.name.as_bytes(), keys);
+                let list = group.and_then(|group| members.get_mut(group as usize));
+                list.ok_or_else(|| MissingReference::Group(link.name.clone()))?.push(id);
+            }
+            for link in &client.roles {
+                let role = roles.id_of(link.name.as_bytes(), keys);
+                let list = role.and_then(|role| with_role.get_mut(role as usize));
+                list.ok_or_else(|| MissingReference::Role(link.name.clone()))?.push(id);
+            }
+        }
+        let group = |id| groups.by_id(id).map(|group| group.name.clone());
+        let role = |id| roles.by_id(id).map(|role| role.name.clone());
+        self.members = packed(members, group);
+        self.role_clients = packed(with_role, role);
+        for client in clients {
+            self.count_inert(None, Some(&client.extra));
+        }
+        Ok(())
     }
 
     fn count_inert(&mut self, old: Option<&Extra>, new: Option<&Extra>) {
@@ -41,16 +78,16 @@ impl Relations {
             .saturating_add(new.map_or(0, has_inert));
     }
 
-    pub(super) fn members(&self, group: &[u8]) -> impl Iterator<Item = &Username> {
-        self.members.get(group).into_iter().flatten()
+    pub(super) fn members(&self, group: &[u8]) -> impl Iterator<Item = Id> {
+        self.members.get(group).into_iter().flatten().copied()
     }
 
-    pub(super) fn clients_with_role(&self, role: &[u8]) -> impl Iterator<Item = &Username> {
-        self.role_clients.get(role).into_iter().flatten()
+    pub(super) fn clients_with_role(&self, role: &[u8]) -> impl Iterator<Item = Id> {
+        self.role_clients.get(role).into_iter().flatten().copied()
     }
 
-    pub(super) fn groups_with_role(&self, role: &[u8]) -> impl Iterator<Item = &GroupName> {
-        self.role_groups.get(role).into_iter().flatten()
+    pub(super) fn groups_with_role(&self, role: &[u8]) -> impl Iterator<Item = Id> {
+        self.role_groups.get(role).into_iter().flatten().copied()
     }
 
     pub(super) fn has_inert(&self) -> bool {
@@ -58,15 +95,21 @@ impl Relations {
     }
 }
 
+/// Lists of numbers, each for the record of its own number, by those records' names and in as little room as
+/// can be.
+fn packed<N: Eq + Hash>(lists: Vec<Vec<Id>>, name: impl Fn(Id) -> Option<N>) -> HashMap<N, BTreeSet<Id>> {
+    let held = (0..).zip(lists).filter(|(_, ids)| !ids.is_empty());
+    held.filter_map(|(id, ids)| Some((name(id)?, ids.into_iter().collect()))).collect()
+}
+
 /// Adds and removes a holder where its links differ. Links that are in both states are passed over.
-fn relink<N, H>(
-    holders: &mut HashMap<N, BTreeSet<H>>,
+fn relink<N>(
+    holders: &mut HashMap<N, BTreeSet<Id>>,
     old: Option<&Links<N>>,
     new: Option<&Links<N>>,
-    holder: &H,
+    holder: Id,
 ) where
     N: Ord + Clone + Hash + Borrow<[u8]>,
-    H: Ord + Clone,
 {
     let place = |link: &Link<N>| (Reverse(link.priority), link.name.clone());
     let (mut old, mut new) = (old.into_iter().flatten().peekable(), new.into_iter().flatten().peekable());
@@ -91,13 +134,13 @@ fn relink<N, H>(
     for link in gone {
         let name: &[u8] = link.name.borrow();
         if let Some(set) = holders.get_mut(name) {
-            set.remove(holder);
+            set.remove(&holder);
             if set.is_empty() {
                 holders.remove(name);
             }
         }
     }
     for link in come {
-        holders.entry(link.name.clone()).or_default().insert(holder.clone());
+        holders.entry(link.name.clone()).or_default().insert(holder);
     }
 }

@@ -4,7 +4,6 @@
 //! members, a role's holders) is derived and follows each replacement by itself. So no order of
 //! changes leaves a reference to something that is gone, and undoing is putting records back.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,10 +13,10 @@ use super::journal::{Journal, Replaced};
 use super::levels::Keys;
 use super::relations::Relations;
 use super::role_index::RoleIndex;
-use super::table::Table;
+use super::table::{Id, Table};
 use super::{
-    Acl, AclType, Client, Compat, DefaultAccess, Extra, Group, GroupName, Link, Links, LoginStamp, Mark,
-    Role, RoleName, Snapshot, Username,
+    Acl, AclType, Client, Compat, DefaultAccess, Extra, Group, GroupName, Links, LoginStamp, Mark, Role,
+    RoleName, Snapshot, Username,
 };
 
 /// Clients, groups and roles, and what applies where they say nothing.
@@ -58,15 +57,6 @@ impl fmt::Display for MissingReference {
 }
 
 impl std::error::Error for MissingReference {}
-
-/// Whom a change to a role or group concerns.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Holders {
-    /// Clients, by username.
-    pub clients: BTreeSet<Username>,
-    /// Whether anonymous clients are among them.
-    pub anonymous: bool,
-}
 
 impl Policy {
     /// A policy without anything, which defers everything.
@@ -138,6 +128,14 @@ impl Policy {
         &self.keys
     }
 
+    /// A hash of a name, for tables of whoever reads or writes many: nobody outside can choose names whose
+    /// hashes collide, and it differs from process to process.
+    #[inline]
+    #[must_use]
+    pub fn hash_of_name(&self, name: &[u8]) -> u64 {
+        self.keys.hash(name)
+    }
+
     /// All clients, by the bytes of their names.
     #[must_use]
     pub fn clients(&self) -> impl ExactSizeIterator<Item = &Arc<Client>> {
@@ -169,17 +167,6 @@ impl Policy {
     /// The roles from the `offset`-th on, found without counting through those before.
     pub fn roles_from(&self, offset: usize) -> impl Iterator<Item = &Arc<Role>> {
         self.roles.sorted().iter_from(offset)
-    }
-
-    /// The members of a group, by the bytes of their names, each with its link to the group.
-    pub fn members<'a>(
-        &'a self,
-        group: &'a [u8],
-    ) -> impl Iterator<Item = (&'a Arc<Client>, &'a Link<GroupName>)> {
-        self.relations
-            .members(group)
-            .filter_map(|username| self.client(username.as_bytes()))
-            .filter_map(move |client| Some((client, client.groups.get(group)?)))
     }
 
     /// What applies where no ACL matches.
@@ -232,47 +219,33 @@ impl Policy {
         }
     }
 
-    /// Everybody whose rights a role has a part in.
-    #[must_use]
-    pub fn holders_of_role(&self, role: &[u8]) -> Holders {
-        let mut holders =
-            Holders { clients: self.relations.clients_with_role(role).cloned().collect(), anonymous: false };
-        for group in self.relations.groups_with_role(role) {
-            let through_group = self.holders_of_group(group.as_bytes());
-            holders.clients.extend(through_group.clients);
-            holders.anonymous |= through_group.anonymous;
-        }
-        holders
-    }
-
-    /// Whether any client or group has a role.
-    pub(super) fn is_role_held(&self, role: &[u8]) -> bool {
-        self.relations.clients_with_role(role).next().is_some()
-            || self.relations.groups_with_role(role).next().is_some()
-    }
-
-    /// Everybody who is in a group.
-    #[must_use]
-    pub fn holders_of_group(&self, group: &[u8]) -> Holders {
-        Holders {
-            clients: self.relations.members(group).cloned().collect(),
-            anonymous: self.anonymous_group.as_ref().is_some_and(|name| name.as_bytes() == group),
-        }
-    }
-
     /// Adds a client or replaces the one of its name.
     ///
     /// # Errors
     /// [`MissingReference`], and no change, if it names a role or group that does not exist.
     pub fn put_client(&mut self, client: Client) -> Result<(), MissingReference> {
-        self.require_roles(&client.roles)?;
-        if let Some(link) = client.groups.iter().find(|link| self.group(link.name.as_bytes()).is_none()) {
-            return Err(MissingReference::Group(link.name.clone()));
-        }
+        self.require_links(&client)?;
         if self.client(client.username.as_bytes()).is_none() {
             self.drop_inert_members(client.username.as_bytes());
         }
         self.replace_client(client.username.clone(), Some(client));
+        Ok(())
+    }
+
+    /// Adds many clients of different names to a policy without clients, much faster than one by one. There
+    /// is no way back to before.
+    ///
+    /// # Errors
+    /// [`MissingReference`], and no change, if one names a role or group that does not exist.
+    pub fn fill(&mut self, mut clients: Vec<Arc<Client>>) -> Result<(), MissingReference> {
+        if self.clients().len() > 0 {
+            return clients.iter().try_for_each(|client| self.put_client(Client::clone(client)));
+        }
+        clients.sort_by(|a, b| a.username.cmp(&b.username));
+        clients.dedup_by(|later, earlier| later.username == earlier.username);
+        self.relations.fill(&clients, &self.groups, &self.roles, &self.keys)?;
+        self.clients.fill(clients, &self.keys, LoginStamp::follow);
+        self.journal.clear();
         Ok(())
     }
 
@@ -309,7 +282,7 @@ impl Policy {
         if self.anonymous_group.as_ref() == Some(name) {
             return;
         }
-        let members: Vec<Username> = self.relations.members(name.as_bytes()).cloned().collect();
+        let members: Vec<Username> = self.in_group(name.as_bytes()).collect();
         for username in members {
             self.edit_client(&username, |client| {
                 client.groups.without(name.as_bytes()).map(|groups| Client { groups, ..client.clone() })
@@ -321,13 +294,13 @@ impl Policy {
 
     /// Takes a role away, also from every client and group that has it.
     pub fn remove_role(&mut self, name: &RoleName) {
-        let clients: Vec<Username> = self.relations.clients_with_role(name.as_bytes()).cloned().collect();
+        let clients: Vec<Username> = self.with_role(name.as_bytes()).collect();
         for username in clients {
             self.edit_client(&username, |client| {
                 client.roles.without(name.as_bytes()).map(|roles| Client { roles, ..client.clone() })
             });
         }
-        let groups: Vec<GroupName> = self.relations.groups_with_role(name.as_bytes()).cloned().collect();
+        let groups: Vec<GroupName> = self.groups_with_role(name.as_bytes()).collect();
         for group in groups {
             self.edit_group(&group, |group| {
                 group.roles.without(name.as_bytes()).map(|roles| Group { roles, ..group.clone() })
@@ -385,12 +358,12 @@ impl Policy {
         while let Some(replaced) = self.journal.pop_beyond(mark) {
             match replaced {
                 Replaced::Client { name, old, was_deleted } => {
-                    drop(self.swap_client(&name, old));
+                    drop(self.swap_client(&name, old.as_ref()));
                     if !was_deleted {
                         self.deleted.remove(&name);
                     }
                 }
-                Replaced::Group(name, old) => drop(self.swap_group(&name, old)),
+                Replaced::Group(name, old) => drop(self.swap_group(&name, old.as_ref())),
                 Replaced::Role(name, old) => drop(self.swap_role(&name, old)),
                 Replaced::DefaultAccess(old) => self.default_access = old,
                 Replaced::AnonymousGroup(old) => self.anonymous_group = old,
@@ -403,6 +376,14 @@ impl Policy {
     /// Forgets the history: what is, stays, and all marks are void.
     pub fn keep(&mut self) {
         self.journal.clear();
+    }
+
+    fn require_links(&self, client: &Client) -> Result<(), MissingReference> {
+        self.require_roles(&client.roles)?;
+        match client.groups.iter().find(|link| self.group(link.name.as_bytes()).is_none()) {
+            Some(link) => Err(MissingReference::Group(link.name.clone())),
+            None => Ok(()),
+        }
     }
 
     fn require_roles(&self, roles: &Links<RoleName>) -> Result<(), MissingReference> {
@@ -426,12 +407,12 @@ impl Policy {
 
     pub(super) fn replace_client(&mut self, name: Username, client: Option<Client>) {
         let was_deleted = self.was_deleted(name.as_bytes());
-        let old = self.swap_client(&name, client.map(Arc::new));
+        let old = self.swap_client(&name, client.map(Arc::new).as_ref());
         self.journal.push(Replaced::Client { name, old, was_deleted });
     }
 
     pub(super) fn replace_group(&mut self, name: GroupName, group: Option<Group>) {
-        let old = self.swap_group(&name, group.map(Arc::new));
+        let old = self.swap_group(&name, group.map(Arc::new).as_ref());
         self.journal.push(Replaced::Group(name, old));
     }
 
@@ -440,33 +421,46 @@ impl Policy {
         self.journal.push(Replaced::Role(name, old));
     }
 
-    fn swap_client(&mut self, name: &Username, new: Option<Arc<Client>>) -> Option<Arc<Client>> {
-        let old = self.clients.get(name.as_bytes(), &self.keys);
-        self.relations.replace_client(old.map(|old| &**old), new.as_deref());
-        let Some(new) = new else {
-            let old = self.clients.remove(name.as_bytes(), &self.keys)?;
+    fn swap_client(&mut self, name: &Username, new: Option<&Arc<Client>>) -> Option<Arc<Client>> {
+        let (id, old) = if let Some(new) = new {
+            self.deleted.remove(name);
+            self.clients.put(Arc::clone(new), &self.keys, LoginStamp::follow)
+        } else {
+            let (id, old) = self.clients.remove(name.as_bytes(), &self.keys)?;
             self.deleted.insert(name);
-            return Some(old);
+            (id, Some(old))
         };
-        self.deleted.remove(name);
-        self.clients.put(new, &self.keys, LoginStamp::follow)
+        self.relations.replace_client(id, old.as_deref(), new.map(|new| &**new));
+        old
     }
 
-    fn swap_group(&mut self, name: &GroupName, new: Option<Arc<Group>>) -> Option<Arc<Group>> {
-        let old = self.groups.get(name.as_bytes(), &self.keys);
-        self.relations.replace_group(old.map(|old| &**old), new.as_deref());
-        match new {
-            Some(new) => self.groups.put(new, &self.keys, |(), _, _| ()),
-            None => self.groups.remove(name.as_bytes(), &self.keys),
-        }
+    fn swap_group(&mut self, name: &GroupName, new: Option<&Arc<Group>>) -> Option<Arc<Group>> {
+        let (id, old) = match new {
+            Some(new) => self.groups.put(Arc::clone(new), &self.keys, |(), _, _| ()),
+            None => self.groups.remove(name.as_bytes(), &self.keys).map(|(id, old)| (id, Some(old)))?,
+        };
+        self.relations.replace_group(id, old.as_deref(), new.map(|new| &**new));
+        old
     }
 
     fn swap_role(&mut self, name: &RoleName, new: Option<Arc<Role>>) -> Option<Arc<Role>> {
         let keys = self.keys;
         match new {
-            Some(new) => self.roles.put(new, &keys, |index, old, new| index.update(old, Some(new), &keys)),
-            None => self.roles.remove(name.as_bytes(), &keys),
+            Some(new) => self.roles.put(new, &keys, |index, old, new| index.update(old, Some(new), &keys)).1,
+            None => self.roles.remove(name.as_bytes(), &keys).map(|(_, old)| old),
         }
+    }
+
+    pub(super) fn relations(&self) -> &Relations {
+        &self.relations
+    }
+
+    pub(super) fn client_by_id(&self, id: Id) -> Option<&Arc<Client>> {
+        self.clients.by_id(id)
+    }
+
+    pub(super) fn group_by_id(&self, id: Id) -> Option<&Arc<Group>> {
+        self.groups.by_id(id)
     }
 
     /// Whether any client or group holds elements that were set aside.

@@ -37,9 +37,16 @@ impl Named for Role {
 /// Records of one kind, each with something that is derived from it.
 #[derive(Debug)]
 pub(super) struct Table<R, D = ()> {
-    by_name: HashTable<Slot<R, D>>,
+    by_name: HashTable<Id>,
+    slots: Vec<Option<Slot<R, D>>>,
+    /// The ids that are free.
+    free: Vec<Id>,
     sorted: Sorted<R>,
 }
+
+/// A record of a table by number: small, and the same as long as the record is there, in whatever state.
+/// After that another record may have it.
+pub(super) type Id = u32;
 
 #[derive(Debug)]
 struct Slot<R, D> {
@@ -57,7 +64,8 @@ pub(super) struct Sorted<R> {
 
 impl<R, D> Default for Table<R, D> {
     fn default() -> Self {
-        Self { by_name: HashTable::new(), sorted: Sorted { chunks: Vec::new(), len: 0 } }
+        let sorted = Sorted { chunks: Vec::new(), len: 0 };
+        Self { by_name: HashTable::new(), slots: Vec::new(), free: Vec::new(), sorted }
     }
 }
 
@@ -68,17 +76,40 @@ impl<R> Clone for Sorted<R> {
 }
 
 impl<R: Named, D: Default> Table<R, D> {
+    #[inline]
     pub(super) fn get(&self, name: &[u8], keys: &Keys) -> Option<&Arc<R>> {
-        self.by_name.find(keys.hash(name), |slot| slot.record.name() == name).map(|slot| &slot.record)
+        self.slot(name, keys).map(|slot| &slot.record)
     }
 
+    #[inline]
     pub(super) fn get_with_derived(&self, name: &[u8], keys: &Keys) -> Option<(&Arc<R>, &D)> {
-        let slot = self.by_name.find(keys.hash(name), |slot| slot.record.name() == name)?;
-        Some((&slot.record, &slot.derived))
+        self.slot(name, keys).map(|slot| (&slot.record, &slot.derived))
+    }
+
+    /// The number of the record of that name.
+    pub(super) fn id_of(&self, name: &[u8], keys: &Keys) -> Option<Id> {
+        self.by_name.find(keys.hash(name), |&id| is_named(&self.slots, id, name)).copied()
+    }
+
+    /// All ids are below this.
+    pub(super) fn ids(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The record of that number.
+    pub(super) fn by_id(&self, id: Id) -> Option<&Arc<R>> {
+        slot(&self.slots, id).map(|slot| &slot.record)
     }
 
     pub(super) fn sorted(&self) -> &Sorted<R> {
         &self.sorted
+    }
+
+    #[inline]
+    fn slot(&self, name: &[u8], keys: &Keys) -> Option<&Slot<R, D>> {
+        let slots = self.slots.as_slice();
+        let id = self.by_name.find(keys.hash(name), |&id| is_named(slots, id, name))?;
+        slot(slots, *id)
     }
 
     /// Puts a record in the place of the one of its name, which comes back. `derive` makes what is
@@ -88,29 +119,95 @@ impl<R: Named, D: Default> Table<R, D> {
         record: Arc<R>,
         keys: &Keys,
         derive: impl FnOnce(&mut D, Option<&R>, &R),
-    ) -> Option<Arc<R>> {
+    ) -> (Id, Option<Arc<R>>) {
         self.sorted.put(&record);
         let hash = keys.hash(record.name());
-        if let Some(slot) = self.by_name.find_mut(hash, |slot| slot.record.name() == record.name()) {
+        let slots = &mut self.slots;
+        if let Some(&id) = self.by_name.find(hash, |&id| is_named(slots, id, record.name()))
+            && let Some(slot) = slots.get_mut(id as usize).and_then(Option::as_mut)
+        {
             derive(&mut slot.derived, Some(&slot.record), &record);
-            return Some(std::mem::replace(&mut slot.record, record));
+            return (id, Some(std::mem::replace(&mut slot.record, record)));
         }
         let mut derived = D::default();
         derive(&mut derived, None, &record);
-        self.by_name.insert_unique(hash, Slot { record, derived }, |slot| keys.hash(slot.record.name()));
-        None
+        let slot = Some(Slot { record, derived });
+        let id = if let Some(id) = self.free.pop()
+            && let Some(place) = slots.get_mut(id as usize)
+        {
+            *place = slot;
+            id
+        } else {
+            slots.push(slot);
+            last_id(slots)
+        };
+        self.by_name.insert_unique(hash, id, |&id| hash_of(slots, id, keys));
+        (id, None)
+    }
+
+    /// Puts many records of different names, in the order of those, into a table that is empty.
+    pub(super) fn fill(
+        &mut self,
+        records: Vec<Arc<R>>,
+        keys: &Keys,
+        derive: impl Fn(&mut D, Option<&R>, &R),
+    ) {
+        self.sorted = Sorted::of(&records);
+        let slot = |record: Arc<R>| {
+            let mut derived = D::default();
+            derive(&mut derived, None, &record);
+            Some(Slot { record, derived })
+        };
+        self.slots = records.into_iter().map(slot).collect();
+        self.free = Vec::new();
+        self.by_name.clear();
+        let slots = &self.slots;
+        self.by_name.reserve(slots.len(), |&id| hash_of(slots, id, keys));
+        for (id, slot) in (0..).zip(slots.iter().flatten()) {
+            let hash = keys.hash(slot.record.name());
+            self.by_name.insert_unique(hash, id, |&id| hash_of(slots, id, keys));
+        }
     }
 
     /// Takes the record of that name out.
-    pub(super) fn remove(&mut self, name: &[u8], keys: &Keys) -> Option<Arc<R>> {
-        let entry = self.by_name.find_entry(keys.hash(name), |slot| slot.record.name() == name).ok()?;
-        let (slot, _) = entry.remove();
+    pub(super) fn remove(&mut self, name: &[u8], keys: &Keys) -> Option<(Id, Arc<R>)> {
+        let slots = &mut self.slots;
+        let entry = self.by_name.find_entry(keys.hash(name), |&id| is_named(slots, id, name)).ok()?;
+        let (id, _) = entry.remove();
+        let slot = slots.get_mut(id as usize)?.take()?;
+        self.free.push(id);
         self.sorted.remove(name);
-        Some(slot.record)
+        Some((id, slot.record))
     }
 }
 
+#[inline]
+fn slot<R, D>(slots: &[Option<Slot<R, D>>], id: Id) -> Option<&Slot<R, D>> {
+    slots.get(id as usize)?.as_ref()
+}
+
+#[inline]
+fn is_named<R: Named, D>(slots: &[Option<Slot<R, D>>], id: Id, name: &[u8]) -> bool {
+    slot(slots, id).is_some_and(|slot| slot.record.name() == name)
+}
+
+fn hash_of<R: Named, D>(slots: &[Option<Slot<R, D>>], id: Id, keys: &Keys) -> u64 {
+    slot(slots, id).map_or(0, |slot| keys.hash(slot.record.name()))
+}
+
+/// The id of the last slot. There is never room for more records than a `u32` counts: a name alone takes
+/// 24 bytes.
+fn last_id<T>(slots: &[T]) -> Id {
+    Id::try_from(slots.len().saturating_sub(1)).unwrap_or(Id::MAX)
+}
+
 impl<R: Named> Sorted<R> {
+    /// These records, which are in the order of their different names.
+    fn of(records: &[Arc<R>]) -> Self {
+        let chunks = records.chunks(CHUNK).map(|chunk| Arc::new(chunk.to_vec())).collect();
+        Self { chunks, len: records.len() }
+    }
+
     /// All records.
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<R>> {
         Records { left: self.len, records: self.chunks.iter().flat_map(|chunk| chunk.iter()) }
@@ -206,3 +303,50 @@ impl<I: Iterator> Iterator for Records<I> {
 }
 
 impl<I: Iterator> ExactSizeIterator for Records<I> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Username;
+
+    fn client(number: usize) -> Arc<Client> {
+        Arc::new(Client::new(Username::new(format!("c{number:04}").as_bytes()).unwrap()))
+    }
+
+    fn names(table: &Table<Client>) -> Vec<String> {
+        table.sorted().iter().map(|client| client.username.to_string()).collect()
+    }
+
+    #[test]
+    fn what_is_filled_is_as_if_put_one_by_one_and_goes_on_changing() {
+        let keys = Keys::random();
+        let records: Vec<Arc<Client>> = (0..2000).map(client).collect();
+        let (mut filled, mut put) = (Table::<Client>::default(), Table::<Client>::default());
+        filled.fill(records.clone(), &keys, |(), _, _| ());
+        for record in records.into_iter().rev() {
+            put.put(record, &keys, |(), _, _| ());
+        }
+        for step in 0..4000 {
+            let number = (step * 7919) % 2500;
+            for table in [&mut filled, &mut put] {
+                if step % 3 == 0 {
+                    let removed = table.remove(client(number).name(), &keys);
+                    assert!(removed.is_none_or(|(id, _)| table.by_id(id).is_none()));
+                } else {
+                    let (id, _) = table.put(client(number), &keys, |(), _, _| ());
+                    assert_eq!(table.id_of(client(number).name(), &keys), Some(id));
+                    assert_eq!(table.by_id(id).unwrap().name(), client(number).name());
+                }
+            }
+        }
+        assert_eq!(names(&filled), names(&put));
+        assert!(names(&filled).is_sorted() && filled.sorted().iter().len() > 1000);
+        for number in 0..2500 {
+            let name = client(number).username.clone();
+            let is_there = filled.get(name.as_bytes(), &keys).is_some();
+            assert_eq!(is_there, filled.sorted().find(name.as_bytes()).is_some());
+            assert_eq!(is_there, put.get(name.as_bytes(), &keys).is_some());
+        }
+        assert!(filled.ids() <= 2500, "numbers are used again");
+    }
+}

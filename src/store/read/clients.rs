@@ -1,6 +1,9 @@
 //! The clients of the file.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
 
 use super::fields::{Context, Fields, name_of_record};
 use super::links;
@@ -23,24 +26,59 @@ const KNOWN: [&str; 10] = [
     "encoded_password",
 ];
 
-/// Clients by name, until it is known which groups they are in.
-pub(super) type Clients = BTreeMap<Username, Draft>;
-
-/// A client to which groups are still added.
-pub(super) struct Draft {
-    pub(super) username: Username,
-    client: Client,
-    groups: Vec<Link<GroupName>>,
+/// The clients of the file, until it is known which groups they are in.
+#[derive(Default)]
+pub(super) struct Clients {
+    // INVARIANT: no record is shared, so that groups can be added.
+    records: Vec<Arc<Client>>,
+    by_name: HashTable<u32>,
+    /// The groups of those clients that are in more than one, after the first.
+    more_groups: HashMap<u32, Vec<Link<GroupName>>>,
 }
 
-impl Draft {
-    pub(super) fn add_group(&mut self, link: Link<GroupName>) {
-        self.groups.push(link);
+impl Clients {
+    /// The index of the client of that name. The policy gives the hash, as it does to [`Self::add`].
+    pub(super) fn find(&self, name: &[u8], policy: &Policy) -> Option<u32> {
+        let is_it =
+            |index: u32| self.records.get(index as usize).is_some_and(|client| is_named(client, name));
+        self.by_name.find(policy.hash_of_name(name), |&index| is_it(index)).copied()
     }
 
-    pub(super) fn into_client(self) -> Client {
-        Client { groups: Links::from_given(self.groups), ..self.client }
+    fn add(&mut self, client: Client, policy: &Policy) {
+        // There is never room for more clients than a `u32` counts.
+        let Ok(index) = u32::try_from(self.records.len()) else { return };
+        let hash_of = |client: &Client| policy.hash_of_name(client.username.as_bytes());
+        let hash = hash_of(&client);
+        self.records.push(Arc::new(client));
+        let records = &self.records;
+        let hash_at = |&index: &u32| records.get(index as usize).map_or(0, |client| hash_of(client));
+        self.by_name.insert_unique(hash, index, hash_at);
     }
+
+    /// Notes that the client of that index is in a group, which it is not in yet.
+    pub(super) fn add_group(&mut self, index: u32, link: Link<GroupName>) {
+        let Some(client) = self.records.get_mut(index as usize).and_then(Arc::get_mut) else { return };
+        if client.groups.is_empty() {
+            client.groups = link.into();
+        } else {
+            self.more_groups.entry(index).or_default().push(link);
+        }
+    }
+
+    /// The clients in the order of the file, each with its groups.
+    pub(super) fn into_records(mut self) -> Vec<Arc<Client>> {
+        for (index, more) in self.more_groups {
+            if let Some(client) = self.records.get_mut(index as usize).and_then(Arc::get_mut) {
+                let first = client.groups.iter().cloned();
+                client.groups = Links::from_given(first.chain(more));
+            }
+        }
+        self.records
+    }
+}
+
+fn is_named(client: &Client, name: &[u8]) -> bool {
+    client.username.as_bytes() == name
 }
 
 pub(super) fn read(
@@ -50,21 +88,20 @@ pub(super) fn read(
 ) -> Result<Clients, ParseError> {
     let root = file.at;
     let list = root.member("clients");
-    let mut clients = Clients::new();
+    let mut clients = Clients::default();
     each_element(file.value("clients"), context.source, |index, element| {
         let at = list.element(index);
         let Some(name) = name_of_record(element, "username", &at, context) else {
             file.set_aside(InertIn::Clients, None, element, context);
             return;
         };
-        let Some(username) = Username::new(name).ok().filter(|_| !clients.contains_key(name)) else {
+        let Some(username) = Username::new(name).ok().filter(|_| clients.find(name, policy).is_none()) else {
             let what = Imperfection::Duplicate(Shown::new(name));
             context.issues.add(&at, element.span.start, what);
             file.set_aside(InertIn::Clients, Some(name), element, context);
             return;
         };
-        let client = client(username.clone(), element, at, policy, context);
-        clients.insert(username.clone(), Draft { username, client, groups: Vec::new() });
+        clients.add(client(username, element, at, policy, context), policy);
     })?;
     Ok(clients)
 }

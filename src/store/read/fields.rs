@@ -20,6 +20,9 @@ struct Kept<'v, 's> {
     member: &'v json::Member<'s>,
 }
 
+/// How many members of an object can be known.
+const MOST_KNOWN: usize = 10;
+
 /// The members of an object.
 ///
 /// Known ones are read with C's leniency. What is unknown, there a second time, or says something
@@ -27,7 +30,8 @@ struct Kept<'v, 's> {
 pub(super) struct Fields<'v, 's> {
     pub(super) at: At<'v>,
     names: &'v [&'static str],
-    known: Vec<(&'static str, &'v json::Member<'s>)>,
+    /// Those that are there, each at the place of its name in `names`.
+    known: [Option<&'v json::Member<'s>>; MOST_KNOWN],
     kept: Vec<Kept<'v, 's>>,
     inert: Vec<InertElement>,
 }
@@ -40,23 +44,35 @@ impl<'v, 's> Fields<'v, 's> {
         at: At<'v>,
         context: &mut Context<'_>,
     ) -> Self {
-        let mut fields = Self { at, names, known: Vec::new(), kept: Vec::new(), inert: Vec::new() };
+        let known = [None; MOST_KNOWN];
+        let mut fields = Self { at, names, known, kept: Vec::new(), inert: Vec::new() };
+        // Members mostly come in this order.
+        let mut next = 0_usize;
         for member in object.as_object().unwrap_or_default() {
-            match names.iter().find(|name| name_is(&member.name, name)) {
-                None => fields.kept.push(Kept { known: None, member }),
-                Some(name) if fields.get(name).is_none() => fields.known.push((name, member)),
-                Some(name) => {
+            let is_it = |name: &&str| name_is(&member.name, name);
+            let (before, from_next) = names.split_at_checked(next).unwrap_or((names, &[]));
+            let behind = from_next.iter().position(is_it).map(|at| at.saturating_add(before.len()));
+            let Some(at) = behind.or_else(|| before.iter().position(is_it)) else {
+                fields.kept.push(Kept { known: None, member });
+                continue;
+            };
+            next = at.saturating_add(1);
+            match (names.get(at), fields.known.get_mut(at)) {
+                (_, Some(place @ None)) => *place = Some(member),
+                (Some(name), _) => {
                     let at = fields.at.member(name);
                     context.issues.add(&at, member.name_at, Imperfection::DuplicateMember);
                     fields.keep_as(name, member);
                 }
+                (None, _) => {}
             }
         }
         fields
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&'v json::Member<'s>> {
-        self.known.iter().find(|known| known.0 == name).map(|known| known.1)
+        let mut places = self.names.iter().zip(&self.known);
+        *places.find(|(known, _)| **known == name)?.1
     }
 
     pub(super) fn value(&self, name: &str) -> Option<&'v Value<'s>> {

@@ -5,22 +5,20 @@ use super::fields::{Context, Fields, name_of_record};
 use super::links::{self, CLIENTS};
 use super::{ParseError, each_element};
 use crate::json::Value;
-use crate::policy::{Extra, Group, GroupName, InertIn, Link, Policy, Text};
+use crate::policy::{Group, GroupName, InertIn, Link, Policy, Text};
 use crate::store::issue::{At, Imperfection, Shown};
 
 const KNOWN: [&str; 5] = ["groupname", "textname", "textdescription", "roles", "clients"];
 
-/// Puts the groups into the policy, without what is set aside in them, and the clients into the
-/// groups. Gives back those groups that are to be put again.
+/// Puts the groups into the policy, and the clients into the groups.
 pub(super) fn read(
     file: &mut Fields<'_, '_>,
     policy: &mut Policy,
     clients: &mut Clients,
     context: &mut Context<'_>,
-) -> Result<Vec<Group>, ParseError> {
+) -> Result<(), ParseError> {
     let root = file.at;
     let list = root.member("groups");
-    let mut again = Vec::new();
     each_element(file.value("groups"), context.source, |index, element| {
         let at = list.element(index);
         let Some(name) = name_of_record(element, "groupname", &at, context) else {
@@ -34,14 +32,9 @@ pub(super) fn read(
             return;
         };
         let group = group(name, element, at, policy, clients, context);
-        let without_inert = Extra::new(group.extra.members().to_vec(), Vec::new());
-        let put = policy.put_group(Group { extra: without_inert, ..group.clone() });
+        let put = policy.put_group(group);
         debug_assert!(put.is_ok(), "a group has only roles that exist");
-        if !group.extra.all_inert().is_empty() {
-            again.push(group);
-        }
-    })?;
-    Ok(again)
+    })
 }
 
 fn group(
@@ -57,11 +50,9 @@ fn group(
     group.text_name = fields.text("textname", context).map(|text| Text::new(&text));
     group.text_description = fields.text("textdescription", context).map(|text| Text::new(&text));
     group.roles = links::roles(&mut fields, policy, context);
-    for linked in links::read(&CLIENTS, &mut fields, |name| clients.contains_key(name), context) {
-        if let Some(client) = clients.get_mut(linked.name) {
-            let name = group.name.clone();
-            client.add_group(Link { name, priority: linked.priority, extra: linked.extra });
-        }
+    for linked in links::read(&CLIENTS, &mut fields, |name| clients.find(name, policy), context) {
+        let name = group.name.clone();
+        clients.add_group(linked.to, Link { name, priority: linked.priority, extra: linked.extra });
     }
     group.extra = fields.into_extra(context);
     group

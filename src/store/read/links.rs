@@ -35,47 +35,76 @@ pub(super) const CLIENTS: LinkList = LinkList {
 };
 
 /// A link as the file has it.
-pub(super) struct Linked<'v> {
-    pub(super) name: &'v [u8],
+pub(super) struct Linked<T> {
+    /// What it links to.
+    pub(super) to: T,
     pub(super) priority: Priority,
     pub(super) extra: Extra,
 }
 
-/// The links that can be used; the others are set aside.
-pub(super) fn read<'v>(
+/// The links that can be used, those whose names can be found; the others are set aside.
+pub(super) fn read<T>(
     list: &LinkList,
-    fields: &mut Fields<'v, '_>,
-    exists: impl Fn(&[u8]) -> bool,
+    fields: &mut Fields<'_, '_>,
+    find: impl Fn(&[u8]) -> Option<T>,
     context: &mut Context<'_>,
-) -> Vec<Linked<'v>> {
+) -> Vec<Linked<T>> {
     let record = fields.at;
     let list_at = record.member(list.array);
-    let mut seen = HashSet::new();
-    let mut links = Vec::new();
-    for (index, element) in fields.array(list.array, context).iter().enumerate() {
+    let elements = fields.array(list.array, context);
+    let mut seen = Seen::new(elements.len());
+    let mut links = Vec::with_capacity(elements.len());
+    for (index, element) in elements.iter().enumerate() {
         let at = list_at.element(index);
         let Some(name) = name_of(element, list.name, &at, context) else {
             fields.set_aside(list.inert, None, element, context);
             continue;
         };
-        let what = if !exists(name) {
-            Some((list.missing)(Shown::new(name)))
-        } else if !seen.insert(name) {
-            Some(Imperfection::Duplicate(Shown::new(name)))
-        } else {
-            None
+        let found = find(name).ok_or_else(|| (list.missing)(Shown::new(name)));
+        let found = found.and_then(|found| {
+            if seen.insert(name) { Ok(found) } else { Err(Imperfection::Duplicate(Shown::new(name))) }
+        });
+        let to = match found {
+            Ok(to) => to,
+            Err(what) => {
+                let offset = element.get(list.name).map_or(element.span.start, |name| name.span.start);
+                context.issues.add(&at.member(list.name), offset, what);
+                fields.set_aside(list.inert, Some(name), element, context);
+                continue;
+            }
         };
-        if let Some(what) = what {
-            let offset = element.get(list.name).map_or(element.span.start, |name| name.span.start);
-            context.issues.add(&at.member(list.name), offset, what);
-            fields.set_aside(list.inert, Some(name), element, context);
-            continue;
-        }
         let mut link = Fields::of(element, list.known, at, context);
         let priority = link.priority(Priority::DEFAULT_LINK, context);
-        links.push(Linked { name, priority, extra: link.into_extra(context) });
+        links.push(Linked { to, priority, extra: link.into_extra(context) });
     }
     links
+}
+
+/// The names that have been there: most lists have one.
+enum Seen<'v> {
+    Few(Vec<&'v [u8]>),
+    Many(HashSet<&'v [u8]>),
+}
+
+impl<'v> Seen<'v> {
+    /// How many are looked through one by one.
+    const FEW: usize = 8;
+
+    fn new(most: usize) -> Self {
+        if most > Self::FEW { Self::Many(HashSet::with_capacity(most)) } else { Self::Few(Vec::new()) }
+    }
+
+    /// Whether it had not been there.
+    fn insert(&mut self, name: &'v [u8]) -> bool {
+        match self {
+            Self::Few(names) => {
+                let is_new = !names.contains(&name);
+                names.push(name);
+                is_new
+            }
+            Self::Many(names) => names.insert(name),
+        }
+    }
 }
 
 /// The roles that a client or group has.
@@ -84,9 +113,8 @@ pub(super) fn roles(
     policy: &Policy,
     context: &mut Context<'_>,
 ) -> Links<RoleName> {
-    let links = read(&ROLES, fields, |name| policy.role(name).is_some(), context);
-    Links::from_given(links.into_iter().filter_map(|linked| {
-        let name = policy.role(linked.name)?.name.clone();
-        Some(Link { name, priority: linked.priority, extra: linked.extra })
-    }))
+    let links = read(&ROLES, fields, |name| policy.role(name).map(|role| role.name.clone()), context);
+    let link =
+        |linked: Linked<RoleName>| Link { name: linked.to, priority: linked.priority, extra: linked.extra };
+    Links::from_given(links.into_iter().map(link))
 }

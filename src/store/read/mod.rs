@@ -141,17 +141,9 @@ fn policy(root: &Value<'_>, context: &mut Context<'_>) -> Result<Policy, ParseEr
     policy.set_default_access(default_access(&mut fields, context));
     roles::read(&mut fields, &mut policy, context)?;
     let mut clients = clients::read(&mut fields, &policy, context)?;
-    let groups = groups::read(&mut fields, &mut policy, &mut clients, context)?;
-    for client in clients.into_values() {
-        let name = client.username.clone();
-        let put = policy.put_client(client.into_client());
-        debug_assert!(put.is_ok(), "`{name}` has only roles and groups that exist");
-    }
-    // With clients that do not exist set aside, which putting clients would look through.
-    for group in groups {
-        let put = policy.put_group(group);
-        debug_assert!(put.is_ok(), "a group has only roles that exist");
-    }
+    groups::read(&mut fields, &mut policy, &mut clients, context)?;
+    let filled = policy.fill(clients.into_records());
+    debug_assert!(filled.is_ok(), "clients have only roles and groups that exist");
     anonymous_group(&mut fields, &mut policy, context);
     policy.set_extra(fields.into_extra(context));
     policy.keep();

@@ -1,0 +1,76 @@
+//! Who is in a group and who has a role: what the records say, asked the other way round.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Client, GroupName, Link, Policy, Username};
+
+/// Whom a change to a role or group concerns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// Clients, by username.
+    pub clients: BTreeSet<Username>,
+    /// Whether anonymous clients are among them.
+    pub anonymous: bool,
+}
+
+impl Policy {
+    /// The members of a group, by the bytes of their names, each with its link to the group.
+    pub fn members<'a>(
+        &'a self,
+        group: &[u8],
+    ) -> impl Iterator<Item = (&'a Arc<Client>, &'a Link<GroupName>)> {
+        let with_link = |client: &'a Arc<Client>| Some((client, client.groups.get(group)?));
+        let members = self.relations().members(group).filter_map(|id| self.client_by_id(id));
+        let mut members: Vec<_> = members.filter_map(with_link).collect();
+        // Those that came with the file are in this order already.
+        members.sort_by(|(a, _), (b, _)| a.username.cmp(&b.username));
+        members.into_iter()
+    }
+
+    /// Everybody whose rights a role has a part in.
+    #[must_use]
+    pub fn holders_of_role(&self, role: &[u8]) -> Holders {
+        let mut holders = Holders { clients: self.with_role(role).collect(), anonymous: false };
+        for group in self.relations().groups_with_role(role).filter_map(|id| self.group_by_id(id)) {
+            let through_group = self.holders_of_group(group.name.as_bytes());
+            holders.clients.extend(through_group.clients);
+            holders.anonymous |= through_group.anonymous;
+        }
+        holders
+    }
+
+    /// Everybody who is in a group.
+    #[must_use]
+    pub fn holders_of_group(&self, group: &[u8]) -> Holders {
+        Holders {
+            clients: self.in_group(group).collect(),
+            anonymous: self.anonymous_group().is_some_and(|anonymous| anonymous.name.as_bytes() == group),
+        }
+    }
+
+    /// Whether any client or group has a role.
+    pub(super) fn is_role_held(&self, role: &[u8]) -> bool {
+        let relations = self.relations();
+        relations.clients_with_role(role).next().is_some()
+            || relations.groups_with_role(role).next().is_some()
+    }
+
+    /// The clients that have a role themselves.
+    pub(super) fn with_role(&self, role: &[u8]) -> impl Iterator<Item = Username> {
+        let clients = self.relations().clients_with_role(role).filter_map(|id| self.client_by_id(id));
+        clients.map(|client| client.username.clone())
+    }
+
+    /// The clients that are in a group.
+    pub(super) fn in_group(&self, group: &[u8]) -> impl Iterator<Item = Username> {
+        let clients = self.relations().members(group).filter_map(|id| self.client_by_id(id));
+        clients.map(|client| client.username.clone())
+    }
+
+    /// The groups that have a role.
+    pub(super) fn groups_with_role(&self, role: &[u8]) -> impl Iterator<Item = GroupName> {
+        let groups = self.relations().groups_with_role(role).filter_map(|id| self.group_by_id(id));
+        groups.map(|group| group.name.clone())
+    }
+}
