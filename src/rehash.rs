@@ -19,7 +19,7 @@ pub(crate) struct Rehash {
 }
 
 /// A new hash of a password, and the one that it was verified with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct NewHash {
     username: Username,
     old: PasswordHash,

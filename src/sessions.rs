@@ -189,11 +189,25 @@ impl Sessions {
         theirs.into_iter().map(|session| Connection::from(session.address.as_deref())).collect()
     }
 
-    /// Notes disconnects, to be had from [`Self::tick`] in time.
-    pub(crate) fn disconnect_later(&mut self, disconnects: impl IntoIterator<Item = Disconnect>) {
+    /// How many logins there were so far.
+    pub(crate) fn logins(&self) -> u64 {
+        self.logins
+    }
+
+    /// Notes disconnects, to be had from [`Self::tick`] in time, of those who had come when there were that
+    /// many logins: who came later came under the new policy.
+    pub(crate) fn disconnect_later(
+        &mut self,
+        disconnects: impl IntoIterator<Item = Disconnect>,
+        logins: u64,
+    ) {
         let tick = self.ticks.saturating_add(TICKS_TO_WAIT);
-        let logins = self.logins;
         self.due.extend(disconnects.into_iter().map(|whom| Due { tick, whom, logins }));
+    }
+
+    /// Whether somebody is still to be disconnected.
+    pub(crate) fn has_due(&self) -> bool {
+        !(self.due.is_empty() && self.by_id.is_empty() && self.by_name.is_empty())
     }
 
     /// Whether the broker ticks at all: 2.0 does not with `per_listener_settings true`.
@@ -287,6 +301,10 @@ mod tests {
         });
     }
 
+    fn disconnect<const N: usize>(sessions: &mut Sessions, whom: [Disconnect; N]) {
+        sessions.disconnect_later(whom, sessions.logins());
+    }
+
     fn by_id(clientid: &str) -> Kick {
         Kick::ClientId(clientid.as_bytes().to_vec())
     }
@@ -299,7 +317,7 @@ mod tests {
     fn disconnects_come_on_the_second_tick() {
         let mut sessions = Sessions::default();
         log_in(&mut sessions, 1, Some("ann"), "a1");
-        sessions.disconnect_later([user("ann")]);
+        disconnect(&mut sessions, [user("ann")]);
         assert_eq!(sessions.tick(), []);
         assert_eq!(sessions.tick(), [by_id("a1")]);
         assert_eq!(sessions.tick(), []);
@@ -310,7 +328,7 @@ mod tests {
         let mut sessions = Sessions::default();
         log_in(&mut sessions, 1, Some("ann"), "a1");
         log_in(&mut sessions, 2, Some("ann"), "a2");
-        sessions.disconnect_later([user("ann")]);
+        disconnect(&mut sessions, [user("ann")]);
         sessions.ended(SessionId(1));
         log_in(&mut sessions, 3, Some("ann"), "a1");
         sessions.tick();
@@ -321,19 +339,31 @@ mod tests {
     fn who_takes_over_a_client_id_is_a_new_connection() {
         let mut sessions = Sessions::default();
         log_in(&mut sessions, 1, Some("ann"), "a1");
-        sessions.disconnect_later([user("ann")]);
+        disconnect(&mut sessions, [user("ann")]);
         log_in(&mut sessions, 2, Some("ann"), "a1");
         assert_eq!(sessions.all_due(), [], "the broker has ended the first");
         sessions.ended(SessionId(1));
-        sessions.disconnect_later([user("ann")]);
+        disconnect(&mut sessions, [user("ann")]);
         assert_eq!(sessions.all_due(), [by_id("a1")], "its end does not hide the second");
+    }
+
+    #[test]
+    fn who_came_between_the_change_and_its_answer_stays() {
+        let mut sessions = Sessions::default();
+        log_in(&mut sessions, 1, Some("ann"), "a1");
+        let logins = sessions.logins();
+        log_in(&mut sessions, 2, Some("ann"), "a2");
+        sessions.disconnect_later([user("ann")], logins);
+        assert!(sessions.has_due());
+        assert_eq!(sessions.all_due(), [by_id("a1")]);
+        assert!(!sessions.has_due());
     }
 
     #[test]
     fn a_password_asked_again_is_no_new_login() {
         let mut sessions = Sessions::default();
         log_in(&mut sessions, 1, Some("ann"), "a1");
-        sessions.disconnect_later([user("ann")]);
+        disconnect(&mut sessions, [user("ann")]);
         log_in(&mut sessions, 1, Some("ann"), "a1");
         assert_eq!(sessions.all_due(), [by_id("a1")]);
     }
@@ -342,7 +372,7 @@ mod tests {
     fn a_name_without_logins_is_disconnected_by_name() {
         let mut sessions = Sessions::default();
         log_in(&mut sessions, 1, Some("bob"), "b");
-        sessions.disconnect_later([user("certificate")]);
+        disconnect(&mut sessions, [user("certificate")]);
         assert_eq!(sessions.all_due(), [by_name("certificate")]);
     }
 
@@ -361,9 +391,9 @@ mod tests {
         let mut sessions = Sessions::default();
         log_in(&mut sessions, 1, Some("ann"), "a1");
         act_with_certificate(&mut sessions, 2, "ann", "a2");
-        sessions.disconnect_later([user("ann")]);
+        disconnect(&mut sessions, [user("ann")]);
         assert_eq!(sessions.all_due(), [by_name("ann")], "there may be more that have not shown themselves");
-        sessions.disconnect_later([user("ann")]);
+        disconnect(&mut sessions, [user("ann")]);
         log_in(&mut sessions, 3, Some("ann"), "a3");
         assert_eq!(sessions.all_due(), [by_id("a2"), by_id("a1")], "who came since stays");
     }
@@ -382,10 +412,10 @@ mod tests {
     fn anonymous_clients_are_disconnected_by_id() {
         let mut sessions = Sessions::default();
         log_in(&mut sessions, 1, None, "x");
-        sessions.disconnect_later([Disconnect::Anonymous]);
+        disconnect(&mut sessions, [Disconnect::Anonymous]);
         assert_eq!(sessions.all_due(), [by_id("x")]);
         sessions.ended(SessionId(1));
-        sessions.disconnect_later([Disconnect::Anonymous]);
+        disconnect(&mut sessions, [Disconnect::Anonymous]);
         assert_eq!(sessions.all_due(), [], "a socket without a name yet is nobody's business");
     }
 
@@ -395,7 +425,7 @@ mod tests {
         for number in 0..500 {
             log_in(&mut sessions, number, Some("ann"), &format!("a{number}"));
         }
-        sessions.disconnect_later([user("ann")]);
+        disconnect(&mut sessions, [user("ann")]);
         let mut all = sessions.tick();
         let mut ticks = 0;
         loop {

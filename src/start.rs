@@ -10,7 +10,8 @@ use crate::options::PluginOptions;
 use crate::password::Plaintext;
 use crate::policy::{Client, Compat, Password, Policy};
 use crate::store::{
-    FirstRun, InitError, Loaded, Made, OpenError, PASSWORD_VARIABLE, PasswordFrom, Shown, Store, Writable,
+    Disk, FirstRun, InitError, Loaded, Made, OpenError, PASSWORD_VARIABLE, PasswordFrom, Shown, Store,
+    Writable,
 };
 
 /// How many imperfections of the file are listed one by one.
@@ -51,10 +52,11 @@ pub(crate) fn open(
     compat: Compat,
     family: BrokerFamily,
     broker: &dyn Broker,
+    disk: &dyn Fn() -> Box<dyn Disk>,
 ) -> Result<(Loaded, Store), StartError> {
     let open = || {
-        Store::open(&options.config_file, options.state_dir.as_deref(), compat, options.strict_config)
-            .map_err(StartError::Open)
+        let (file, state_dir) = (&options.config_file, options.state_dir.as_deref());
+        Store::open_on(disk(), file, state_dir, compat, options.strict_config).map_err(StartError::Open)
     };
     match open() {
         Err(StartError::Open(OpenError::Missing { path })) if options.config_init.makes_policy(family) => {

@@ -23,17 +23,18 @@ const MOST_THREADS: usize = 4;
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Some threads and a queue of jobs for them.
-pub struct Workers {
-    shared: Arc<Shared>,
-    most_threads: usize,
-    most_jobs: usize,
-}
+pub struct Workers(Submitter);
 
-#[derive(Default)]
+/// Where jobs are submitted, also by jobs. It does not keep the threads from ending.
+#[derive(Clone)]
+pub struct Submitter(Arc<Shared>);
+
 struct Shared {
     state: Mutex<State>,
     /// There is a job, or the end has come.
     changed: Condvar,
+    most_threads: usize,
+    most_jobs: usize,
 }
 
 #[derive(Default)]
@@ -70,28 +71,59 @@ impl Workers {
     /// [`Self::new`] with another number of threads.
     #[must_use]
     pub fn with_threads(most_threads: usize, most_jobs: usize) -> Self {
-        Self { shared: Arc::default(), most_threads, most_jobs }
+        let (state, changed) = (Mutex::default(), Condvar::new());
+        Self(Submitter(Arc::new(Shared { state, changed, most_threads, most_jobs })))
     }
 
     /// How many jobs are done at the same time.
     #[must_use]
     pub fn threads(&self) -> usize {
-        self.most_threads
+        self.0.0.most_threads
     }
 
+    /// Where jobs can submit more jobs.
+    #[must_use]
+    pub fn submitter(&self) -> Submitter {
+        self.0.clone()
+    }
+
+    /// Queues a job, as [`Submitter::submit`].
+    ///
+    /// # Errors
+    /// [`NotTaken`]: the job was not and will not be run.
+    pub fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<(), NotTaken> {
+        self.0.submit(job)
+    }
+
+    /// Does what is queued, takes nothing more, and waits until all threads have ended.
+    pub fn end(&self) {
+        let threads = {
+            let mut state = self.0.0.state.lock();
+            state.ended = true;
+            std::mem::take(&mut state.threads)
+        };
+        self.0.0.changed.notify_all();
+        for thread in threads {
+            // What a thread does is inside `caught`.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Submitter {
     /// Queues a job. Jobs begin in the order in which they came. A panic in one ends that job only.
     ///
     /// # Errors
     /// [`NotTaken`]: the job was not and will not be run.
     pub fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<(), NotTaken> {
-        let mut state = self.shared.state.lock();
+        let mut state = self.0.state.lock();
         if state.ended {
             return Err(NotTaken::Ended);
         }
-        if state.jobs.len() >= self.most_jobs {
+        if state.jobs.len() >= self.0.most_jobs {
             return Err(NotTaken::Full);
         }
-        if state.jobs.len() >= state.waiting && state.running < self.most_threads {
+        if state.jobs.len() >= state.waiting && state.running < self.0.most_threads {
             self.start_thread(&mut state);
         }
         if state.running == 0 {
@@ -99,27 +131,13 @@ impl Workers {
         }
         state.jobs.push_back(Box::new(job));
         drop(state);
-        self.shared.changed.notify_one();
+        self.0.changed.notify_one();
         Ok(())
-    }
-
-    /// Does what is queued, takes nothing more, and waits until all threads have ended.
-    pub fn end(&self) {
-        let threads = {
-            let mut state = self.shared.state.lock();
-            state.ended = true;
-            std::mem::take(&mut state.threads)
-        };
-        self.shared.changed.notify_all();
-        for thread in threads {
-            // What a thread does is inside `caught`.
-            let _ = thread.join();
-        }
     }
 
     fn start_thread(&self, state: &mut State) {
         state.threads.retain(|thread| !thread.is_finished());
-        let shared = Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.0);
         let thread = thread::Builder::new().name("dynsec-worker".into()).spawn(move || shared.work());
         if let Ok(thread) = thread {
             state.threads.push(thread);
@@ -160,9 +178,15 @@ impl Drop for Workers {
     }
 }
 
+impl fmt::Debug for Submitter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Submitter")
+    }
+}
+
 impl fmt::Debug for Workers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Workers").field("most_threads", &self.most_threads).finish_non_exhaustive()
+        f.debug_struct("Workers").field("threads", &self.threads()).finish_non_exhaustive()
     }
 }
 
@@ -176,7 +200,7 @@ mod tests {
     #[test]
     fn no_thread_is_started_before_there_is_work() {
         let workers = Workers::new(10);
-        assert_eq!(workers.shared.state.lock().threads.len(), 0);
+        assert_eq!(workers.0.0.state.lock().threads.len(), 0);
         assert!((1..=MOST_THREADS).contains(&workers.threads()));
     }
 
@@ -191,7 +215,7 @@ mod tests {
         workers.end();
         assert_eq!(done.load(SeqCst), 500);
         assert_eq!(workers.submit(|| ()), Err(NotTaken::Ended));
-        assert_eq!(workers.shared.state.lock().running, 0);
+        assert_eq!(workers.0.0.state.lock().running, 0);
     }
 
     #[test]
@@ -230,6 +254,6 @@ mod tests {
         workers.submit(move || (to_first.send(()).unwrap(), first.recv().unwrap()).1).unwrap();
         workers.submit(move || (to_second.send(()).unwrap(), second.recv().unwrap()).1).unwrap();
         workers.end();
-        assert_eq!(workers.shared.state.lock().threads.len(), 0);
+        assert_eq!(workers.0.0.state.lock().threads.len(), 0);
     }
 }

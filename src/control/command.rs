@@ -106,4 +106,9 @@ impl Command {
     pub(super) fn find(name: &[u8]) -> Option<&'static Self> {
         COMMANDS.iter().find(|command| command.name.as_bytes().eq_ignore_ascii_case(name))
     }
+
+    /// Whether its `password` is hashed.
+    pub(super) fn hashes_password(&self) -> bool {
+        matches!(self.name, "createClient" | "modifyClient" | "setClientPassword")
+    }
 }

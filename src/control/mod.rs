@@ -38,6 +38,7 @@ pub use session::{Actor, Connection, FileFinding, Host};
 pub use topic::ControlTopic;
 
 use crate::json::{self, Problem, Value};
+use crate::password::Plaintext;
 use crate::policy::{Compat, Policy};
 use command::Command;
 use error::CommandError;
@@ -82,6 +83,38 @@ fn read<'a>(payload: &'a [u8], limits: &Limits) -> Result<Value<'a>, CommandErro
         Problem::TooDeep { limit } if limit < json::NESTING_LIMIT => CommandError::TooDeep(limit),
         _ => CommandError::NotJson,
     })
+}
+
+/// The passwords that a payload's commands may have hashed, in their order, so that this can be done before
+/// they run. None is missing but those of commands that are refused for them.
+#[must_use]
+pub fn passwords(payload: &[u8], limits: &Limits) -> Vec<Plaintext> {
+    let Ok(root) = read(payload, limits) else { return Vec::new() };
+    let commands = root.get("commands").and_then(Value::as_array).unwrap_or_default();
+    if commands.len() > limits.commands {
+        return Vec::new();
+    }
+    let is_hashed = |element: &&Value<'_>| {
+        let name = element.get("command").and_then(Value::as_bytes).map(up_to_nul);
+        name.and_then(Command::find).is_some_and(Command::hashes_password)
+    };
+    let password = |element: &Value<'_>| Fields::new(element).string("password").map(Plaintext::new);
+    commands.iter().filter(is_hashed).filter_map(password).collect()
+}
+
+/// The answer to a payload that is not run: the same error for each of its commands.
+#[must_use]
+pub fn refused(payload: &[u8], error: &str, limits: &Limits) -> Responses {
+    let mut responses = Responses::default();
+    let root = read(payload, limits).ok();
+    let commands = root.as_ref().and_then(|root| root.get("commands")).and_then(Value::as_array);
+    for element in commands.unwrap_or_default().iter().take(limits.commands) {
+        let member = |name| element.get(name).and_then(Value::as_bytes).map(up_to_nul);
+        let name = member("command").unwrap_or(NO_COMMAND);
+        let correlation = member("correlationData").map(<[u8]>::to_vec);
+        responses.push(Response::failed(name, correlation, error.to_owned()));
+    }
+    if responses.is_empty() { Responses::refusal(error) } else { responses }
 }
 
 /// Runs a batch. Where an element is no command, 2.1 answers and stops, 2.0 goes on; both stop at a

@@ -28,7 +28,7 @@ pub enum Disconnect {
 
 impl Disconnect {
     /// Those of whom a change to a role or group takes or gives something.
-    pub(super) fn holders(holders: Holders) -> impl Iterator<Item = Self> {
+    pub fn holders(holders: Holders) -> impl Iterator<Item = Self> {
         let anonymous = holders.anonymous.then_some(Self::Anonymous);
         anonymous.into_iter().chain(holders.clients.into_iter().map(Self::Username))
     }

@@ -122,6 +122,10 @@ impl Responses {
         responses
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     pub(super) fn push(&mut self, response: Response) {
         self.length = self.length.saturating_add(response.length());
         self.all.push(response);
@@ -140,7 +144,9 @@ impl Responses {
         self.push(response);
     }
 
-    pub(super) fn length(&self) -> usize {
+    /// About how many bytes they are in JSON.
+    #[must_use]
+    pub fn length(&self) -> usize {
         self.length
     }
 

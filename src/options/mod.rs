@@ -43,6 +43,8 @@ pub struct PluginOptions {
     pub denial_log: DenialLog,
     /// Whether every client may ask about its own rights.
     pub self_service: bool,
+    /// Whether changes are saved while the broker goes on.
+    pub save_mode: SaveMode,
 }
 
 impl PluginOptions {
@@ -65,6 +67,7 @@ impl PluginOptions {
                 interval: Duration::from_secs(60),
             },
             self_service: false,
+            save_mode: SaveMode::Auto,
         }
     }
 }
@@ -112,6 +115,16 @@ pub enum DenialLogOption {
     On,
     /// Also messages that are not delivered.
     All,
+}
+
+/// `plugin_opt_save_mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaveMode {
+    /// Passwords of commands are hashed and the policy is saved in threads of their own, while the broker goes
+    /// on, where it ticks.
+    Auto,
+    /// Both before the broker goes on.
+    Sync,
 }
 
 /// `plugin_opt_compat`.

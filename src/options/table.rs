@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{CompatOption, ConfigInitOption, DenialLogOption, PluginOptions};
+use super::{CompatOption, ConfigInitOption, DenialLogOption, PluginOptions, SaveMode};
 use crate::password::Iterations;
 
 /// The option without which there is nothing to do.
@@ -28,7 +28,7 @@ pub struct OptionInfo {
 }
 
 /// All options.
-pub const OPTIONS: [OptionInfo; 20] = [
+pub const OPTIONS: [OptionInfo; 21] = [
     OptionInfo {
         name: CONFIG_FILE,
         accepts: "a path",
@@ -205,6 +205,21 @@ pub const OPTIONS: [OptionInfo; 20] = [
                   cannot be written.",
         set: |options, value| {
             options.state_dir = Some(path(value)?);
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "save_mode",
+        accepts: "`auto` or `sync`",
+        default: Some("auto"),
+        meaning: "`sync` hashes passwords of commands and saves each change before the broker does anything \
+                  else; `auto` lets it go on, and answers when the change is saved.",
+        set: |options, value| {
+            options.save_mode = match value {
+                b"auto" => SaveMode::Auto,
+                b"sync" => SaveMode::Sync,
+                _ => return None,
+            };
             Some(())
         },
     },

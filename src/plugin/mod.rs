@@ -24,12 +24,13 @@ use crate::denials::{Denials, Settings};
 use crate::logins::VerifiedLogins;
 use crate::options::{CompatOption, DenialLogOption, PluginOptions};
 use crate::password::Iterations;
-use crate::policy::{Compat, Mark, Policy};
+use crate::policy::{Compat, Policy};
 use crate::rehash::Rehash;
 use crate::sessions::Sessions;
 use crate::start;
-use crate::store::{Issue, Store};
+use crate::store::{Disk, Issue, RealDisk, Store};
 use crate::workers::Workers;
+use commands::Pipeline;
 
 use own::Own;
 
@@ -44,9 +45,9 @@ const MOST_JOBS: usize = 1024;
 pub struct Plugin {
     broker: Arc<dyn Broker>,
     policy: RwLock<Policy>,
-    store: Mutex<Store>,
     /// What was wrong with the policy file at the start.
     issues: Vec<Issue>,
+    store: Arc<Mutex<Store>>,
     sessions: Mutex<Sessions>,
     iterations: Iterations,
     limits: Limits,
@@ -62,8 +63,7 @@ pub struct Plugin {
     has_ticked: AtomicBool,
     /// Passwords that need not be hashed to be verified.
     verified: VerifiedLogins,
-    /// What the policy was before the payload that is in work, for a panic in it.
-    in_work: Mutex<Option<Mark>>,
+    pipeline: Pipeline,
     /// A panic could not be undone: nothing is let through any more.
     broken: AtomicBool,
 }
@@ -79,23 +79,37 @@ impl Plugin {
         broker: Arc<dyn Broker>,
         family: BrokerFamily,
     ) -> Result<Self, StartError> {
+        Self::start_on(options, broker, family, &|| Box::new(RealDisk))
+    }
+
+    /// [`Self::start`], with system calls that a test can let fail or wait.
+    ///
+    /// # Errors
+    /// As in [`Self::start`].
+    pub fn start_on(
+        options: &PluginOptions,
+        broker: Arc<dyn Broker>,
+        family: BrokerFamily,
+        disk: &dyn Fn() -> Box<dyn Disk>,
+    ) -> Result<Self, StartError> {
         let compat = match (options.compat, family) {
             (CompatOption::Auto, BrokerFamily::V2_0) => Compat::of_2_0(broker.patch_of_2_0()),
             (CompatOption::V2_0, _) => Compat::V2_0,
             (CompatOption::V2_0_21, _) => Compat::V2_0_21,
             (CompatOption::V2_1, _) | (CompatOption::Auto, BrokerFamily::V2_1) => Compat::V2_1,
         };
-        let (loaded, store) = start::open(options, compat, family, &*broker)?;
+        let (loaded, store) = start::open(options, compat, family, &*broker, disk)?;
         start::report(&loaded, &store, &*broker);
         start::report_unreadable(&loaded.policy, options, &*broker);
         let mut policy = loaded.policy;
         policy.set_self_service(options.self_service);
+        let bell = Arc::new(Bell::new(Arc::clone(&broker)));
         Ok(Self {
             workers: Workers::new(MOST_JOBS),
-            bell: Arc::new(Bell::new(Arc::clone(&broker))),
+            pipeline: Pipeline::new(options.save_mode, Arc::clone(&bell)),
+            bell,
             broker,
             policy: RwLock::new(policy),
-            store: Mutex::new(store),
             issues: loaded.issues,
             sessions: Mutex::default(),
             iterations: options.password_iterations,
@@ -111,7 +125,7 @@ impl Plugin {
             family,
             has_ticked: AtomicBool::new(false),
             verified: VerifiedLogins::new(),
-            in_work: Mutex::new(None),
+            store: Arc::new(Mutex::new(store)),
             broken: AtomicBool::new(false),
         })
     }
@@ -122,9 +136,10 @@ impl Plugin {
         self.own.left(session);
     }
 
-    /// The broker ends. Everything is on disk already.
+    /// The broker ends. What was begun is finished, but no longer answered; what is on the disk already is
+    /// not written again.
     pub fn shutdown(&self) {
-        self.workers.end();
-        self.bell.end();
+        self.finish_unanswered();
+        self.end_threads();
     }
 }

@@ -1,18 +1,21 @@
 //! What was replaced, so that it can be put back.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::{Client, DefaultAccess, Extra, Group, GroupName, Role, RoleName, Username};
 
-/// A point in the history of a [`super::Policy`] to which it can be taken back.
+/// A point in the history of a [`super::Policy`] to which it can be taken back, as long as it is not
+/// forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mark(pub(super) usize);
+pub struct Mark(usize);
 
 /// What was replaced, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
-    entries: Vec<Replaced>,
+    entries: VecDeque<Replaced>,
+    /// How many older ones were forgotten.
+    forgotten: usize,
     /// The records that have an entry since the last mark: going back, only the oldest counts.
     since_mark: HashSet<Record>,
 }
@@ -29,12 +32,21 @@ impl Journal {
     /// The present end.
     pub(super) fn mark(&mut self) -> Mark {
         self.since_mark.clear();
-        Mark(self.entries.len())
+        Mark(self.end())
     }
 
     /// Whether anything came after.
     pub(super) fn goes_beyond(&self, mark: Mark) -> bool {
-        self.entries.len() > mark.0
+        self.end() > mark.0
+    }
+
+    fn end(&self) -> usize {
+        self.forgotten.saturating_add(self.entries.len())
+    }
+
+    /// What came after the mark, oldest first.
+    pub(super) fn beyond(&self, mark: Mark) -> impl Iterator<Item = &Replaced> {
+        self.entries.iter().skip(mark.0.saturating_sub(self.forgotten))
     }
 
     pub(super) fn push(&mut self, replaced: Replaced) {
@@ -43,26 +55,33 @@ impl Journal {
             Replaced::Group(name, _) => Record::Group(name.clone()),
             Replaced::Role(name, _) => Record::Role(name.clone()),
             _ => {
-                self.entries.push(replaced);
+                self.entries.push_back(replaced);
                 return;
             }
         };
         if self.since_mark.insert(record) {
-            self.entries.push(replaced);
+            self.entries.push_back(replaced);
         }
     }
 
     /// The youngest entry, if it came after the mark.
     pub(super) fn pop_beyond(&mut self, mark: Mark) -> Option<Replaced> {
         self.since_mark.clear();
-        if self.goes_beyond(mark) { self.entries.pop() } else { None }
+        if self.goes_beyond(mark) { self.entries.pop_back() } else { None }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.entries.clear();
-        self.entries.shrink_to(KEPT);
+        self.forget_before(Mark(self.end()));
         self.since_mark = HashSet::new();
+    }
+
+    /// Forgets what came before the mark.
+    pub(super) fn forget_before(&mut self, mark: Mark) {
+        let older = mark.0.saturating_sub(self.forgotten).min(self.entries.len());
+        self.entries.drain(..older);
+        self.entries.shrink_to(KEPT);
+        self.forgotten = self.forgotten.saturating_add(older);
     }
 }
 

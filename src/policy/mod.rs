@@ -16,6 +16,7 @@ mod explain;
 mod extra;
 mod group;
 mod held;
+mod history;
 mod holders;
 mod index;
 mod inert;

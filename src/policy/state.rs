@@ -34,8 +34,8 @@ pub struct Policy {
     change_index: i64,
     extra: Extra,
     // INVARIANT: follows from `clients` and `groups`; only `swap_client` and `swap_group` touch it.
-    relations: Relations,
-    journal: Journal,
+    pub(super) relations: Relations,
+    pub(super) journal: Journal,
 }
 
 /// A record names a role or group that does not exist.
@@ -341,18 +341,6 @@ impl Policy {
         self.journal.push(Replaced::Extra(std::mem::replace(&mut self.extra, extra)));
     }
 
-    /// The present point in the policy's history.
-    #[must_use]
-    pub fn mark(&mut self) -> Mark {
-        self.journal.mark()
-    }
-
-    /// Whether anything was changed since.
-    #[must_use]
-    pub fn changed_since(&self, mark: Mark) -> bool {
-        self.journal.goes_beyond(mark)
-    }
-
     /// Takes the policy back to what it was then.
     pub fn undo_to(&mut self, mark: Mark) {
         while let Some(replaced) = self.journal.pop_beyond(mark) {
@@ -371,11 +359,6 @@ impl Policy {
                 Replaced::Extra(old) => self.extra = old,
             }
         }
-    }
-
-    /// Forgets the history: what is, stays, and all marks are void.
-    pub fn keep(&mut self) {
-        self.journal.clear();
     }
 
     fn require_links(&self, client: &Client) -> Result<(), MissingReference> {

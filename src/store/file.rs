@@ -149,6 +149,16 @@ impl PolicyFile {
         }
     }
 
+    /// What is in the file now.
+    pub(super) fn read(&self) -> Result<Vec<u8>, ReadError> {
+        let target = self.disk.resolve(&self.path).map_err(ReadError::Io)?;
+        let bytes = self.disk.read(&target).map_err(ReadError::Io)?;
+        if in_place::is_interrupted(&bytes) {
+            return Err(ReadError::Interrupted(self.copies().collect()));
+        }
+        Ok(bytes)
+    }
+
     /// Removes what crashes left. Only for a file that holds a whole policy: copies go too.
     pub(super) fn remove_leftovers(&self) {
         let disk = self.disk.as_ref();

@@ -17,7 +17,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use crate::policy::{Compat, Policy};
+use crate::policy::{Compat, Policy, Snapshot};
 
 pub use disk::{Disk, RealDisk};
 pub use file::{PolicyFile, Writable};
@@ -120,7 +120,26 @@ impl Store {
     /// # Errors
     /// Why not. The file holds what it held, save after [`SaveError::NotPutBack`].
     pub fn save(&mut self, policy: &Policy) -> Result<(), SaveError> {
-        self.file.save(&write(&policy.snapshot()))
+        self.save_snapshot(&policy.snapshot())
+    }
+
+    /// Saves what a policy was. When this returns without an error it is on the disk.
+    ///
+    /// # Errors
+    /// As in [`Self::save`].
+    pub fn save_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), SaveError> {
+        self.file.save(&write(snapshot))
+    }
+
+    /// The policy that is in the file now.
+    ///
+    /// # Errors
+    /// It cannot be read, or it is no policy.
+    pub fn read_again(&self, compat: Compat) -> Result<Policy, OpenError> {
+        let bytes = self.file.read().map_err(|error| OpenError::unreadable(self.path(), error))?;
+        let read = read(&bytes, compat);
+        let (policy, _) = read.map_err(|what| OpenError::Malformed { path: self.path().to_owned(), what })?;
+        Ok(policy)
     }
 
     /// The file alone, to save in another thread what [`write()`] made.

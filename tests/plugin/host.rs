@@ -1,14 +1,18 @@
 //! A broker that only remembers, and a directory for its policy.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use mosquitto_dynsec::broker::{Broker, BrokerFamily, LogLevel, PublishError};
 use mosquitto_dynsec::options::PluginOptions;
 use mosquitto_dynsec::plugin::{Actor, Plugin, SessionId, StartError};
 use mosquitto_dynsec::policy::{Effect, LoginRequest, Subject};
+use mosquitto_dynsec::store::Disk;
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::disk::Moody;
 
 /// What the broker was asked.
 #[derive(Default)]
@@ -18,6 +22,25 @@ pub(crate) struct Host {
     pub(crate) kicked: Mutex<usize>,
     /// What was sent to one client alone, and to which.
     pub(crate) told: Mutex<Vec<(String, String)>>,
+    pub(crate) kicked_names: Mutex<Vec<String>>,
+    /// How often it was woken since that was last waited for.
+    woken: Mutex<usize>,
+    waking: Condvar,
+}
+
+impl Host {
+    /// Waits for a wake of the broker's loop, as a loop without events does, and not longer either.
+    pub(crate) fn sleep(&self) {
+        let woken = self.woken.lock().unwrap();
+        let waited = self.waking.wait_timeout_while(woken, Duration::from_millis(100), |woken| *woken == 0);
+        *waited.unwrap().0 = 0;
+    }
+
+    /// The answers so far, in their order.
+    pub(crate) fn answers(&self) -> Vec<Value> {
+        let published = self.published.lock().unwrap();
+        published.iter().map(|answer| serde_json::from_str(answer).unwrap()).collect()
+    }
 }
 
 impl Broker for Host {
@@ -36,12 +59,19 @@ impl Broker for Host {
         Ok(())
     }
 
-    fn kick_username(&self, _: &[u8]) {
+    fn kick_username(&self, username: &[u8]) {
         *self.kicked.lock().unwrap() += 1;
+        self.kicked_names.lock().unwrap().push(String::from_utf8_lossy(username).into_owned());
     }
 
-    fn kick_clientid(&self, _: &[u8]) {
+    fn kick_clientid(&self, clientid: &[u8]) {
         *self.kicked.lock().unwrap() += 1;
+        self.kicked_names.lock().unwrap().push(String::from_utf8_lossy(clientid).into_owned());
+    }
+
+    fn wake(&self) {
+        *self.woken.lock().unwrap() += 1;
+        self.waking.notify_all();
     }
 }
 
@@ -89,6 +119,17 @@ impl Place {
         Plugin::start(&options, Arc::<Host>::clone(&self.host), family)
     }
 
+    /// A plugin on that disk, in a broker that ticks.
+    pub(crate) fn start_on(&self, disk: &Moody, change: impl FnOnce(&mut PluginOptions)) -> Plugin {
+        let mut options = self.options();
+        change(&mut options);
+        let host = Arc::<Host>::clone(&self.host);
+        let disk = || -> Box<dyn Disk> { Box::new(disk.clone()) };
+        let plugin = Plugin::start_on(&options, host, BrokerFamily::V2_1, &disk).unwrap();
+        plugin.on_tick();
+        plugin
+    }
+
     /// The lines of the log that have this in them.
     pub(crate) fn logged(&self, part: &str) -> Vec<(LogLevel, String)> {
         let log = self.host.log.lock().unwrap();
@@ -121,6 +162,18 @@ pub(crate) fn login(plugin: &Plugin, username: &str, password: &str) -> Effect {
 pub(crate) fn command(place: &Place, plugin: &Plugin, command: &Value) -> Value {
     let payload = serde_json::json!({ "commands": [command] }).to_string();
     plugin.on_control(&Actor::default(), payload.as_bytes());
+    if !plugin.is_idle() {
+        settle(place, plugin);
+    }
     let answer = place.host.published.lock().unwrap().pop().unwrap();
     serde_json::from_str::<Value>(&answer).unwrap()["responses"][0].take()
+}
+
+/// The broker's loop comes round until everything is answered, with a tick at least.
+pub(crate) fn settle(place: &Place, plugin: &Plugin) {
+    plugin.on_tick();
+    while !plugin.is_idle() {
+        place.host.sleep();
+        plugin.on_tick();
+    }
 }

@@ -1,6 +1,8 @@
-//! The plugin with a broker that only remembers what it was asked: what happens at a start, and at logins.
+//! The plugin with a broker that only remembers what it was asked: what happens at a start, at logins, and while
+//! changes are saved.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -8,9 +10,11 @@
 )]
 
 mod certificates;
+mod disk;
 mod first_run;
 mod host;
 mod lint;
 mod own;
+mod pipeline;
 mod rehash;
 mod unreadable;

@@ -5,7 +5,7 @@ use mosquitto_dynsec::plugin::Plugin;
 use mosquitto_dynsec::policy::Effect;
 use serde_json::{Value, json};
 
-use crate::host::{Place, command, login, login_as};
+use crate::host::{Place, command, login, login_as, settle};
 
 /// Of the password `pw`.
 const OF_2_1: &str = "$7$101$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==$bjfmK+rHVjYIU8g+zpNOWQFyrJyLFolfGFZPWhA6mO/EpkV26D+0zAxQxU5vWtiKEaqE9OQTQPIIqGj/o9gJ5A==";
@@ -34,19 +34,19 @@ fn iterations(policy: &Value, username: &str) -> Option<i64> {
 fn the_logins_between_two_ticks_are_saved_together_at_the_second() {
     let place = place();
     let plugin = start(&place);
-    plugin.on_tick();
+    settle(&place, &plugin);
     let before = place.policy();
     assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
     assert_eq!(login(&plugin, "bob", "pw"), Effect::Allow);
     assert_eq!(place.policy(), before);
-    plugin.on_tick();
+    settle(&place, &plugin);
     let after = place.policy();
     assert_eq!(["ann", "bob"].map(|name| iterations(&after, name)), [Some(1000); 2]);
     assert_eq!(after["changeIndex"], 7, "it is no command");
     assert_eq!(after["clients"][0]["note"], "kept");
     assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
     assert_eq!(login(&plugin, "ann", "other"), Effect::Deny);
-    plugin.on_tick();
+    settle(&place, &plugin);
     assert_eq!(place.policy(), after, "once is enough");
     assert_eq!(*place.host.kicked.lock().unwrap(), 0);
     assert_eq!(place.host.published.lock().unwrap().len(), 0);
@@ -71,7 +71,7 @@ fn from_the_thread_of_http_api_nothing_is_saved_or_logged() {
     assert_eq!(login_as(&plugin, "http-api", "ann", "pw"), Effect::Allow);
     assert_eq!(iterations(&place.policy(), "ann"), None);
     assert_eq!(place.logged("").len(), lines);
-    plugin.on_tick();
+    settle(&place, &plugin);
     assert_eq!(iterations(&place.policy(), "ann"), Some(1000));
 }
 
@@ -80,7 +80,7 @@ fn a_wrong_password_is_not_hashed() {
     let place = place();
     let plugin = start(&place);
     assert_eq!(login(&plugin, "ann", "other"), Effect::Deny);
-    plugin.on_tick();
+    settle(&place, &plugin);
     assert_eq!(iterations(&place.policy(), "ann"), None);
 }
 
@@ -89,7 +89,7 @@ fn without_the_option_nothing_is_hashed_again() {
     let place = place();
     let plugin = place.start(BrokerFamily::V2_0, |_| ()).unwrap();
     assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
-    plugin.on_tick();
+    settle(&place, &plugin);
     assert_eq!(iterations(&place.policy(), "ann"), None);
 }
 
@@ -97,13 +97,13 @@ fn without_the_option_nothing_is_hashed_again() {
 fn a_save_that_fails_refuses_no_login_and_is_tried_again_at_the_next() {
     let place = place();
     let plugin = start(&place);
-    plugin.on_tick();
+    settle(&place, &plugin);
     let home = place.policy_path().parent().unwrap().to_owned();
     let elsewhere = place.directory.path().join("elsewhere");
     std::fs::rename(&home, &elsewhere).unwrap();
     for _ in 0..2 {
         assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
-        plugin.on_tick();
+        settle(&place, &plugin);
     }
     let warnings = place.logged("not hashed again");
     assert_eq!(warnings.len(), 2);
@@ -115,7 +115,7 @@ fn a_save_that_fails_refuses_no_login_and_is_tried_again_at_the_next() {
     assert_eq!(answer, json!({"command": "createRole"}));
     assert_eq!(iterations(&place.policy(), "ann"), None);
     assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
-    plugin.on_tick();
+    settle(&place, &plugin);
     assert_eq!(iterations(&place.policy(), "ann"), Some(1000));
 }
 
@@ -123,11 +123,11 @@ fn a_save_that_fails_refuses_no_login_and_is_tried_again_at_the_next() {
 fn a_password_set_between_login_and_tick_stays() {
     let place = place();
     let plugin = start(&place);
-    plugin.on_tick();
+    settle(&place, &plugin);
     assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
     let set = json!({"command": "setClientPassword", "username": "ann", "password": "new"});
     assert_eq!(command(&place, &plugin, &set), json!({"command": "setClientPassword"}));
-    plugin.on_tick();
+    settle(&place, &plugin);
     assert_eq!(login(&plugin, "ann", "pw"), Effect::Deny);
     assert_eq!(login(&plugin, "ann", "new"), Effect::Allow);
 }

@@ -1,0 +1,266 @@
+//! Payloads of commands: [`Plugin::on_control`]. They are run, saved, answered, or undone.
+//!
+//! They wait in a [`Queue`], and what is first in it is answered first. A payload is run when all before it
+//! were and its passwords are hashed; its changes are in force from then on. It is answered when they, and all
+//! before them, are on the disk. One save holds whatever was run until it began; the next begins when it has
+//! ended. If it fails, everything in it is undone and answers so; what was run after that is undone too and
+//! run again. Nothing here calls the broker while a lock is held: what is to be told comes out as [`Effect`]s.
+
+mod hashing;
+mod progress;
+mod queue;
+mod recover;
+mod run;
+mod saving;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::{Actor, ControlTopic, Plugin};
+use crate::bell::Bell;
+use crate::broker::LogLevel;
+use crate::control::{self, Disconnect, Responses};
+use crate::options::SaveMode;
+use crate::panics::caught;
+use crate::workers::Workers;
+use hashing::Hashing;
+use progress::Progress;
+use queue::{Entry, FULL, Queue, Work};
+use run::INTERNAL;
+
+/// How long the broker's thread waits for a payload, so that small policies are done with at once; not more
+/// than once in this time between two ticks.
+const WAIT: Duration = Duration::from_millis(5);
+/// What hashing takes for each iteration, as far as it is worth to wait for it.
+const ITERATION: Duration = Duration::from_nanos(500);
+/// With more records than this, the first save is not waited for.
+const FEW_RECORDS: usize = 1000;
+
+/// The payloads that are not answered, and what works on them.
+pub(super) struct Pipeline {
+    queue: Mutex<Queue>,
+    progress: Arc<Progress>,
+    /// One thread, which saves.
+    writer: Workers,
+    mode: SaveMode,
+    pace: Mutex<Pace>,
+}
+
+/// How long things take, to know whether it is worth to wait for them.
+#[derive(Debug, Default)]
+struct Pace {
+    last_save: Option<Duration>,
+    waited_since_tick: Duration,
+}
+
+/// What the broker is to be told, when no lock is held.
+#[derive(Debug)]
+enum Effect {
+    Log(LogLevel, Vec<u8>),
+    Respond(Actor, Responses),
+    /// Whom to disconnect, of those who had come when the count of logins was that.
+    Disconnect(Vec<Disconnect>, u64),
+}
+
+impl Pipeline {
+    pub(super) fn new(mode: SaveMode, bell: Arc<Bell>) -> Self {
+        Self {
+            queue: Mutex::default(),
+            progress: Arc::new(Progress::new(bell)),
+            writer: Workers::with_threads(1, 1),
+            mode,
+            pace: Mutex::default(),
+        }
+    }
+}
+
+impl Plugin {
+    /// A payload of commands has come. Its response is published before this returns if that takes no more than
+    /// a few milliseconds, and by [`Plugin::on_tick`] else.
+    pub fn on_control(&self, actor: &Actor, payload: &[u8]) {
+        if self.broken.load(Ordering::Acquire) {
+            self.respond(actor, &Responses::refusal(INTERNAL));
+            return;
+        }
+        let goes_on = self.goes_on_while_saving();
+        let (alone, passwords) = {
+            let mut queue = self.pipeline.queue.lock();
+            if queue.is_full_for(payload.len()) {
+                let responses = control::refused(payload, FULL, &self.limits);
+                if queue.overflows() {
+                    drop(queue);
+                    self.respond(actor, &responses);
+                    return;
+                }
+                queue.push(Entry::new(Work::Refused(actor.clone(), responses)));
+                return;
+            }
+            let passwords = if goes_on { control::passwords(payload, &self.limits) } else { Vec::new() };
+            let (alone, count) = (queue.is_empty(), passwords.len());
+            let hashing = (count > 0)
+                .then(|| Hashing::start(passwords, self.iterations, &self.workers, &self.pipeline.progress))
+                .flatten();
+            let actor = actor.clone();
+            queue.push(Entry::new(Work::Commands { actor, payload: payload.to_vec(), hashing }));
+            (alone, count)
+        };
+        if goes_on {
+            self.advance();
+            if alone {
+                self.wait_a_little(passwords);
+            }
+            self.pipeline.queue.lock().expose();
+        } else {
+            self.finish();
+        }
+    }
+
+    /// Whether all payloads are answered.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.pipeline.queue.lock().is_empty()
+    }
+
+    /// Puts the new hashes in force that logins have brought, if they can be saved.
+    pub(super) fn save_rehashed(&self) {
+        let hashes = self.rehash.take();
+        if hashes.is_empty() || self.broken.load(Ordering::Acquire) {
+            return;
+        }
+        self.pipeline.queue.lock().push(Entry::new(Work::Rehash(hashes)));
+        if !self.goes_on_while_saving() {
+            self.finish();
+        }
+    }
+
+    /// The broker's loop has come round: what others have done since is taken up. Says whether anything was
+    /// answered.
+    pub(super) fn advance_at_tick(&self) -> bool {
+        self.pipeline.pace.lock().waited_since_tick = Duration::ZERO;
+        if self.is_idle() {
+            return false;
+        }
+        let effects =
+            caught(|| self.advance_quietly()).unwrap_or_else(|panicked| self.recover(Some(&panicked)));
+        let answers = effects.iter().any(|effect| matches!(effect, Effect::Respond(..)));
+        self.perform(effects);
+        self.pipeline.queue.lock().expose();
+        answers
+    }
+
+    /// [`Self::on_control`] has panicked: everything that waits is answered with an error, and the policy is
+    /// again what is on the disk.
+    pub fn answer_after_panic(&self, actor: &Actor) {
+        let mut effects = self.recover(None);
+        if !effects.iter().any(|effect| matches!(effect, Effect::Respond(..))) {
+            effects.push(Effect::Respond(actor.clone(), Responses::refusal(INTERNAL)));
+        }
+        self.perform(effects);
+    }
+
+    /// Finishes what has begun, however long that takes. Answers are published.
+    pub(super) fn finish(&self) {
+        loop {
+            let seen = self.pipeline.progress.so_far();
+            self.advance();
+            if self.is_idle() {
+                return;
+            }
+            self.pipeline.progress.wait_beyond(seen, None);
+        }
+    }
+
+    /// [`Self::finish`] for a broker that takes no answers any more. Lines of the log it still takes.
+    pub(super) fn finish_unanswered(&self) {
+        loop {
+            let seen = self.pipeline.progress.so_far();
+            let effects = self.advance_quietly();
+            self.perform(effects.into_iter().filter(|effect| matches!(effect, Effect::Log(..))).collect());
+            if self.is_idle() {
+                return;
+            }
+            self.pipeline.progress.wait_beyond(seen, None);
+        }
+    }
+
+    /// Ends the threads, after what they have to do.
+    pub(super) fn end_threads(&self) {
+        self.workers.end();
+        self.pipeline.writer.end();
+        self.bell.end();
+    }
+
+    /// Whether payloads may be answered later: where the broker does not tick, nothing else would come round.
+    fn goes_on_while_saving(&self) -> bool {
+        self.pipeline.mode == SaveMode::Auto && self.sessions.lock().has_ticked()
+    }
+
+    /// Waits for a payload that is alone, if it is likely to be done with soon.
+    fn wait_a_little(&self, passwords: usize) {
+        let left = {
+            let pace = self.pipeline.pace.lock();
+            let save =
+                pace.last_save.unwrap_or_else(|| if self.has_few_records() { Duration::ZERO } else { WAIT });
+            let threads = u32::try_from(self.workers.threads()).unwrap_or(1);
+            let rounds = u32::try_from(passwords).unwrap_or(u32::MAX).div_ceil(threads.max(1));
+            let hashing = ITERATION.saturating_mul(self.iterations.get()).saturating_mul(rounds);
+            let left = WAIT.saturating_sub(pace.waited_since_tick);
+            if hashing.saturating_add(save) >= left { Duration::ZERO } else { left }
+        };
+        if left.is_zero() {
+            return;
+        }
+        let start = Instant::now();
+        let until = start.checked_add(left);
+        let mut seen = 0;
+        while !self.is_idle() && self.pipeline.progress.wait_beyond(seen, until.or(Some(start))) {
+            seen = self.pipeline.progress.so_far();
+            self.advance();
+        }
+        let mut pace = self.pipeline.pace.lock();
+        pace.waited_since_tick = pace.waited_since_tick.saturating_add(start.elapsed());
+    }
+
+    fn has_few_records(&self) -> bool {
+        let policy = self.policy.read();
+        let records = [policy.clients().len(), policy.groups().len(), policy.roles().len()];
+        records.into_iter().fold(0, usize::saturating_add) <= FEW_RECORDS
+    }
+
+    /// Takes everything as far as it can go, and tells the broker.
+    fn advance(&self) {
+        let effects = self.advance_quietly();
+        self.perform(effects);
+    }
+
+    fn perform(&self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Log(level, line) => self.broker.log(level, &line),
+                Effect::Respond(actor, responses) => self.respond(&actor, &responses),
+                Effect::Disconnect(whom, logins) => {
+                    let kicks = {
+                        let mut sessions = self.sessions.lock();
+                        sessions.disconnect_later(whom, logins);
+                        if sessions.has_ticked() { Vec::new() } else { sessions.all_due() }
+                    };
+                    self.kick(kicks);
+                }
+            }
+        }
+    }
+
+    pub(super) fn respond(&self, to: &Actor, responses: &Responses) {
+        let sent = match to.topic {
+            ControlTopic::Own => self.answer_oneself(to, responses),
+            topic => self.broker.publish(topic.response(), &responses.to_json()),
+        };
+        if let Err(error) = sent {
+            let line = format!("dynsec: a response could not be published (error {})", error.code);
+            self.broker.log(LogLevel::Error, line.as_bytes());
+        }
+    }
+}

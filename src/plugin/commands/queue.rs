@@ -1,0 +1,206 @@
+//! What waits to be run, saved and answered, in its order.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::hashing::Hashing;
+use super::saving::Saving;
+use crate::control::{Actor, Outcome, Responses};
+use crate::policy::Mark;
+use crate::rehash::NewHash;
+
+/// How many payloads may wait.
+pub(super) const MOST_PAYLOADS: usize = 1024;
+/// How many bytes they may have together.
+pub(super) const MOST_BYTES: usize = 64 << 20;
+/// How many refusals may wait behind them for their turn to be answered.
+const MOST_REFUSALS: usize = 8192;
+/// What a payload is refused with if too much waits.
+pub(super) const FULL: &str =
+    "Too many commands are waiting to be saved; nothing was changed, send them again later";
+
+/// Something to be done.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Commands to be run, saved and answered.
+    Commands { actor: Actor, payload: Vec<u8>, hashing: Option<Arc<Hashing>> },
+    /// Hashes that logins have brought, to be put and saved.
+    Rehash(Vec<NewHash>),
+    /// An answer that waits for its turn.
+    Refused(Actor, Responses),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// What the policy was before.
+    pub(super) mark: Mark,
+    pub(super) outcome: Outcome,
+    /// The count of logins then: who comes later comes under the new policy.
+    pub(super) logins: u64,
+    /// It was in a save that failed, and is not run again.
+    pub(super) failed: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) work: Work,
+    /// `None` until it was run.
+    pub(super) done: Option<Done>,
+    /// The broker went on while it was in force and not saved: somebody may have been let in by it.
+    pub(super) exposed: bool,
+}
+
+impl Entry {
+    pub(super) fn new(work: Work) -> Self {
+        Self { work, done: None, exposed: false }
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        match &self.work {
+            Work::Commands { hashing: Some(hashing), .. } => hashing.is_done(),
+            Work::Commands { hashing: None, .. } | Work::Rehash(_) | Work::Refused(..) => true,
+        }
+    }
+
+    /// Whether it has changed the policy, and that is not saved.
+    pub(super) fn is_unsaved(&self) -> bool {
+        self.done.as_ref().is_some_and(|done| done.outcome.changed)
+    }
+
+    /// Who gets the answer; nobody, where nobody asked.
+    pub(super) fn actor(&self) -> Option<&Actor> {
+        match &self.work {
+            Work::Commands { actor, .. } | Work::Refused(actor, _) => Some(actor),
+            Work::Rehash(_) => None,
+        }
+    }
+
+    fn answer(&self) -> usize {
+        self.done.as_ref().map_or(0, |done| done.outcome.responses.length())
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.work {
+            Work::Commands { payload, .. } => payload.len(),
+            Work::Rehash(_) | Work::Refused(..) => 0,
+        }
+    }
+}
+
+/// The entries, and how far they have come.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    // INVARIANT: the first `run` entries were run, the others not; what was saved is not here.
+    entries: VecDeque<Entry>,
+    run: usize,
+    bytes: usize,
+    /// How many bytes of answers wait.
+    answers: usize,
+    /// The save that is under way, and how many of the first entries it holds.
+    pub(super) saving: Option<(Saving, usize)>,
+}
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn push(&mut self, entry: Entry) {
+        self.bytes = self.bytes.saturating_add(entry.bytes());
+        self.entries.push_back(entry);
+    }
+
+    /// Whether a payload of that length is to be refused.
+    pub(super) fn is_full_for(&self, length: usize) -> bool {
+        // A payload that waits for nothing is taken, however long it is.
+        let too_long = self.bytes > 0 && self.bytes.saturating_add(length) > MOST_BYTES;
+        self.entries.len() >= MOST_PAYLOADS || too_long
+    }
+
+    /// Whether not even a refusal can wait for its turn.
+    pub(super) fn overflows(&self) -> bool {
+        self.entries.len() >= MOST_PAYLOADS.saturating_add(MOST_REFUSALS)
+    }
+
+    /// The first entry that was not run, if it can be. While long answers wait, no more are made.
+    pub(super) fn next_to_run(&mut self) -> Option<&mut Entry> {
+        if self.answers > MOST_BYTES && self.run > 0 {
+            return None;
+        }
+        self.entries.get_mut(self.run).filter(|entry| entry.is_ready())
+    }
+
+    /// The entry that [`Self::next_to_run`] gave was run.
+    pub(super) fn was_run(&mut self) {
+        let answer = self.entries.get(self.run).map_or(0, Entry::answer);
+        self.answers = self.answers.saturating_add(answer);
+        self.run = self.run.saturating_add(1);
+    }
+
+    /// Those that were run.
+    pub(super) fn all_run(&mut self) -> impl DoubleEndedIterator<Item = &mut Entry> {
+        self.entries.iter_mut().take(self.run)
+    }
+
+    pub(super) fn count_run(&self) -> usize {
+        self.run
+    }
+
+    /// The first entry, if it can be answered: it was run, and neither it nor what came before it is unsaved.
+    pub(super) fn take_answerable(&mut self) -> Option<Entry> {
+        if self.run == 0 || self.entries.front()?.is_unsaved() {
+            return None;
+        }
+        let answer = self.entries.front().map_or(0, Entry::answer);
+        self.answers = self.answers.saturating_sub(answer);
+        self.run = self.run.saturating_sub(1);
+        if let Some((_, held)) = &mut self.saving {
+            *held = held.saturating_sub(1);
+        }
+        self.take_first()
+    }
+
+    /// The first entry, whatever has become of it.
+    pub(super) fn take_first(&mut self) -> Option<Entry> {
+        let entry = self.entries.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(entry.bytes());
+        Some(entry)
+    }
+
+    /// Everything is to be run again, but what failed.
+    pub(super) fn run_again(&mut self) {
+        for entry in &mut self.entries {
+            entry.done.take_if(|done| !done.failed);
+        }
+        (self.run, self.answers) = (0, 0);
+    }
+
+    /// The broker goes on, and what was run is in force.
+    pub(super) fn expose(&mut self) {
+        for entry in self.all_run() {
+            entry.exposed = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_of_too_many_bytes_together_are_refused_but_not_one_alone() {
+        let mut queue = Queue::default();
+        assert!(!queue.is_full_for(usize::MAX));
+        let push = |queue: &mut Queue, bytes: usize| {
+            let payload = vec![b' '; bytes];
+            queue.push(Entry::new(Work::Commands { actor: Actor::default(), payload, hashing: None }));
+        };
+        push(&mut queue, MOST_BYTES - 1);
+        assert!(!queue.is_full_for(1) && queue.is_full_for(2));
+        push(&mut queue, 1);
+        assert!(queue.is_full_for(1));
+        drop(queue.take_first());
+        assert!(!queue.is_full_for(MOST_BYTES - 1) && queue.is_full_for(MOST_BYTES));
+    }
+}

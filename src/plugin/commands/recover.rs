@@ -1,0 +1,110 @@
+//! After a panic: the policy is put right, or nothing is let through any more.
+
+use std::sync::atomic::Ordering;
+
+use super::Effect;
+use super::queue::{Queue, Work};
+use super::run::{INTERNAL, answer_all, nothing};
+use crate::broker::LogLevel;
+use crate::control::{self, Disconnect, Outcome, Responses};
+use crate::panics::{Panicked, caught};
+use crate::plugin::Plugin;
+use crate::policy::{Holders, Mark};
+
+impl Plugin {
+    /// A payload has panicked. What came of it is undone. If that panics too, the policy is read from the disk
+    /// again, where nothing of what is not saved is.
+    pub(super) fn after_panic(&self, mark: Mark, panicked: &Panicked, effects: &mut Vec<Effect>) -> Outcome {
+        effects.push(told(panicked));
+        self.broken.store(true, Ordering::Release);
+        if caught(|| self.policy.write().undo_to(mark)).is_ok() {
+            self.broken.store(false, Ordering::Release);
+        }
+        nothing(Responses::refusal(INTERNAL))
+    }
+
+    /// What works on the payloads has panicked, or could not undo one that has. Everything that waits is
+    /// answered with an error, but what a save under way still brings to the disk.
+    pub(super) fn recover(&self, panicked: Option<&Panicked>) -> Vec<Effect> {
+        let was_broken = self.broken.swap(true, Ordering::AcqRel);
+        let mut effects: Vec<Effect> = panicked.map(told).into_iter().collect();
+        let mut queue = self.pipeline.queue.lock();
+        self.wait_for_save(&mut queue, &mut effects);
+        let marks = queue.all_run().filter_map(|entry| entry.done.as_ref().map(|done| done.mark));
+        let first = marks.min();
+        let undone = match first {
+            _ if was_broken => None,
+            None => Some(Holders::default()),
+            Some(first) => caught(|| self.policy.write().take_back(first)).ok(),
+        };
+        match undone {
+            Some(concerned) => {
+                let whom: Vec<_> = Disconnect::holders(concerned).collect();
+                if !whom.is_empty() {
+                    effects.push(Effect::Disconnect(whom, self.sessions.lock().logins()));
+                }
+                self.broken.store(false, Ordering::Release);
+            }
+            None => effects.push(self.read_again()),
+        }
+        while let Some(entry) = queue.take_first() {
+            match entry.work {
+                Work::Commands { actor, payload, .. } => {
+                    effects.push(Effect::Respond(actor, control::refused(&payload, INTERNAL, &self.limits)));
+                }
+                Work::Refused(actor, responses) => effects.push(Effect::Respond(actor, responses)),
+                Work::Rehash(_) => {}
+            }
+        }
+        *queue = Queue::default();
+        effects
+    }
+
+    /// Waits until the save that is under way has ended. What it brought to the disk is answered.
+    pub(super) fn wait_for_save(&self, queue: &mut Queue, effects: &mut Vec<Effect>) {
+        let Some((saving, held)) = queue.saving.take() else { return };
+        let saved = loop {
+            let seen = self.pipeline.progress.so_far();
+            if let Some(saved) = saving.take_result() {
+                break saved;
+            }
+            self.pipeline.progress.wait_beyond(seen, None);
+        };
+        if saved.result.is_ok() {
+            self.policy.write().keep_to(saving.mark);
+            for done in queue.all_run().take(held).filter_map(|entry| entry.done.as_mut()) {
+                done.outcome.changed = false;
+            }
+            answer_all(queue, effects);
+        }
+    }
+
+    /// Puts the policy that is on the disk in the place of one that may be half changed.
+    fn read_again(&self) -> Effect {
+        let compat = self.policy.read().compat();
+        let read = caught(|| self.store.lock().read_again(compat));
+        let why = match read {
+            Ok(Ok(mut policy)) => {
+                let mut present = self.policy.write();
+                policy.set_self_service(present.self_service());
+                *present = policy;
+                self.broken.store(false, Ordering::Release);
+                let line = "dynsec: the policy is again what is on the disk";
+                return Effect::Log(LogLevel::Error, line.into());
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(panicked) => panicked.text,
+        };
+        let line = format!(
+            "dynsec: everything is denied until the broker is started again, since the policy could not be \
+             put right: {why}"
+        );
+        Effect::Log(LogLevel::Error, line.into_bytes())
+    }
+}
+
+fn told(panicked: &Panicked) -> Effect {
+    let line =
+        format!("dynsec: a bug in the plugin ended a control payload: {}; please report it", panicked.text);
+    Effect::Log(LogLevel::Error, line.into_bytes())
+}

@@ -1,0 +1,167 @@
+//! What becomes of the queue: entries are run, saved, answered, or undone.
+
+use std::sync::atomic::Ordering;
+
+use super::Effect;
+use super::hashing::Prepared;
+use super::queue::{Done, Queue, Work};
+use super::saving::{NotSaved, Saving};
+use crate::broker::LogLevel;
+use crate::control::{self, Disconnect, Outcome, Responses};
+use crate::injection::panic_point;
+use crate::panics::caught;
+use crate::plugin::Plugin;
+use crate::policy::{Mark, Policy};
+use crate::rehash;
+
+/// What is answered where a bug has kept a command from being carried out.
+pub(super) const INTERNAL: &str = "Internal error";
+
+impl Plugin {
+    /// Takes everything as far as it can go without waiting.
+    pub(super) fn advance_quietly(&self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let mut queue = self.pipeline.queue.lock();
+        loop {
+            if self.broken.load(Ordering::Acquire) {
+                drop(queue);
+                effects.extend(self.recover(None));
+                break;
+            }
+            let saved = queue.saving.as_ref().map(|(saving, _)| saving.take_result());
+            let still_saving = matches!(saved, Some(None));
+            if let Some(saved) = saved.flatten() {
+                self.pipeline.pace.lock().last_save = Some(saved.took);
+                self.take_up(&mut queue, saved.result, &mut effects);
+            }
+            self.run_all(&mut queue, &mut effects);
+            answer_all(&mut queue, &mut effects);
+            if still_saving {
+                break;
+            }
+            if queue.saving.is_none() {
+                if !queue.all_run().any(|entry| entry.is_unsaved()) {
+                    break;
+                }
+                self.start_saving(&mut queue);
+            }
+        }
+        effects
+    }
+
+    /// Runs what is ready.
+    fn run_all(&self, queue: &mut Queue, effects: &mut Vec<Effect>) {
+        while let Some(entry) = queue.next_to_run() {
+            let logins = self.sessions.lock().logins();
+            let mut policy = self.policy.write();
+            let mark = policy.mark();
+            if entry.done.is_none() {
+                let ran = caught(|| self.run(&mut policy, &entry.work));
+                drop(policy);
+                let outcome = ran.unwrap_or_else(|panicked| self.after_panic(mark, &panicked, effects));
+                entry.done = Some(Done { mark, outcome, logins, failed: false });
+            } else if let Some(done) = &mut entry.done {
+                done.mark = mark;
+            }
+            queue.was_run();
+            if self.broken.load(Ordering::Acquire) {
+                break;
+            }
+        }
+    }
+
+    fn run(&self, policy: &mut Policy, work: &Work) -> Outcome {
+        match work {
+            Work::Commands { actor, payload, hashing } => {
+                let prepared = Prepared::new(self, hashing.as_deref());
+                let outcome = control::handle(policy, payload, actor, &prepared);
+                panic_point("commands, before they are saved");
+                outcome
+            }
+            Work::Rehash(hashes) => {
+                let names = rehash::put(policy, hashes.clone());
+                let what = b"dynsec: password hashed again at the login | username=";
+                let log = names.iter().map(|name| [what, name.as_bytes()].concat()).collect();
+                Outcome { changed: !names.is_empty(), log, ..nothing(Responses::default()) }
+            }
+            Work::Refused(_, responses) => nothing(responses.clone()),
+        }
+    }
+
+    fn start_saving(&self, queue: &mut Queue) {
+        let (snapshot, mark) = {
+            let mut policy = self.policy.write();
+            (policy.snapshot(), policy.mark())
+        };
+        let writer = self.goes_on_while_saving().then_some(&self.pipeline.writer);
+        let saving = Saving::start(&self.store, snapshot, mark, writer, &self.pipeline.progress);
+        queue.saving = Some((saving, queue.count_run()));
+    }
+
+    /// A save has ended.
+    fn take_up(&self, queue: &mut Queue, result: Result<(), NotSaved>, effects: &mut Vec<Effect>) {
+        let Some((saving, held)) = queue.saving.take() else { return };
+        match result {
+            Ok(()) => {
+                self.policy.write().keep_to(saving.mark);
+                for done in queue.all_run().take(held).filter_map(|entry| entry.done.as_mut()) {
+                    done.outcome.changed = false;
+                }
+            }
+            Err(error) => self.undo(queue, held, &error, effects),
+        }
+    }
+
+    /// Takes back everything that was run since the last save that succeeded. What was in this one fails;
+    /// the rest is run again.
+    fn undo(&self, queue: &mut Queue, held: usize, error: &NotSaved, effects: &mut Vec<Effect>) {
+        let marks = queue.all_run().filter_map(|entry| entry.done.as_ref().map(|done| done.mark));
+        let Some(first): Option<Mark> = marks.min() else { return };
+        let exposed = queue.all_run().any(|entry| entry.exposed && entry.is_unsaved());
+        let concerned = self.policy.write().take_back(first);
+        let mut commands = false;
+        for entry in queue.all_run().take(held).filter(|entry| entry.is_unsaved()) {
+            let is_rehash = matches!(entry.work, Work::Rehash(_));
+            commands |= !is_rehash;
+            let Some(done) = &mut entry.done else { continue };
+            let text = format!("Not saved, nothing was changed: {}", error.cause());
+            done.outcome.responses.fail_all(&text);
+            done.outcome = nothing(std::mem::take(&mut done.outcome.responses));
+            done.failed = true;
+            if is_rehash {
+                let line =
+                    format!("dynsec: passwords are not hashed again, since that cannot be saved: {error}");
+                effects.push(Effect::Log(LogLevel::Warning, line.into_bytes()));
+            }
+        }
+        if commands {
+            let line = format!("dynsec: commands refused, since the policy cannot be saved: {error}");
+            effects.push(Effect::Log(LogLevel::Error, line.into_bytes()));
+        }
+        if exposed {
+            let logins = self.sessions.lock().logins();
+            effects.push(Effect::Disconnect(Disconnect::holders(concerned).collect(), logins));
+        }
+        queue.run_again();
+    }
+}
+
+/// What is first in the queue and has nothing to wait for is answered.
+pub(super) fn answer_all(queue: &mut Queue, effects: &mut Vec<Effect>) {
+    while let Some(entry) = queue.take_answerable() {
+        let actor = entry.actor().cloned();
+        let Some(done) = entry.done else { continue };
+        let Outcome { responses, disconnects, log, .. } = done.outcome;
+        effects.extend(log.into_iter().map(|line| Effect::Log(LogLevel::Info, line)));
+        if let Some(actor) = actor {
+            effects.push(Effect::Respond(actor, responses));
+        }
+        if !disconnects.is_empty() {
+            effects.push(Effect::Disconnect(disconnects, done.logins));
+        }
+    }
+}
+
+pub(super) fn nothing(responses: Responses) -> Outcome {
+    Outcome { responses, changed: false, disconnects: Vec::new(), log: Vec::new() }
+}

@@ -1,0 +1,156 @@
+//! The history of a policy: points in it, what is forgotten of it, and whom it concerns to go back in it.
+
+use std::collections::HashSet;
+
+use super::journal::Replaced;
+use super::{GroupName, Holders, Mark, Policy, RoleName, Username};
+
+/// What a part of the history is about.
+#[derive(Default)]
+struct Touched {
+    clients: HashSet<Username>,
+    groups: HashSet<GroupName>,
+    roles: HashSet<RoleName>,
+    anonymous: bool,
+}
+
+impl Policy {
+    /// The present point in the policy's history.
+    #[must_use]
+    pub fn mark(&mut self) -> Mark {
+        self.journal.mark()
+    }
+
+    /// Whether anything was changed since.
+    #[must_use]
+    pub fn changed_since(&self, mark: Mark) -> bool {
+        self.journal.goes_beyond(mark)
+    }
+
+    /// Forgets the history: what is, stays, and all marks are void.
+    pub fn keep(&mut self) {
+        self.journal.clear();
+    }
+
+    /// Forgets the history up to a mark: what was changed before it stays, and older marks are void.
+    pub fn keep_to(&mut self, mark: Mark) {
+        self.journal.forget_before(mark);
+    }
+
+    /// Takes the policy back to what it was at the mark, and says whose rights or login that changes,
+    /// be it that they got them by it or that they had lost them.
+    ///
+    /// The default access is nobody's own: as when a command sets it, nobody is concerned.
+    pub fn take_back(&mut self, mark: Mark) -> Holders {
+        let mut touched = Touched::default();
+        for replaced in self.journal.beyond(mark) {
+            match replaced {
+                Replaced::Client { name, .. } => _ = touched.clients.insert(name.clone()),
+                Replaced::Group(name, _) => _ = touched.groups.insert(name.clone()),
+                Replaced::Role(name, _) => _ = touched.roles.insert(name.clone()),
+                Replaced::AnonymousGroup(_) => touched.anonymous = true,
+                Replaced::DefaultAccess(_) | Replaced::ChangeIndex(_) | Replaced::Extra(_) => {}
+            }
+        }
+        let mut concerned =
+            Holders { clients: touched.clients.iter().cloned().collect(), ..Holders::default() };
+        concerned.anonymous = touched.anonymous;
+        self.add_holders(&touched, &mut concerned);
+        self.undo_to(mark);
+        self.add_holders(&touched, &mut concerned);
+        concerned
+    }
+
+    fn add_holders(&self, touched: &Touched, concerned: &mut Holders) {
+        let of_groups = touched.groups.iter().map(|group| self.holders_of_group(group.as_bytes()));
+        let of_roles = touched.roles.iter().map(|role| self.holders_of_role(role.as_bytes()));
+        for holders in of_groups.chain(of_roles) {
+            concerned.clients.extend(holders.clients);
+            concerned.anonymous |= holders.anonymous;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Client, Compat, Extra, Group, Link, Links, Priority, Role};
+
+    fn name(name: &str) -> Username {
+        Username::new(name.as_bytes()).unwrap()
+    }
+
+    fn linked<N>(name: N) -> Link<N> {
+        Link { name, priority: Priority::DEFAULT_LINK, extra: Extra::default() }
+    }
+
+    /// `ann` has the role `r` through the group `g`, `bob` has it himself, `eve` has nothing.
+    fn policy() -> Policy {
+        let mut policy = Policy::new(Compat::V2_1);
+        let (role, group) = (RoleName::new(b"r").unwrap(), GroupName::new(b"g").unwrap());
+        policy.put_role(Role::new(role.clone()));
+        let roles = Links::from_given([linked(role.clone())]);
+        policy.put_group(Group { roles: roles.clone(), ..Group::new(group.clone()) }).unwrap();
+        let groups = Links::from_given([linked(group)]);
+        policy.put_client(Client { groups, ..Client::new(name("ann")) }).unwrap();
+        policy.put_client(Client { roles, ..Client::new(name("bob")) }).unwrap();
+        policy.put_client(Client::new(name("eve"))).unwrap();
+        policy.keep();
+        policy
+    }
+
+    fn concerned(change: impl FnOnce(&mut Policy)) -> Vec<String> {
+        let mut policy = policy();
+        let mark = policy.mark();
+        change(&mut policy);
+        let holders = policy.take_back(mark);
+        assert!(!policy.changed_since(mark));
+        let anonymous = holders.anonymous.then(|| "anonymous".to_owned());
+        holders.clients.iter().map(ToString::to_string).chain(anonymous).collect()
+    }
+
+    #[test]
+    fn who_was_changed_made_or_deleted_is_concerned() {
+        assert_eq!(concerned(|policy| policy.put_client(Client::new(name("new"))).unwrap()), ["new"]);
+        assert_eq!(concerned(|policy| policy.remove_client(&name("eve"))), ["eve"]);
+        assert_eq!(concerned(|policy| policy.set_change_index(7)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn so_are_the_holders_before_and_after() {
+        let role = RoleName::new(b"r").unwrap();
+        assert_eq!(concerned(|policy| policy.remove_role(&role)), ["ann", "bob"]);
+        assert_eq!(concerned(|policy| policy.put_role(Role::new(role.clone()))), ["ann", "bob"]);
+        let links = Links::from_given([linked(role.clone())]);
+        let gives = |policy: &mut Policy| {
+            policy.put_client(Client { roles: links, ..Client::new(name("eve")) }).unwrap();
+            policy.put_role(Role::new(role));
+        };
+        assert_eq!(concerned(gives), ["ann", "bob", "eve"]);
+    }
+
+    #[test]
+    fn so_are_anonymous_clients_by_their_group() {
+        let group = GroupName::new(b"g").unwrap();
+        assert_eq!(concerned(|policy| policy.set_anonymous_group(&group).unwrap()), ["anonymous"]);
+    }
+
+    #[test]
+    fn what_is_kept_up_to_a_mark_is_not_undone() {
+        let mut policy = policy();
+        policy.put_client(Client::new(name("one"))).unwrap();
+        let saved = policy.mark();
+        policy.put_client(Client::new(name("two"))).unwrap();
+        policy.put_client(Client::new(name("one"))).unwrap();
+        policy.keep_to(saved);
+        let holders = policy.take_back(saved);
+        assert_eq!(holders.clients.len(), 2);
+        assert!(policy.client(b"one").is_some() && policy.client(b"two").is_none());
+        // The history goes on where it ended.
+        let mark = policy.mark();
+        assert_eq!(mark, saved);
+        policy.remove_client(&name("one"));
+        policy.undo_to(mark);
+        assert!(policy.client(b"one").is_some());
+    }
+}
