@@ -45,7 +45,9 @@ mod kills;
 mod listeners;
 mod login;
 mod neighbours;
+mod newer;
 mod options;
+mod other_plugin;
 mod panics;
 mod payloads;
 mod publish;
@@ -90,7 +92,9 @@ const CASES: &[&[harness::case::Case]] = &[
     listeners::CASES,
     login::CASES,
     neighbours::CASES,
+    newer::CASES,
     options::CASES,
+    other_plugin::CASES,
     payloads::CASES,
     publish::CASES,
     query::CASES,

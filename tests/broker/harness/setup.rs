@@ -44,7 +44,7 @@ pub(crate) struct Setup<'trial> {
     by_mosquitto: bool,
     roots_policy_mode: Option<u32>,
     ports: usize,
-    files: Vec<(String, String)>,
+    files: Vec<(String, Vec<u8>)>,
     links: Vec<(String, String)>,
     environment: Vec<(String, String)>,
 }
@@ -100,8 +100,8 @@ impl<'trial> Setup<'trial> {
     }
 
     /// Puts a file into the broker's folder.
-    pub(crate) fn file(mut self, name: &str, text: &str) -> Self {
-        self.files.push((name.to_owned(), text.to_owned()));
+    pub(crate) fn file(mut self, name: &str, contents: impl AsRef<[u8]>) -> Self {
+        self.files.push((name.to_owned(), contents.as_ref().to_owned()));
         self
     }
 

@@ -8,8 +8,8 @@ use sha2::Sha512;
 use crate::harness::setup::{ADMIN, ADMIN_PASSWORD};
 
 pub(super) const CLIENTS: usize = 1000;
-const GROUPS: usize = 200;
-const ROLES: usize = 250;
+const GROUPS: usize = 1000;
+const ROLES: usize = 1000;
 
 /// As many different hashes are made; making them takes time.
 const PASSWORDS: usize = 40;
@@ -193,7 +193,7 @@ fn group_record(number: usize, random: &mut Seeded) -> Value {
     texts(&mut record, random);
     record["roles"] = links("rolename", role, &random.some(ROLES, 3), random);
     // Many clients are in several groups.
-    record["clients"] = links("username", username, &random.some(CLIENTS, 20), random);
+    record["clients"] = links("username", username, &random.some(CLIENTS, 4), random);
     record
 }
 

@@ -1,0 +1,93 @@
+//! Another plugin (`other_plugin.c`) beside the one that is tested: after it, it decides what that leaves open, and
+//! nothing else; before it, it comes first.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::json;
+
+use crate::harness::broker::Broker;
+use crate::harness::case::{Trial, cases};
+use crate::harness::packet::NOT_AUTHORIZED;
+
+cases! {
+    another_plugin_lets_in_whom_the_policy_does_not_know,
+    another_plugin_cannot_lift_a_refusal_that_came_first,
+    another_plugin_decides_where_no_rule_does,
+    a_plugin_that_comes_first_decides_first,
+}
+
+/// The library, built once.
+fn library() -> &'static [u8] {
+    static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let library = folder.path().join("other_plugin.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/broker/other_plugin.c");
+        let built =
+            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).output();
+        let built = built.expect("there is a C compiler");
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        std::fs::read(library).expect("it was built")
+    })
+}
+
+const OTHER: &str = "plugin {dir}/other_plugin.so\n";
+const TRIED: &str = "plugin {plugin}\nplugin_opt_config_file {policy}\n";
+
+fn start(trial: &Trial, plugins: [&str; 2]) -> Broker {
+    let lines = plugins.concat();
+    let text = format!("allow_anonymous false\n{lines}listener {{port0}} 127.0.0.1\n");
+    trial.broker().configuration(&text).file("other_plugin.so", library()).start()
+}
+
+fn another_plugin_lets_in_whom_the_policy_does_not_know(trial: &Trial) {
+    let broker = start(trial, [TRIED, OTHER]);
+    let mut outsider = broker.client("outsider").login("outsider", "pw").connect();
+    assert_ne!(outsider.publish("other/x", "x"), NOT_AUTHORIZED);
+    assert_eq!(outsider.publish("x", "x"), NOT_AUTHORIZED);
+    assert_eq!(broker.client("outsider").login("outsider", "no").refused(), NOT_AUTHORIZED);
+    // When the policy gets to know the name, its password counts.
+    let mut admin = broker.admin();
+    admin.fine(&json!({"command": "createClient", "username": "outsider", "password": "new"}));
+    assert_eq!(broker.client("outsider").login("outsider", "pw").refused(), NOT_AUTHORIZED);
+    broker.client("outsider").login("outsider", "new").connect().round_trip();
+}
+
+fn another_plugin_cannot_lift_a_refusal_that_came_first(trial: &Trial) {
+    let broker = start(trial, [TRIED, OTHER]);
+    let mut admin = broker.admin();
+    admin.create_client_with("john", &json!([["publishClientSend", "other/denied", false]]));
+    assert_eq!(broker.client("john").login("john", "any").refused(), NOT_AUTHORIZED);
+    let mut john = broker.client("john").login("john", "pw").connect();
+    assert_eq!(john.publish("other/denied", "x"), NOT_AUTHORIZED);
+    admin.fine(&json!({"command": "disableClient", "username": "john"}));
+    assert_eq!(broker.client("john").login("john", "pw").refused(), NOT_AUTHORIZED);
+}
+
+fn another_plugin_decides_where_no_rule_does(trial: &Trial) {
+    let broker = start(trial, [TRIED, OTHER]);
+    broker.admin().create_client_with("john", &json!([["publishClientSend", "mine", true]]));
+    let mut john = broker.client("john").login("john", "pw").connect();
+    assert_eq!(john.subscribe("other/#"), 1);
+    assert_eq!(john.subscribe("elsewhere/#"), NOT_AUTHORIZED);
+    assert_ne!(john.publish("mine", "x"), NOT_AUTHORIZED);
+    assert_ne!(john.publish("other/x", "x"), NOT_AUTHORIZED);
+    john.receives("other/x", "x");
+    assert_eq!(john.publish("elsewhere", "x"), NOT_AUTHORIZED);
+}
+
+fn a_plugin_that_comes_first_decides_first(trial: &Trial) {
+    let broker = start(trial, [OTHER, TRIED]);
+    let mut admin = broker.admin();
+    let acls = json!([["publishClientSend", "other/denied", false], ["publishClientSend", "mine", true]]);
+    admin.create_client_with("john", &acls);
+    let mut john = broker.client("john").login("john", "any").connect();
+    assert_ne!(john.publish("other/denied", "x"), NOT_AUTHORIZED);
+    assert_ne!(john.publish("mine", "x"), NOT_AUTHORIZED);
+    assert_eq!(john.publish("elsewhere", "x"), NOT_AUTHORIZED);
+    assert_eq!(broker.client("j").login("john", "wrong").refused(), NOT_AUTHORIZED);
+    // Whom it let in is disconnected as anybody else.
+    admin.fine(&json!({"command": "setClientPassword", "username": "john", "password": "new"}));
+    john.disconnected();
+}
