@@ -6,8 +6,10 @@
 //! username the broker looks at every socket, and without one at those that have not said a name yet.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use crate::control::{Connection, Disconnect};
+use crate::policy::Crowd;
 
 /// How many ticks after a response the disconnects it caused come: a client that is disconnected on
 /// the very next tick loses its own response on 2.0.
@@ -19,6 +21,9 @@ const BY_ID_IN_A_TICK: usize = 200;
 /// How many usernames without known connections are disconnected in one tick: the broker looks at
 /// every socket for each.
 const BY_NAME_IN_A_TICK: usize = 16;
+
+/// Of how many connections it is found out in one tick whether they belong to a crowd, at about 2 µs each.
+const CHECKED_IN_A_TICK: usize = 1000;
 
 /// A connection, by the address of the broker's structure for it. It is an identity, nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +48,15 @@ struct Due {
     whom: Disconnect,
     /// The count of logins when it was decided: who came later came under the new policy.
     logins: u64,
+}
+
+/// A crowd of which those are looked for who are connected.
+#[derive(Debug)]
+struct Search {
+    crowd: Arc<Crowd>,
+    /// As in [`Due`].
+    logins: u64,
+    among: Vec<SessionId>,
 }
 
 /// What to ask of the broker.
@@ -72,6 +86,7 @@ pub(crate) struct Sessions {
     by_username: HashMap<Option<Box<[u8]>>, HashSet<SessionId>>,
     by_clientid: HashMap<Box<[u8]>, SessionId>,
     due: VecDeque<Due>,
+    searches: VecDeque<Search>,
     by_id: VecDeque<Vec<u8>>,
     by_name: VecDeque<Vec<u8>>,
     uninvited: BTreeSet<Kick>,
@@ -207,7 +222,7 @@ impl Sessions {
 
     /// Whether somebody is still to be disconnected.
     pub(crate) fn has_due(&self) -> bool {
-        !(self.due.is_empty() && self.by_id.is_empty() && self.by_name.is_empty())
+        !(self.due.is_empty() && self.searches.is_empty() && self.by_id.is_empty() && self.by_name.is_empty())
     }
 
     /// Whether the broker ticks at all: 2.0 does not with `per_listener_settings true`.
@@ -223,6 +238,7 @@ impl Sessions {
                 self.resolve(&due);
             }
         }
+        self.search(CHECKED_IN_A_TICK);
         while let Some(kick) = self.uninvited.pop_first() {
             match kick {
                 Kick::Username(username) => self.by_name.push_back(username),
@@ -237,7 +253,32 @@ impl Sessions {
         while let Some(due) = self.due.pop_front() {
             self.resolve(&due);
         }
+        self.search(usize::MAX);
         self.take(usize::MAX, usize::MAX)
+    }
+
+    /// Looks at so many connections whether they belong to a crowd that is to be disconnected.
+    ///
+    /// Certificate identities that have not shown themselves yet are left alone: they have done nothing, and what
+    /// they do will be under the new policy.
+    fn search(&mut self, mut most: usize) {
+        while most > 0
+            && let Some(search) = self.searches.front_mut()
+        {
+            let rest = search.among.len().saturating_sub(most);
+            most = most.saturating_sub(search.among.len());
+            for id in search.among.split_off(rest) {
+                let Some(session) = self.open.get(&id) else { continue };
+                let came_later = session.login.is_some_and(|login| login > search.logins);
+                let is_in = |username: &[u8]| search.crowd.has(username);
+                if !came_later && session.username.as_deref().is_some_and(is_in) {
+                    self.by_id.push_back(session.clientid.to_vec());
+                }
+            }
+            if rest == 0 {
+                self.searches.pop_front();
+            }
+        }
     }
 
     fn take(&mut self, most_by_id: usize, most_by_name: usize) -> Vec<Kick> {
@@ -256,6 +297,11 @@ impl Sessions {
         let username = match &due.whom {
             Disconnect::Anonymous => None,
             Disconnect::Username(username) => Some(username.as_bytes()),
+            Disconnect::Crowd(crowd) => {
+                let (crowd, among) = (Arc::clone(crowd), self.open.keys().copied().collect());
+                self.searches.push_back(Search { crowd, logins: due.logins, among });
+                return;
+            }
         };
         let mut ids = Vec::new();
         let mut all_logged_in = true;
@@ -285,7 +331,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Username;
+    use crate::policy::{Client, Compat, Extra, Link, Links, Policy, Priority, Role, RoleName, Username};
 
     fn user(name: &str) -> Disconnect {
         Disconnect::Username(Username::new(name.as_bytes()).unwrap())
@@ -417,6 +463,44 @@ mod tests {
         sessions.ended(SessionId(1));
         disconnect(&mut sessions, [Disconnect::Anonymous]);
         assert_eq!(sessions.all_due(), [], "a socket without a name yet is nobody's business");
+    }
+
+    #[test]
+    fn of_a_crowd_those_are_disconnected_who_were_there() {
+        let mut policy = Policy::new(Compat::V2_1);
+        let role = RoleName::new(b"r").unwrap();
+        policy.put_role(Role::new(role.clone()));
+        let link = Link { name: role.clone(), priority: Priority::DEFAULT_LINK, extra: Extra::default() };
+        let roles = Links::from_given([link]);
+        for number in 0..5000 {
+            let username = Username::new(format!("u{number}").as_bytes()).unwrap();
+            policy.put_client(Client { roles: roles.clone(), ..Client::new(username) }).unwrap();
+        }
+        let (holders, crowd) = policy.concerned(HashSet::from([role.clone()]), HashSet::new());
+        assert!(holders.clients.is_empty());
+        policy.remove_role(&role);
+        let mut sessions = Sessions::default();
+        for number in 0..3000 {
+            log_in(&mut sessions, number, Some(&format!("u{number}")), &format!("c{number}"));
+        }
+        log_in(&mut sessions, 9001, Some("other"), "other");
+        log_in(&mut sessions, 9002, None, "anonymous");
+        disconnect(&mut sessions, [Disconnect::Crowd(Arc::new(crowd.unwrap()))]);
+        log_in(&mut sessions, 9003, Some("u4000"), "later");
+        sessions.ended(SessionId(1));
+        log_in(&mut sessions, 1, Some("u1"), "c1");
+        sessions.ended(SessionId(2));
+        assert_eq!(sessions.tick(), []);
+        let mut all = BTreeSet::new();
+        for _ in 0..20 {
+            let kicks = sessions.tick();
+            assert!(kicks.len() <= BY_ID_IN_A_TICK);
+            all.extend(kicks);
+        }
+        assert_eq!(all.len(), 2998);
+        for spared in ["c1", "c2", "other", "anonymous", "later"] {
+            assert!(!all.contains(&by_id(spared)), "{spared}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What came of a payload.
 
+use std::sync::Arc;
+
 use super::Responses;
-use crate::policy::{Holders, Username};
+use crate::policy::{Crowd, Holders, Username};
 
 /// What a payload leads to.
 #[derive(Debug)]
@@ -18,12 +20,14 @@ pub struct Outcome {
 }
 
 /// Clients to disconnect.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disconnect {
     /// All without a username.
     Anonymous,
     /// All of that username.
     Username(Username),
+    /// Those of a crowd who are connected.
+    Crowd(Arc<Crowd>),
 }
 
 impl Disconnect {

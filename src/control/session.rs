@@ -1,11 +1,12 @@
 //! What a command works with: the policy, who sent it, and what it wants done afterwards.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::error::CommandError;
 use super::{ControlTopic, Disconnect, Limits};
 use crate::password::{Iterations, PasswordHash};
-use crate::policy::{ClientId, Compat, GroupName, Holders, Policy, RoleName, Username};
+use crate::policy::{ClientId, Compat, Crowd, GroupName, Holders, Policy, RoleName, Username};
 
 /// Who sent a payload.
 #[derive(Clone, Debug, Default)]
@@ -100,7 +101,8 @@ pub(super) struct Session<'a> {
     pub(super) policy: &'a mut Policy,
     pub(super) host: &'a dyn Host,
     pub(super) actor: &'a Actor,
-    disconnects: HashSet<Disconnect>,
+    disconnects: Holders,
+    crowds: Vec<Arc<Crowd>>,
     /// Roles whose holders are to be disconnected. They are looked up at the end: whoever loses such a
     /// role before is disconnected for that.
     touched_roles: HashSet<RoleName>,
@@ -115,7 +117,8 @@ impl<'a> Session<'a> {
             policy,
             host,
             actor,
-            disconnects: HashSet::new(),
+            disconnects: Holders::default(),
+            crowds: Vec::new(),
             touched_roles: HashSet::new(),
             touched_groups: HashSet::new(),
             log: Vec::new(),
@@ -137,18 +140,18 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn disconnect(&mut self, username: &Username) {
-        self.disconnects.insert(Disconnect::Username(username.clone()));
+        self.disconnects.clients.insert(username.clone());
     }
 
     /// Disconnects whoever bears that name, known to the policy or not.
     pub(super) fn disconnect_name(&mut self, username: &[u8]) {
         if let Ok(username) = Username::new(username) {
-            self.disconnects.insert(Disconnect::Username(username));
+            self.disconnects.clients.insert(username);
         }
     }
 
     pub(super) fn disconnect_anonymous(&mut self) {
-        self.disconnects.insert(Disconnect::Anonymous);
+        self.disconnects.anonymous = true;
     }
 
     /// Disconnects whoever has the role, through groups too.
@@ -163,16 +166,15 @@ impl<'a> Session<'a> {
 
     /// Looks up whom the touched roles and groups stand for, before the policy forgets it.
     pub(super) fn resolve_disconnects(&mut self) {
-        for role in std::mem::take(&mut self.touched_roles) {
-            self.disconnect_all(self.policy.holders_of_role(role.as_bytes()));
+        let roles = std::mem::take(&mut self.touched_roles);
+        let groups = std::mem::take(&mut self.touched_groups);
+        if roles.is_empty() && groups.is_empty() {
+            return;
         }
-        for group in std::mem::take(&mut self.touched_groups) {
-            self.disconnect_all(self.policy.holders_of_group(group.as_bytes()));
-        }
-    }
-
-    fn disconnect_all(&mut self, holders: Holders) {
-        self.disconnects.extend(Disconnect::holders(holders));
+        let (holders, crowd) = self.policy.concerned(roles, groups);
+        self.disconnects.clients.extend(holders.clients);
+        self.disconnects.anonymous |= holders.anonymous;
+        self.crowds.extend(crowd.map(Arc::new));
     }
 
     pub(super) fn hash_password(&self, password: &[u8]) -> Result<PasswordHash, CommandError> {
@@ -202,8 +204,8 @@ impl<'a> Session<'a> {
 
     pub(super) fn into_effects(mut self) -> (Vec<Disconnect>, Vec<Vec<u8>>) {
         self.resolve_disconnects();
-        let mut disconnects: Vec<Disconnect> = self.disconnects.into_iter().collect();
-        disconnects.sort_unstable();
+        let named = Disconnect::holders(self.disconnects);
+        let disconnects = named.chain(self.crowds.into_iter().map(Disconnect::Crowd)).collect();
         (disconnects, self.log)
     }
 }

@@ -95,14 +95,21 @@ impl AclList {
 
     /// What is in this list and not in the other, at a cost in proportion to what differs.
     pub(super) fn not_in<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a Arc<Acl>> {
+        // Lists that differ by a few changes share all chunks but a few, mostly at the same places.
+        let pairs = self.chunks.iter().zip(&other.chunks);
+        let before = pairs.take_while(|(a, b)| Arc::ptr_eq(a, b)).count();
+        let (rest, others) = (self.chunks.get(before..), other.chunks.get(before..));
+        let (rest, others) = (rest.unwrap_or_default(), others.unwrap_or_default());
+        let behind =
+            rest.iter().rev().zip(others.iter().rev()).take_while(|(a, b)| Arc::ptr_eq(a, b)).count();
+        let rest = rest.get(..rest.len().saturating_sub(behind)).unwrap_or_default();
         let chunk_is_in = |chunk: &Arc<Vec<Arc<Acl>>>, list: &Self| {
             let first = chunk.first().map(|acl| acl.rank());
             first.is_some_and(|rank| {
                 list.chunks.get(list.chunk_of(rank)).is_some_and(|candidate| Arc::ptr_eq(candidate, chunk))
             })
         };
-        self.chunks
-            .iter()
+        rest.iter()
             .filter(move |chunk| !chunk_is_in(chunk, other))
             .flat_map(|chunk| chunk.iter())
             .filter(move |acl| !other.at(acl.rank()).is_some_and(|same| Arc::ptr_eq(same, acl)))

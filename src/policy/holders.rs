@@ -14,6 +14,13 @@ pub struct Holders {
     pub anonymous: bool,
 }
 
+impl Holders {
+    pub(super) fn extend(&mut self, others: Self) {
+        self.clients.extend(others.clients);
+        self.anonymous |= others.anonymous;
+    }
+}
+
 impl Policy {
     /// The members of a group, by the bytes of their names, each with its link to the group.
     pub fn members<'a>(
@@ -33,9 +40,7 @@ impl Policy {
     pub fn holders_of_role(&self, role: &[u8]) -> Holders {
         let mut holders = Holders { clients: self.with_role(role).collect(), anonymous: false };
         for group in self.relations().groups_with_role(role).filter_map(|id| self.group_by_id(id)) {
-            let through_group = self.holders_of_group(group.name.as_bytes());
-            holders.clients.extend(through_group.clients);
-            holders.anonymous |= through_group.anonymous;
+            holders.extend(self.holders_of_group(group.name.as_bytes()));
         }
         holders
     }

@@ -90,6 +90,15 @@ impl Relations {
         self.role_groups.get(role).into_iter().flatten().copied()
     }
 
+    pub(super) fn member_count(&self, group: &[u8]) -> usize {
+        self.members.get(group).map_or(0, BTreeSet::len)
+    }
+
+    /// How many clients have a role themselves.
+    pub(super) fn client_count(&self, role: &[u8]) -> usize {
+        self.role_clients.get(role).map_or(0, BTreeSet::len)
+    }
+
     pub(super) fn has_inert(&self) -> bool {
         self.records_with_inert > 0
     }

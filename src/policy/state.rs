@@ -276,40 +276,6 @@ impl Policy {
         self.replace_client(username.clone(), None);
     }
 
-    /// Takes a group away, and its members out of it. The anonymous group stays ([`Self::anonymous_group`]
-    /// must be changed first).
-    pub fn remove_group(&mut self, name: &GroupName) {
-        if self.anonymous_group.as_ref() == Some(name) {
-            return;
-        }
-        let members: Vec<Username> = self.in_group(name.as_bytes()).collect();
-        for username in members {
-            self.edit_client(&username, |client| {
-                client.groups.without(name.as_bytes()).map(|groups| Client { groups, ..client.clone() })
-            });
-        }
-        self.drop_inert(InertIn::Groups, name.as_bytes());
-        self.replace_group(name.clone(), None);
-    }
-
-    /// Takes a role away, also from every client and group that has it.
-    pub fn remove_role(&mut self, name: &RoleName) {
-        let clients: Vec<Username> = self.with_role(name.as_bytes()).collect();
-        for username in clients {
-            self.edit_client(&username, |client| {
-                client.roles.without(name.as_bytes()).map(|roles| Client { roles, ..client.clone() })
-            });
-        }
-        let groups: Vec<GroupName> = self.groups_with_role(name.as_bytes()).collect();
-        for group in groups {
-            self.edit_group(&group, |group| {
-                group.roles.without(name.as_bytes()).map(|roles| Group { roles, ..group.clone() })
-            });
-        }
-        self.drop_inert(InertIn::Roles, name.as_bytes());
-        self.replace_role(name.clone(), None);
-    }
-
     /// Sets what applies where no ACL matches.
     pub fn set_default_access(&mut self, access: DefaultAccess) {
         self.journal.push(Replaced::DefaultAccess(self.default_access));
@@ -376,18 +342,6 @@ impl Policy {
         }
     }
 
-    fn edit_client(&mut self, username: &Username, edit: impl FnOnce(&Client) -> Option<Client>) {
-        if let Some(edited) = self.client(username.as_bytes()).and_then(|client| edit(client)) {
-            self.replace_client(username.clone(), Some(edited));
-        }
-    }
-
-    fn edit_group(&mut self, name: &GroupName, edit: impl FnOnce(&Group) -> Option<Group>) {
-        if let Some(edited) = self.group(name.as_bytes()).and_then(|group| edit(group)) {
-            self.replace_group(name.clone(), Some(edited));
-        }
-    }
-
     pub(super) fn replace_client(&mut self, name: Username, client: Option<Client>) {
         let was_deleted = self.was_deleted(name.as_bytes());
         let old = self.swap_client(&name, client.map(Arc::new).as_ref());
@@ -399,7 +353,7 @@ impl Policy {
         self.journal.push(Replaced::Group(name, old));
     }
 
-    fn replace_role(&mut self, name: RoleName, role: Option<Role>) {
+    pub(super) fn replace_role(&mut self, name: RoleName, role: Option<Role>) {
         let old = self.swap_role(&name, role.map(Arc::new));
         self.journal.push(Replaced::Role(name, old));
     }

@@ -207,5 +207,10 @@ fn disconnect(disconnect: &Disconnect) -> String {
     match disconnect {
         Disconnect::Anonymous => "(anonymous)".to_owned(),
         Disconnect::Username(username) => text::readable(username.as_bytes()),
+        Disconnect::Crowd(crowd) => crowd
+            .usernames()
+            .map(|username| text::readable(username.as_bytes()))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
