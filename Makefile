@@ -17,7 +17,7 @@ export RUST_TEST_THREADS ?= 4
 export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-differential test-differential-matrix fuzz test-panics test-crash test-valgrind docker-images test-docker test-matrix bench lint fmt dependencies clean
+.PHONY: help run build test test-differential test-differential-matrix fuzz test-panics test-crash test-faults test-valgrind docker-images test-docker test-matrix bench lint fmt dependencies clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 26
@@ -50,6 +50,11 @@ test-panics: dependencies ## let a plugin made for that panic in each callback o
 test-crash: dependencies ## kill -9 a real broker in a stream of commands, ROUNDS=1000 times, ours and theirs
 	$(CARGO) build --workspace --locked
 	DYNSEC_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test broker -- --ignored --nocapture --test-threads 1 kills::
+
+test-faults: build ## let each system call of a save fail, in both ways of saving; DYNSEC_FAULTS=all in all ways; as root
+	@bash scripts/dependencies.sh --strace
+	DYNSEC_OURS=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/libmosquitto_dynsec.so \
+	    $(CARGO) test --locked --package plugin-host --test faults -- --ignored --nocapture
 
 test-valgrind: build ## look for lost and growing memory, and for wrong accesses, in the plugin host
 	@bash scripts/dependencies.sh --valgrind

@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing of those named, and says so. Nothing else is touched: installing
 # the broker does not start it, and does not make it start with the system.
 #
-# usage: scripts/dependencies.sh [--lint|--bench|--valgrind|--fuzz]
+# usage: scripts/dependencies.sh [--lint|--bench|--valgrind|--fuzz|--strace]
 set -euo pipefail
 
 # What the build needs (a linker, and what bindgen reads: libclang and Mosquitto's headers), the broker with the
@@ -12,6 +12,8 @@ if [[ ${1:-} == --lint ]]; then
     packages+=(shellcheck)
 elif [[ ${1:-} == --bench || ${1:-} == --valgrind ]]; then
     packages+=(valgrind)
+elif [[ ${1:-} == --strace ]]; then
+    packages+=(strace)
 elif [[ ${1:-} == --fuzz ]]; then
     # libFuzzer is C++.
     packages+=(g++)

@@ -29,7 +29,7 @@ flags=(
 build() {
     # With a target of its own, though it is the same machine: the flags are then not for what only runs
     # while others are built, and that is there already.
-    RUSTC_BOOTSTRAP=1 RUSTFLAGS="${flags[*]}" cargo build --locked \
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS="${flags[*]}" cargo build \
         --manifest-path fuzz/Cargo.toml --target "$host" --target-dir target
 }
 

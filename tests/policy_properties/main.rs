@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::unreachable,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -10,9 +11,11 @@
 
 mod commands;
 mod decisions;
+mod disk;
 mod effective;
 mod evaluation;
 mod explanations;
 mod payloads;
+mod power;
 mod sequences;
 mod snapshot;
