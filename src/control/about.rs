@@ -67,7 +67,8 @@ pub(super) fn clientid<'a>(fields: &Fields<'a>) -> Result<Option<&'a [u8]>, Comm
 pub(super) fn echo(fields: &Fields<'_>, policy: &Policy) -> Vec<u8> {
     let mut writer = Writer::new(Style::Compact);
     writer.begin_object();
-    for name in ["username", "anonymous", "clientid", "groupname", "rolename", "acltype", "topic"] {
+    for name in ["username", "anonymous", "clientid", "address", "groupname", "rolename", "acltype", "topic"]
+    {
         if let Some(text) = fields.string(name).filter(|text| is_mqtt_utf8(text)) {
             writer.key(name);
             writer.string(text);

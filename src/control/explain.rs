@@ -66,6 +66,10 @@ pub(super) fn login(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<An
     let open = needs_clientid && reason != Some("clientDisabled");
     Ok(Answer::data(|writer| {
         About { username: Some(username), clientid }.write(writer);
+        if let Some(address) = address {
+            writer.key("address");
+            writer.string(address);
+        }
         if open {
             write_missing_clientid(writer);
         } else {

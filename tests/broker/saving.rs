@@ -28,6 +28,7 @@ cases! {
         "all",
         "answers success, lets the change come into force, and loses it at the next start"
     ),
+    that_it_cannot_be_saved_can_be_asked: theirs_fails("all", "has no such command"),
 }
 
 fn names_in(folder: &std::path::Path) -> Vec<String> {
@@ -152,4 +153,18 @@ fn a_change_that_cannot_be_saved_is_refused(trial: &Trial) {
     assert_eq!(broker.client("any").login("john", "pw").refused(), NOT_AUTHORIZED);
     assert_eq!(broker.policy_bytes(), before);
     broker.wait_for_log("dynamic-security.json");
+}
+
+fn that_it_cannot_be_saved_can_be_asked(trial: &Trial) {
+    let found = |broker: &Broker| {
+        let lint = broker.admin().fine(&json!({"command": "lintPolicy"}));
+        lint["findings"].as_array().unwrap().iter().find(|found| found["code"] == "unwritableFile").cloned()
+    };
+    let broker = trial.broker().run_by_mosquitto_who_cannot_save().start();
+    let finding = found(&broker).expect("it is found");
+    assert_eq!(finding["severity"], "error");
+    let path = finding["objects"][0]["file"].as_str().unwrap();
+    assert!(path.ends_with("/dynamic-security.json"), "{finding}");
+    assert!(finding["message"].as_str().unwrap().contains(path), "{finding}");
+    assert_eq!(found(&trial.broker().run_by_mosquitto().start()), None);
 }

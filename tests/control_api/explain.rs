@@ -18,6 +18,7 @@ const SETUP: Setup = &[
     r#"{"command":"createClient","username":"bob","groups":[{"groupname":"g1","priority":1},{"groupname":"g2"}]}"#,
     r#"{"command":"createClient","username":"dev","password":"pw","roles":[{"rolename":"mine"},{"rolename":"bad"},{"rolename":"narrow"}]}"#,
     r#"{"command":"createClient","username":"bound","clientid":"d7","roles":[{"rolename":"mine"}]}"#,
+    r#"{"command":"createClient","username":"slow","password":"pw","roles":[{"rolename":"role1"}]}"#,
     r#"{"command":"createClient","username":"off","roles":[{"rolename":"role1"}]}"#,
     r#"{"command":"disableClient","username":"off"}"#,
     r#"{"command":"setAnonymousGroup","groupname":"g2"}"#,
@@ -54,6 +55,7 @@ fn explain_acl() {
         ("names of acltypes in any case", john, "PUBLISHclientsend", "test"),
         ("nobody knows the client", r#""username":"nobody""#, "subscribe", "test"),
         ("a disabled client", r#""username":"off""#, "subscribe", "test"),
+        ("a login that is being verified", r#""username":"slow","clientid":"d1""#, "subscribe", "test"),
         ("a role without wildcards", r#""username":"dev","clientid":"d1""#, "subscribe", "a/+"),
         ("the same role, no wildcard", r#""username":"dev","clientid":"d1""#, "subscribe", "a/b"),
         (
@@ -129,6 +131,9 @@ fn explain_login() {
         ("no client id was given, and there is only one", r#""username":"bound""#),
         ("no client id was given, and any will do", r#""username":"john""#),
         ("no password", r#""username":"ann""#),
+        ("locked out, from that address", r#""username":"slow","address":"192.0.2.7""#),
+        ("not locked out from another", r#""username":"slow","address":"192.0.2.8""#),
+        ("an address of another type", r#""username":"slow","address":7"#),
         ("no username", r#""clientid":"d1""#),
     ] {
         table.case(title, &format!(r#"send {{"command":"explainLogin",{members}}}"#));

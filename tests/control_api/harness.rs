@@ -47,6 +47,14 @@ impl Host for TestHost {
         }
     }
 
+    fn is_login_pending(&self, username: Option<&[u8]>, clientid: Option<&[u8]>) -> bool {
+        username == Some(b"slow") && clientid == Some(b"d1")
+    }
+
+    fn is_locked_out(&self, username: &[u8], address: Option<&[u8]>) -> bool {
+        username == b"slow" && address == Some(b"192.0.2.7")
+    }
+
     fn iterations(&self) -> Iterations {
         Iterations::MIN
     }

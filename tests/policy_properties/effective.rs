@@ -1,7 +1,7 @@
 //! `Policy::effective_acls`: all ACLs that somebody has, and truly said of some that they never decide.
 
 use mosquitto_dynsec::policy::{
-    AclRequest, AclType, Action, Decision, EffectiveAcls, Never, Policy, Reason, Rule, Subject,
+    AclRequest, AclType, Action, Decision, EffectiveAcls, Finding, Never, Policy, Reason, Rule, Subject,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -45,10 +45,10 @@ fn is_by(decision: &Decision<'_>, rule: &Rule<'_>) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_covered_never_decides(model in any_model(), questions in vec(any_question(), 1..60)) {
+    fn what_is_covered_never_decides(model in any_model(), questions in vec(any_question(), 1..40)) {
         let policy = model.policy();
         for question in &questions {
             let known = effective(&policy, question, Some(question.clientid));
@@ -90,6 +90,22 @@ proptest! {
                     prop_assert!(is_by(&decision, &rule), "{:?}", acl);
                 }
                 Some(_) => prop_assert!(!decides, "{:?}", acl),
+            }
+        }
+    }
+
+    #[test]
+    fn what_lint_calls_shadowed_never_decides(model in any_model(), questions in vec(any_question(), 1..40)) {
+        let policy = model.policy();
+        let lint = policy.lint(0);
+        for question in &questions {
+            let decision =
+                decide(&policy, question, question.action, question.topic.as_bytes(), question.clientid);
+            let (Reason::Acl { acl, .. } | Reason::MalformedAcl { acl, .. }) = decision.reason else { continue };
+            for finding in &lint.findings {
+                if let Finding::ShadowedAcl(shadowed, _) | Finding::WildcardsRefused(shadowed) = finding {
+                    prop_assert!(!std::ptr::eq(shadowed.acl, acl), "{:?} by {:?}", question, finding);
+                }
             }
         }
     }

@@ -136,8 +136,8 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// Steps of some 20 to 50 ns.
-    const STEPS: usize = 10_000_000;
+    /// Steps of some 20 to 100 ns.
+    const STEPS: usize = 4_000_000;
 
     fn new(steps: usize) -> Self {
         Self { left: steps, ran_out: false, left_out: false }
