@@ -10,6 +10,7 @@
 //!                               then the response is published, two ticks later the kicks
 //! ```
 
+mod audit;
 pub mod bell;
 pub mod broker;
 pub mod control;

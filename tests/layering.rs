@@ -23,11 +23,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sessions", &["control", "policy"]),
     ("rehash", &["password", "policy"]),
     ("denials", &["policy"]),
+    ("audit", &["control", "json"]),
     ("logins", &["policy"]),
     ("start", &["broker", "options", "password", "policy", "store"]),
     (
         "plugin",
         &[
+            "audit",
             "bell",
             "broker",
             "control",

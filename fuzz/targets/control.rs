@@ -40,7 +40,7 @@ fuzz_target!(|data: &[u8]| {
 
 /// Sends a payload. Its answer is JSON, and its log is a line for each command.
 fn send(policy: &mut Policy, payload: &[u8]) -> (Outcome, Vec<u8>) {
-    let actor = Actor { clientid: Some(b"console".to_vec()), username: None, address: None };
+    let actor = Actor { clientid: Some(b"console".to_vec()), ..Actor::default() };
     let outcome = control::handle(policy, payload, &actor, &TestHost);
     let response = outcome.responses.to_json();
     let json: serde_json::Value =

@@ -24,6 +24,7 @@ mod members;
 mod outcome;
 mod own;
 mod page;
+mod record;
 mod response;
 mod role_acls;
 mod roles;
@@ -33,7 +34,7 @@ mod topic;
 
 pub use limits::Limits;
 pub use outcome::{Disconnect, Outcome};
-pub use response::{Response, Responses};
+pub use response::{Entry, Response, Responses};
 pub use session::{Actor, Connection, FileFinding, Host};
 pub use topic::ControlTopic;
 
@@ -151,7 +152,8 @@ fn run_all(commands: &[Value<'_>], session: &mut Session<'_>, responses: &mut Re
             responses.push_refusal(&CommandError::ResponseTooLong(limit));
             return;
         }
-        let response = run(name, correlation.clone(), &Fields::new(element), session);
+        let target = session.host.audits().then(|| record::target(element));
+        let response = run(name, correlation.clone(), &Fields::new(element), session).about(target);
         responses.push_within(response, limit);
     }
 }

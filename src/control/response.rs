@@ -1,6 +1,8 @@
 //! Responses, and their JSON as the C plugin prints it.
 
+use super::command::Command;
 use super::error::CommandError;
+use super::record::readable;
 use crate::json::{Style, Writer};
 
 /// What a response is in JSON beside its members' values, at most.
@@ -31,6 +33,21 @@ pub struct Response {
     command: Vec<u8>,
     body: Body,
     correlation: Option<Vec<u8>>,
+    /// What the command was about, for the audit trail.
+    target: Option<Vec<u8>>,
+}
+
+/// What the audit trail tells of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Its name.
+    pub command: String,
+    /// What it was about, as the JSON of an object.
+    pub target: Option<&'a [u8]>,
+    /// Why it was refused; `None` if it was carried out.
+    pub error: Option<&'a str>,
+    /// Whether it is one that changes the policy.
+    pub changes: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,15 +61,15 @@ enum Body {
 
 impl Response {
     pub(super) fn done(command: &[u8], correlation: Option<Vec<u8>>) -> Self {
-        Self { command: command.to_vec(), body: Body::Done, correlation }
+        Self { command: command.to_vec(), body: Body::Done, correlation, target: None }
     }
 
     pub(super) fn with_data(command: &[u8], correlation: Option<Vec<u8>>, data: Vec<u8>) -> Self {
-        Self { command: command.to_vec(), body: Body::Data(data), correlation }
+        Self { command: command.to_vec(), body: Body::Data(data), correlation, target: None }
     }
 
     pub(super) fn failed(command: &[u8], correlation: Option<Vec<u8>>, error: String) -> Self {
-        Self { command: command.to_vec(), body: Body::Error(error), correlation }
+        Self { command: command.to_vec(), body: Body::Error(error), correlation, target: None }
     }
 
     pub(super) fn failed_about(
@@ -61,7 +78,25 @@ impl Response {
         error: String,
         data: Vec<u8>,
     ) -> Self {
-        Self { command: command.to_vec(), body: Body::ErrorAbout(error, data), correlation }
+        Self { command: command.to_vec(), body: Body::ErrorAbout(error, data), correlation, target: None }
+    }
+
+    /// The same, with what the command was about.
+    pub(super) fn about(self, target: Option<Vec<u8>>) -> Self {
+        Self { target, ..self }
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        let error = match &self.body {
+            Body::Done | Body::Data(_) => None,
+            Body::Error(error) | Body::ErrorAbout(error, _) => Some(error.as_str()),
+        };
+        Entry {
+            command: readable(&self.command),
+            target: self.target.as_deref(),
+            error,
+            changes: Command::find(&self.command).is_some_and(|command| command.mutates),
+        }
     }
 
     /// About how many bytes it is in JSON; never too few.
@@ -155,6 +190,11 @@ impl Responses {
         for response in &mut self.all {
             response.body = Body::Error(error.to_owned());
         }
+    }
+
+    /// What the audit trail tells of each.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.all.iter().map(Response::entry)
     }
 
     /// The payload of the response message.

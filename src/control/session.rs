@@ -90,6 +90,11 @@ pub trait Host {
         Vec::new()
     }
 
+    /// Whether an audit trail is kept.
+    fn audits(&self) -> bool {
+        false
+    }
+
     /// How much a payload may ask for.
     fn limits(&self) -> Limits {
         Limits::DEFAULT

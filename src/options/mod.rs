@@ -45,6 +45,8 @@ pub struct PluginOptions {
     pub self_service: bool,
     /// Whether changes are saved while the broker goes on.
     pub save_mode: SaveMode,
+    /// Where the audit trail is kept, if one is.
+    pub audit_file: Option<PathBuf>,
 }
 
 impl PluginOptions {
@@ -68,6 +70,7 @@ impl PluginOptions {
             },
             self_service: false,
             save_mode: SaveMode::Auto,
+            audit_file: None,
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct OptionInfo {
 }
 
 /// All options.
-pub const OPTIONS: [OptionInfo; 21] = [
+pub const OPTIONS: [OptionInfo; 22] = [
     OptionInfo {
         name: CONFIG_FILE,
         accepts: "a path",
@@ -256,6 +256,16 @@ pub const OPTIONS: [OptionInfo; 21] = [
         meaning: "How long denials of a kind that was logged are counted before one line sums them up.",
         set: |options, value| {
             options.denial_log.interval = seconds(value, 1..=86400)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "audit_file",
+        accepts: "a path",
+        default: Some("none"),
+        meaning: "A file to which a line of JSON is added for each command of an administrator.",
+        set: |options, value| {
+            options.audit_file = Some(path(value)?);
             Some(())
         },
     },

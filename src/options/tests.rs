@@ -38,7 +38,7 @@ fn a_policy_alone_has_the_defaults() {
 #[test]
 fn defaults_are_those_of_the_table() {
     for option in OPTIONS {
-        let named = !matches!(option.name, "state_dir" | "password_init_file");
+        let named = !matches!(option.name, "state_dir" | "password_init_file" | "audit_file");
         if let Some(default) = option.default.filter(|_| named) {
             assert_eq!(
                 with(option.name, default).unwrap(),

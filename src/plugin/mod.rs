@@ -4,6 +4,7 @@
 //! the plugin from its own functions: no lock is held while the broker is called.
 
 mod acl_check;
+mod audit;
 mod commands;
 mod connections;
 mod denied;
@@ -32,6 +33,7 @@ use crate::store::{Disk, Issue, RealDisk, Store};
 use crate::workers::Workers;
 use commands::Pipeline;
 
+use audit::Audit;
 use own::Own;
 
 pub use crate::control::{Actor, ControlTopic};
@@ -58,6 +60,7 @@ pub struct Plugin {
     bell: Arc<Bell>,
     denials: Denials,
     own: Own,
+    audit: Audit,
     family: BrokerFamily,
     /// Whether the broker ticks at all.
     has_ticked: AtomicBool,
@@ -104,7 +107,7 @@ impl Plugin {
         let mut policy = loaded.policy;
         policy.set_self_service(options.self_service);
         let bell = Arc::new(Bell::new(Arc::clone(&broker)));
-        Ok(Self {
+        let plugin = Self {
             workers: Workers::new(MOST_JOBS),
             pipeline: Pipeline::new(options.save_mode, Arc::clone(&bell)),
             bell,
@@ -122,12 +125,16 @@ impl Plugin {
                 interval: options.denial_log.interval,
             }),
             own: Own::new(),
+            audit: Audit::new(options.audit_file.clone()),
             family,
             has_ticked: AtomicBool::new(false),
             verified: VerifiedLogins::new(),
             store: Arc::new(Mutex::new(store)),
             broken: AtomicBool::new(false),
-        })
+        };
+        plugin.audit.open();
+        plugin.tell_of_audit();
+        Ok(plugin)
     }
 
     /// A connection has ended.
@@ -140,6 +147,7 @@ impl Plugin {
     /// not written again.
     pub fn shutdown(&self) {
         self.finish_unanswered();
+        self.audit.end();
         self.end_threads();
     }
 }

@@ -12,6 +12,7 @@ impl Plugin {
         self.has_ticked.store(true, Ordering::Relaxed);
         self.log_denials();
         self.own.tick();
+        self.tell_of_audit();
         let kicks = self.sessions.lock().tick();
         self.kick(kicks);
         self.save_rehashed();

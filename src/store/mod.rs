@@ -10,6 +10,7 @@ mod open_error;
 mod read;
 mod replace;
 mod save_error;
+mod trail;
 mod write;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use issue::{Imperfection, Issue, Shown};
 pub use open_error::OpenError;
 pub use read::{Malformed, MalformedBy, read};
 pub use save_error::{Failure, SaveError, Step};
+pub use trail::{Trail, TrailNews};
 pub use write::{write, write_to};
 
 /// A policy and the file that it is saved in.

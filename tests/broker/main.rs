@@ -26,6 +26,7 @@
 )]
 
 mod anonymous;
+mod audit;
 mod broken_files;
 mod certificates;
 mod clients;
@@ -75,6 +76,7 @@ mod wire;
 /// All cases, module by module.
 const CASES: &[&[harness::case::Case]] = &[
     anonymous::CASES,
+    audit::CASES,
     broken_files::CASES,
     certificates::CASES,
     clients::CASES,

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod audit;
 mod certificates;
 mod disk;
 mod first_run;

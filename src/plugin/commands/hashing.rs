@@ -108,6 +108,10 @@ impl Host for Prepared<'_> {
         self.connections.of(username, clientid)
     }
 
+    fn audits(&self) -> bool {
+        self.plugin.audit.is_wanted()
+    }
+
     fn limits(&self) -> Limits {
         self.plugin.limits
     }

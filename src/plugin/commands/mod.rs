@@ -98,7 +98,9 @@ impl Plugin {
                 queue.push(Entry::new(Work::Refused(actor.clone(), responses)));
                 return;
             }
-            let passwords = if goes_on { control::passwords(payload, &self.limits) } else { Vec::new() };
+            // On the other topics, whoever sends passwords is refused.
+            let hashes = goes_on && actor.topic == ControlTopic::Admin;
+            let passwords = if hashes { control::passwords(payload, &self.limits) } else { Vec::new() };
             let (alone, count) = (queue.is_empty(), passwords.len());
             let hashing = (count > 0)
                 .then(|| Hashing::start(passwords, self.iterations, &self.workers, &self.pipeline.progress))
@@ -178,6 +180,11 @@ impl Plugin {
         loop {
             let seen = self.pipeline.progress.so_far();
             let effects = self.advance_quietly();
+            for effect in &effects {
+                if let Effect::Respond(actor, responses) = effect {
+                    self.audit(actor, responses);
+                }
+            }
             self.perform(effects.into_iter().filter(|effect| matches!(effect, Effect::Log(..))).collect());
             if self.is_idle() {
                 return;
@@ -254,6 +261,7 @@ impl Plugin {
     }
 
     pub(super) fn respond(&self, to: &Actor, responses: &Responses) {
+        self.audit(to, responses);
         let sent = match to.topic {
             ControlTopic::Own => self.answer_oneself(to, responses),
             topic => self.broker.publish(topic.response(), &responses.to_json()),

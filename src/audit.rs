@@ -1,0 +1,111 @@
+//! The audit trail's lines: one JSON object for each command of an administrator.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::control::{Actor, ControlTopic, Entry};
+use crate::json::{Style, Writer};
+
+/// The line about a command, with its line feed.
+pub(crate) fn line(actor: &Actor, entry: &Entry<'_>, now: SystemTime) -> Vec<u8> {
+    let mut writer = Writer::new(Style::Compact);
+    writer.begin_object();
+    writer.key("time");
+    writer.string(utc(now));
+    for (name, value) in
+        [("username", &actor.username), ("clientid", &actor.clientid), ("address", &actor.address)]
+    {
+        if let Some(value) = value {
+            writer.key(name);
+            writer.string(String::from_utf8_lossy(value).as_bytes());
+        }
+    }
+    if actor.topic == ControlTopic::Query {
+        writer.key("topic");
+        writer.string("query");
+    }
+    writer.key("command");
+    writer.string(&entry.command);
+    if let Some(target) = entry.target {
+        writer.key("target");
+        writer.raw(target);
+    }
+    writer.key("outcome");
+    writer.string(entry.error.unwrap_or("done"));
+    writer.end_object();
+    let mut line = writer.into_bytes();
+    line.push(b'\n');
+    line
+}
+
+/// The line about lines that could not be kept until the file could be written again.
+pub(crate) fn lost(count: u64, now: SystemTime) -> Vec<u8> {
+    format!("{{\"time\":\"{}\",\"lost\":{count}}}\n", utc(now)).into_bytes()
+}
+
+/// A time as RFC 3339 has it, in UTC and milliseconds.
+fn utc(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let seconds = since.as_secs();
+    let [days, of_day] =
+        [seconds.checked_div(86400), seconds.checked_rem(86400)].map(Option::unwrap_or_default);
+    let [hour, minute, second] = [of_day / 3600, of_day / 60 % 60, of_day % 60];
+    let (year, month, day) = date(i64::try_from(days).unwrap_or(0));
+    let milliseconds = since.subsec_millis();
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milliseconds:03}Z")
+}
+
+/// Year, month and day of the Gregorian calendar, of so many days after 1970-01-01.
+fn date(days: i64) -> (i64, i64, i64) {
+    // Counted from 0000-03-01, so that a leap day is the last of its year; 400 years are an era of 146,097 days.
+    let days = days.saturating_add(719_468);
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era =
+        of_era.saturating_sub(of_era / 1460).saturating_add(of_era / 36524).saturating_sub(of_era / 146_096)
+            / 365;
+    let before =
+        year_of_era.saturating_mul(365).saturating_add(year_of_era / 4).saturating_sub(year_of_era / 100);
+    let of_year = of_era.saturating_sub(before);
+    let shifted = of_year.saturating_mul(5).saturating_add(2) / 153;
+    let day = of_year.saturating_sub(shifted.saturating_mul(153).saturating_add(2) / 5).saturating_add(1);
+    let month = if shifted < 10 { shifted.saturating_add(3) } else { shifted.saturating_sub(9) };
+    let year = era.saturating_mul(400).saturating_add(year_of_era).saturating_add(i64::from(month <= 2));
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (951_868_799, "2000-02-29T23:59:59.000Z"),
+            (951_868_800, "2000-03-01T00:00:00.000Z"),
+            (1_795_692_962, "2026-11-26T11:36:02.000Z"),
+            (4_107_542_399, "2100-02-28T23:59:59.000Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(utc(UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn a_line_is_json_whatever_a_client_is_called() {
+        let actor = Actor {
+            username: Some(b"a\"\nb\xff".to_vec()),
+            clientid: None,
+            topic: ControlTopic::Query,
+            ..Actor::default()
+        };
+        let entry = Entry { command: "getClient".into(), target: Some(b"{}"), error: None, changes: false };
+        let line = String::from_utf8(line(&actor, &entry, UNIX_EPOCH)).unwrap();
+        assert_eq!(
+            line,
+            "{\"time\":\"1970-01-01T00:00:00.000Z\",\"username\":\"a\\\"\\nb\u{fffd}\",\"topic\":\"query\",\
+             \"command\":\"getClient\",\"target\":{},\"outcome\":\"done\"}\n"
+        );
+        assert_eq!(line.matches('\n').count(), 1);
+    }
+}

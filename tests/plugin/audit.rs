@@ -1,0 +1,145 @@
+//! The audit trail: who did what, and what came of it.
+
+use mosquitto_dynsec::broker::{BrokerFamily, LogLevel};
+use mosquitto_dynsec::plugin::{Actor, ControlTopic, Plugin};
+use serde_json::{Value, json};
+
+use crate::host::Place;
+
+fn started() -> (Place, Plugin) {
+    let place = Place::with(&json!({"defaultACLAccess": {}, "clients": [], "groups": [], "roles": []}));
+    let file = place.directory.path().join("audit.jsonl");
+    let plugin = place.start(BrokerFamily::V2_0, |options| options.audit_file = Some(file)).unwrap();
+    plugin.on_tick();
+    (place, plugin)
+}
+
+fn send(plugin: &Plugin, payload: &str) {
+    let actor = Actor {
+        clientid: Some(b"console".to_vec()),
+        username: Some(b"admin".to_vec()),
+        address: Some(b"10.0.0.9".to_vec()),
+        ..Actor::default()
+    };
+    plugin.on_control(&actor, payload.as_bytes());
+}
+
+/// The lines of the file, without their times.
+fn lines(place: &Place) -> Vec<Value> {
+    let text = std::fs::read_to_string(place.directory.path().join("audit.jsonl")).unwrap_or_default();
+    assert!(text.is_empty() || text.ends_with('\n'), "{text}");
+    let without_time = |line: &str| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        let time = line.as_object_mut().unwrap().shift_remove("time").unwrap();
+        assert_eq!(time.as_str().unwrap().len(), "2026-11-26T11:36:02.000Z".len());
+        line
+    };
+    text.lines().map(without_time).collect()
+}
+
+#[test]
+fn every_command_has_a_line_with_who_and_what_came_of_it_and_no_secret() {
+    let (place, plugin) = started();
+    send(
+        &plugin,
+        r#"{"commands":[{"command":"createClient","username":"u","password":"hunter2"},
+            {"command":"createClient","username":"u","password":"hunter2"},
+            {"command":"noSuchThing","x":"hunter2"}, {"x":"hunter2"}, {"command":"listClients"}]}"#,
+    );
+    send(&plugin, "hunter2");
+    plugin.shutdown();
+    let lines = lines(&place);
+    let who = json!({"username": "admin", "clientid": "console", "address": "10.0.0.9"});
+    let expected = [
+        (json!("createClient"), json!({"username": "u", "password": "*****"}), "done"),
+        (json!("createClient"), json!({"username": "u", "password": "*****"}), "Client already exists"),
+        (json!("noSuchThing"), json!({}), "Unknown command"),
+        (json!("Unknown command"), Value::Null, "Missing command"),
+        (json!("listClients"), json!({}), "done"),
+        (json!("Unknown command"), Value::Null, "Payload not valid JSON"),
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, (command, target, outcome)) in lines.iter().zip(expected) {
+        let mut wanted = who.clone();
+        wanted["command"] = command;
+        if target != Value::Null {
+            wanted["target"] = target;
+        }
+        wanted["outcome"] = outcome.into();
+        assert_eq!(line, &wanted);
+    }
+    assert!(!format!("{lines:?}").contains("hunter2"));
+}
+
+#[test]
+fn what_could_not_be_saved_is_told_so() {
+    let (place, plugin) = started();
+    let home = place.policy_path();
+    std::fs::remove_dir_all(home.parent().unwrap()).unwrap();
+    send(&plugin, r#"{"commands":[{"command":"createRole","rolename":"r"}]}"#);
+    for _ in 0..1000 {
+        if !place.host.published.lock().unwrap().is_empty() {
+            break;
+        }
+        plugin.on_tick();
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    plugin.shutdown();
+    let lines = lines(&place);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0]["outcome"].as_str().unwrap().starts_with("Not saved, nothing was changed"), "{lines:?}");
+    assert_eq!(lines[0]["target"], json!({"rolename": "r"}));
+}
+
+#[test]
+fn questions_are_told_with_their_topic_but_not_those_of_clients_about_themselves() {
+    let (place, plugin) = started();
+    for topic in [ControlTopic::Query, ControlTopic::Own] {
+        let actor = Actor { clientid: Some(b"m".to_vec()), topic, ..Actor::default() };
+        plugin.on_control(&actor, br#"{"commands":[{"command":"getRole","rolename":"r"}]}"#);
+    }
+    plugin.shutdown();
+    assert_eq!(
+        lines(&place),
+        [json!({"clientid": "m", "topic": "query", "command": "getRole", "target": {"rolename": "r"},
+                "outcome": "Role not found"})]
+    );
+}
+
+#[test]
+fn a_full_disk_stops_nothing_and_is_reported_once() {
+    let (place, plugin) = started();
+    let file = place.directory.path().join("audit.jsonl");
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &file).unwrap();
+    let until_logged = |part: &str| {
+        for _ in 0..1000 {
+            plugin.on_tick();
+            if !place.logged(part).is_empty() {
+                return place.logged(part);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("not in the log: {part}");
+    };
+    send(&plugin, r#"{"commands":[{"command":"createRole","rolename":"r"}]}"#);
+    let told = until_logged("cannot be written");
+    assert_eq!(told[0].0, LogLevel::Error);
+    send(&plugin, r#"{"commands":[{"command":"createRole","rolename":"s"}]}"#);
+    std::fs::remove_file(&file).unwrap();
+    let told = until_logged("can be written again; nothing is missing");
+    assert_eq!(told[0].0, LogLevel::Notice);
+    plugin.shutdown();
+    assert_eq!(place.logged("audit trail").len(), 2);
+    let targets: Vec<Value> = lines(&place).into_iter().map(|mut line| line["target"].take()).collect();
+    assert_eq!(targets, [json!({"rolename": "r"}), json!({"rolename": "s"})]);
+}
+
+#[test]
+fn a_start_says_if_the_file_cannot_be_made() {
+    let place = Place::with(&json!({}));
+    let file = place.directory.path().join("no/such/folder");
+    let plugin = place.start(BrokerFamily::V2_1, |options| options.audit_file = Some(file)).unwrap();
+    assert_eq!(place.logged("cannot be written: No such file").len(), 1);
+    plugin.shutdown();
+}
