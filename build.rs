@@ -11,7 +11,7 @@ const NEEDED: &str = "building needs the headers of Mosquitto 2.0, and libclang;
 const FUNCTIONS: &str = "mosquitto_(log_printf|broker_publish_copy|callback_register|callback_unregister|\
                          client_(id|username|address|certificate)|kick_client_by_(clientid|username)|\
                          plugin_(version|init|cleanup))";
-const TYPES: &str = "mosquitto_evt_(acl_check|basic_auth|control|tick|disconnect)|mosquitto_opt|mosq_err_t|\
+const TYPES: &str = "mosquitto_evt_(acl_check|basic_auth|control|tick|disconnect|reload)|mosquitto_opt|mosq_err_t|\
                      mosquitto_plugin_event";
 const CONSTANTS: &str = "MOSQ_ACL_.*|MOSQ_LOG_(INFO|NOTICE|WARNING|ERR)";
 

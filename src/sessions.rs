@@ -160,6 +160,15 @@ impl Sessions {
         }
     }
 
+    /// Whether that connection is there, and that client's, who has logged in.
+    pub(crate) fn is_login_of(&self, session: SessionId, username: &[u8], clientid: &[u8]) -> bool {
+        self.open.get(&session).is_some_and(|session| {
+            session.login.is_some()
+                && session.username.as_deref() == Some(username)
+                && *session.clientid == *clientid
+        })
+    }
+
     /// Whether a client of that name is connected that has logged in here.
     pub(crate) fn is_connected(&self, username: &[u8]) -> bool {
         self.of(Some(username)).any(|session| session.login.is_some())
@@ -222,7 +231,11 @@ impl Sessions {
 
     /// Whether somebody is still to be disconnected.
     pub(crate) fn has_due(&self) -> bool {
-        !(self.due.is_empty() && self.searches.is_empty() && self.by_id.is_empty() && self.by_name.is_empty())
+        !(self.due.is_empty()
+            && self.searches.is_empty()
+            && self.by_id.is_empty()
+            && self.by_name.is_empty()
+            && self.uninvited.is_empty())
     }
 
     /// Whether the broker ticks at all: 2.0 does not with `per_listener_settings true`.

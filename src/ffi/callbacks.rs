@@ -8,6 +8,7 @@ use super::context::Context;
 use super::event::{self, Unusable};
 use super::guard::guard;
 use super::{identities, outcome, sys};
+use crate::broker::BrokerFamily;
 use crate::plugin::ControlTopic;
 
 /// `MOSQ_EVT_BASIC_AUTH`.
@@ -111,6 +112,20 @@ pub(super) unsafe extern "C" fn on_disconnect(_: c_int, event: *mut c_void, user
     };
     // SAFETY: the broker's arguments to the callback of this event.
     unsafe { dispatch(event, userdata, "a disconnect", outcome::SUCCESS, answer) }
+}
+
+/// `MOSQ_EVT_RELOAD`. On 2.0 any other answer than this keeps the plugins after this one from being told; on 2.1 any
+/// other than success ends the broker.
+pub(super) unsafe extern "C" fn on_reload(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
+    let answer = |context: &Context, _: &sys::mosquitto_evt_reload| {
+        context.plugin.on_reload();
+        match context.functions.family {
+            BrokerFamily::V2_0 => outcome::DEFER,
+            BrokerFamily::V2_1 => outcome::SUCCESS,
+        }
+    };
+    // SAFETY: the broker's arguments to the callback of this event.
+    unsafe { dispatch(event, userdata, "a reload", outcome::SUCCESS, answer) }
 }
 
 /// `MOSQ_EVT_CONNECT`, which only 2.1 has.

@@ -57,9 +57,7 @@ impl Callback {
 }
 
 /// On every broker. The topic comes first: a second plugin with the same one is noticed by it alone.
-///
-/// There is none for the reload event, as in the C plugin: what 2.0 expects of it (17) makes 2.1 exit.
-const CALLBACKS: [Callback; 7] = [
+const CALLBACKS: [Callback; 8] = [
     Callback { event: sys::MOSQ_EVT_CONTROL, topic: Some(CONTROL_TOPIC), function: callbacks::on_control },
     Callback { event: sys::MOSQ_EVT_CONTROL, topic: Some(QUERY_TOPIC), function: callbacks::on_query },
     Callback { event: sys::MOSQ_EVT_CONTROL, topic: Some(OWN_TOPIC), function: callbacks::on_own },
@@ -67,6 +65,7 @@ const CALLBACKS: [Callback; 7] = [
     Callback::new(sys::MOSQ_EVT_ACL_CHECK, callbacks::on_acl_check),
     Callback::new(sys::MOSQ_EVT_TICK, callbacks::on_tick),
     Callback::new(sys::MOSQ_EVT_DISCONNECT, callbacks::on_disconnect),
+    Callback::new(sys::MOSQ_EVT_RELOAD, callbacks::on_reload),
 ];
 
 /// Since 2.1; 2.0 answers that it does not support the event.

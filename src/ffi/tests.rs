@@ -283,6 +283,7 @@ fn without_event_or_user_data_everything_is_refused() {
         (callbacks::on_tick, 0),
         (callbacks::on_disconnect, 0),
         (callbacks::on_connect, 0),
+        (callbacks::on_reload, 0),
         (callbacks::on_client_offline, 0),
     ] {
         // SAFETY: a callback may be called without an event.
@@ -332,7 +333,8 @@ fn all_callbacks_are_registered_and_in_the_end_unregistered() {
     let topic = "$CONTROL/dynamic-security/v1";
     let query = format!("6 {topic}/query");
     let own = format!("6 {topic}/self");
-    let events = [format!("6 {topic}"), query, own, "3 ".into(), "2 ".into(), "9 ".into(), "10 ".into()];
+    let (login, acl, tick, left, reload) = ("3 ".into(), "2 ".into(), "9 ".into(), "10 ".into(), "1 ".into());
+    let events = [format!("6 {topic}"), query, own, login, acl, tick, left, reload];
     assert_eq!(calls(), events.clone().map(|event| format!("register {event}")));
     drop(registration);
     let mut unregistered = events.map(|event| format!("unregister {event}"));
@@ -472,4 +474,16 @@ fn a_2_1_broker_shows_its_clients() {
 fn a_panic_does_not_pass_through_the_broker() {
     let broker = HostBroker::new(functions(BrokerFamily::V2_1));
     assert!(!broker.each_client(&mut |_| panic!("out of luck")));
+}
+#[test]
+fn a_reload_is_answered_as_each_broker_has_to_be() {
+    for (family, answer) in [(BrokerFamily::V2_0, 17), (BrokerFamily::V2_1, 0)] {
+        let mut event = sys::mosquitto_evt_reload {
+            future: ptr::null_mut(),
+            options: ptr::null_mut(),
+            option_count: 0,
+            future2: [ptr::null_mut(); 4],
+        };
+        assert_eq!(call(callbacks::on_reload, &context(family), &mut event), answer);
+    }
 }

@@ -1,7 +1,14 @@
-//! What is known of logins beside the policy: which passwords were verified already.
+//! What is known of logins beside the policy: which passwords were verified already, who fails too often, and how
+//! much work they may be.
 //!
 //! Nothing here calls the broker; who is asked holds no lock of this part while it does.
 
+mod address;
+mod attempts;
+mod leak;
 mod verified;
+mod work;
 
+pub(crate) use attempts::{Attempts, Lockout};
 pub(crate) use verified::VerifiedLogins;
+pub(crate) use work::Work;

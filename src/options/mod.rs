@@ -7,6 +7,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,6 +48,14 @@ pub struct PluginOptions {
     pub save_mode: SaveMode,
     /// Where the audit trail is kept, if one is.
     pub audit_file: Option<PathBuf>,
+    /// Who decides about usernames that the policy does not know.
+    pub unknown_user: UnknownUserOption,
+    /// After how many failed logins for a username an address is locked out of it; `None` is never.
+    pub lockout_failures: Option<NonZero<u32>>,
+    /// The time in which these failures happen, and after which they are forgotten.
+    pub lockout_window: Duration,
+    /// How much of the broker's time logins may take for hashing, in percent.
+    pub login_work: u32,
 }
 
 impl PluginOptions {
@@ -71,6 +80,10 @@ impl PluginOptions {
             self_service: false,
             save_mode: SaveMode::Auto,
             audit_file: None,
+            unknown_user: UnknownUserOption::Defer,
+            lockout_failures: None,
+            lockout_window: Duration::from_secs(300),
+            login_work: 100,
         }
     }
 }
@@ -128,6 +141,15 @@ pub enum SaveMode {
     Auto,
     /// Both before the broker goes on.
     Sync,
+}
+
+/// `plugin_opt_unknown_user`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownUserOption {
+    /// Other plugins and `password_file`.
+    Defer,
+    /// They are refused.
+    Deny,
 }
 
 /// `plugin_opt_compat`.

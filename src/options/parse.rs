@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::PluginOptions;
 use super::table::{CONFIG_FILE, OPTIONS};
 use crate::broker::BrokerFamily;
+use crate::password::Iterations;
 
 const PREFIX: &str = "plugin_opt_";
 
@@ -44,6 +45,10 @@ pub fn parse(given: &[(&[u8], &[u8])], family: BrokerFamily) -> Result<Parsed, O
         return Ok(Parsed { options: None, warnings });
     }
     let mut options = PluginOptions::new(PathBuf::new());
+    options.password_iterations = match family {
+        BrokerFamily::V2_0 => Iterations::DEFAULT,
+        BrokerFamily::V2_1 => Iterations::DEFAULT_OF_2_1,
+    };
     for (option, value) in OPTIONS.iter().zip(values) {
         if let Some(value) = value {
             (option.set)(&mut options, value).ok_or_else(|| OptionError {

@@ -1,12 +1,13 @@
 //! The one list of the options.
 
 use std::ffi::OsStr;
+use std::num::NonZero;
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{CompatOption, ConfigInitOption, DenialLogOption, PluginOptions, SaveMode};
+use super::{CompatOption, ConfigInitOption, DenialLogOption, PluginOptions, SaveMode, UnknownUserOption};
 use crate::password::Iterations;
 
 /// The option without which there is nothing to do.
@@ -28,7 +29,7 @@ pub struct OptionInfo {
 }
 
 /// All options.
-pub const OPTIONS: [OptionInfo; 22] = [
+pub const OPTIONS: [OptionInfo; 26] = [
     OptionInfo {
         name: CONFIG_FILE,
         accepts: "a path",
@@ -95,12 +96,11 @@ pub const OPTIONS: [OptionInfo; 22] = [
     OptionInfo {
         name: "password_iterations",
         accepts: "a number of iterations from 101 to 10000000",
-        default: Some("1000"),
+        default: Some("1000 with a 2.0 broker, 10000 with 2.1"),
         meaning: "PBKDF2 iterations of passwords that are set from now on. Every login takes as many: \
                   about half a millisecond for 1000.",
         set: |options, value| {
-            let number: u32 = str::from_utf8(value).ok()?.parse().ok()?;
-            options.password_iterations = Iterations::try_from(number).ok()?;
+            options.password_iterations = Iterations::try_from(small(value, 0..=u32::MAX)?).ok()?;
             Some(())
         },
     },
@@ -280,9 +280,60 @@ pub const OPTIONS: [OptionInfo; 22] = [
             Some(())
         },
     },
+    OptionInfo {
+        name: "unknown_user",
+        accepts: "`defer` or `deny`",
+        default: Some("defer"),
+        meaning: "Whether logins with usernames that the policy does not know are left to other plugins and \
+                  `password_file`, or refused.",
+        set: |options, value| {
+            options.unknown_user = match value {
+                b"defer" => UnknownUserOption::Defer,
+                b"deny" => UnknownUserOption::Deny,
+                _ => return None,
+            };
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "lockout_failures",
+        accepts: "a number of failures from 0 to 10000; 0 is never",
+        default: Some("0"),
+        meaning: "After how many failed logins for a username a network address is locked out of it.",
+        set: |options, value| {
+            options.lockout_failures = NonZero::new(small(value, 0..=10_000)?);
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "lockout_window",
+        accepts: "a number of seconds from 1 to 86400",
+        default: Some("300"),
+        meaning: "The time in which these failures happen, and after which they are forgotten.",
+        set: |options, value| {
+            options.lockout_window = seconds(value, 1..=86400)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "login_work",
+        accepts: "a percentage from 1 to 100",
+        default: Some("100"),
+        meaning: "How much of the broker's own time logins may take for hashing passwords, half of it for one \
+                  network address; more of them are refused unseen.",
+        set: |options, value| {
+            options.login_work = small(value, 1..=100)?;
+            Some(())
+        },
+    },
 ];
 
 fn number(value: &[u8], within: RangeInclusive<usize>) -> Option<usize> {
+    let number = str::from_utf8(value).ok()?.parse().ok()?;
+    within.contains(&number).then_some(number)
+}
+
+fn small(value: &[u8], within: RangeInclusive<u32>) -> Option<u32> {
     let number = str::from_utf8(value).ok()?.parse().ok()?;
     within.contains(&number).then_some(number)
 }

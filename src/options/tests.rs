@@ -38,7 +38,8 @@ fn a_policy_alone_has_the_defaults() {
 #[test]
 fn defaults_are_those_of_the_table() {
     for option in OPTIONS {
-        let named = !matches!(option.name, "state_dir" | "password_init_file" | "audit_file");
+        let has_no_one_value = ["state_dir", "password_init_file", "audit_file", "password_iterations"];
+        let named = !has_no_one_value.contains(&option.name);
         if let Some(default) = option.default.filter(|_| named) {
             assert_eq!(
                 with(option.name, default).unwrap(),
@@ -196,7 +197,8 @@ fn an_unknown_option_is_reported_with_the_nearest_known_one() {
 fn of_an_option_given_twice_2_0_takes_the_first_and_2_1_the_last() {
     let given = [("config_file", "a"), ("Config_file", "b")];
     for (family, file, which) in [(BrokerFamily::V2_0, "a", "first"), (BrokerFamily::V2_1, "b", "last")] {
-        assert_eq!(parsed(&given, family).unwrap().options, Some(PluginOptions::new(file.into())));
+        let options = parsed(&given, family).unwrap().options.unwrap();
+        assert_eq!(options.config_file, PathBuf::from(file));
         let expected = format!("plugin_opt_config_file is given more than once: the {which} one counts");
         assert_eq!(warnings(&given, family), [expected]);
     }
@@ -208,5 +210,32 @@ fn distance_counts_insertions_deletions_and_replacements() {
         [("", "", 0), ("", "abc", 3), ("abc", "", 3), ("Abc", "aBC", 0), ("kitten", "sitting", 3)]
     {
         assert_eq!(distance(a, b), expected, "{a} {b}");
+    }
+}
+
+#[test]
+fn new_passwords_get_more_iterations_with_2_1_unless_a_number_is_given() {
+    for (family, iterations) in [(BrokerFamily::V2_0, 1000), (BrokerFamily::V2_1, 10_000)] {
+        let of = |given: &[(&str, &str)]| parsed(given, family).unwrap().options.unwrap().password_iterations;
+        assert_eq!(of(&[("config_file", "p")]).get(), iterations);
+        assert_eq!(of(&[("config_file", "p"), ("password_iterations", "2000")]).get(), 2000);
+    }
+}
+
+#[test]
+fn bounds_of_logins_are_read() {
+    assert_eq!(with("unknown_user", "deny").unwrap().unknown_user, UnknownUserOption::Deny);
+    assert_eq!(with("lockout_failures", "5").unwrap().lockout_failures.map(std::num::NonZero::get), Some(5));
+    assert_eq!(with("lockout_window", "60").unwrap().lockout_window, Duration::from_secs(60));
+    assert_eq!(with("login_work", "25").unwrap().login_work, 25);
+    for (name, value) in [
+        ("unknown_user", "refuse"),
+        ("lockout_failures", "-1"),
+        ("lockout_failures", "10001"),
+        ("lockout_window", "0"),
+        ("login_work", "0"),
+        ("login_work", "101"),
+    ] {
+        assert!(with(name, value).is_err(), "{name} {value}");
     }
 }

@@ -75,6 +75,11 @@ impl Argon2id {
             && hash.ct_eq(&self.hash).into()
     }
 
+    /// Memory in KiB, passes, lanes.
+    pub(super) fn costs(&self) -> (u32, u32, u32) {
+        (self.params.m_cost(), self.params.t_cost(), self.params.p_cost())
+    }
+
     pub(super) fn encoded(&self) -> String {
         let mut text = String::from("$argon2id$");
         if let Some(version) = self.version {

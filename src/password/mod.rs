@@ -77,6 +77,17 @@ pub enum Stored {
     Encoded(String),
 }
 
+/// How much work a login takes with a hash: equal costs, equal work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cost(CostOf);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum CostOf {
+    Pbkdf2Sha512 { iterations: u32 },
+    Sha512,
+    Argon2id { memory: u32, time: u32, lanes: u32 },
+}
+
 impl PasswordHash {
     /// Reads the members `password`, `salt` and `iterations`.
     ///
@@ -159,6 +170,19 @@ impl PasswordHash {
             Inner::Sha512(_) => Scheme::Sha512,
             Inner::Argon2id(_) => Scheme::Argon2id,
         }
+    }
+
+    /// How much work it is to verify.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        Cost(match &self.0 {
+            Inner::Pbkdf2Sha512(hash) => CostOf::Pbkdf2Sha512 { iterations: hash.iterations() },
+            Inner::Sha512(_) => CostOf::Sha512,
+            Inner::Argon2id(hash) => {
+                let (memory, time, lanes) = hash.costs();
+                CostOf::Argon2id { memory, time, lanes }
+            }
+        })
     }
 
     /// The iterations of PBKDF2; none for the other schemes.

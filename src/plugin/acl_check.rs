@@ -76,7 +76,7 @@ impl Plugin {
         let mut sessions = self.sessions.lock();
         match (decision.reason, sessions.kind(username, clientid)) {
             (_, Kind::NoLogin) => {
-                if clientid != HTTP_API {
+                if clientid != HTTP_API && !self.is_kicking.load(Ordering::Relaxed) {
                     sessions.disconnect_uninvited(username, clientid);
                 }
                 Decision { effect: Effect::Deny, ..decision }

@@ -1,14 +1,39 @@
 //! Who may log in: [`Plugin::on_basic_auth`].
 
+use std::hint::black_box;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::{Plugin, SessionId};
 use crate::injection::panic_point;
-use crate::policy::{Effect, LoginRefusal, LoginRequest, LoginVerdict};
+use crate::password::PasswordHash;
+use crate::policy::{Client, Effect, LoginRefusal, LoginRequest, LoginStamp, LoginVerdict, Password, Policy};
 use crate::sessions::Login;
 
 /// The client id of 2.1's `http_api` listener, whose requests are no connections: they have no address.
 pub(super) const HTTP_API: &[u8] = b"http-api";
+
+/// What there is to do for a login.
+struct Plan {
+    /// What is answered, unless the password is the right one.
+    otherwise: Effect,
+    /// The reason for that.
+    reason: &'static str,
+    /// Whose hash the password is compared with.
+    client: Option<(Arc<Client>, LoginStamp)>,
+    /// That hash, or one whose work is done so that the time taken tells nothing; `None` if that is known anyway.
+    hash: Option<PasswordHash>,
+    /// Whether the policy has the username, and whether it once had it.
+    is_known: bool,
+    was_deleted: bool,
+}
+
+/// What came of a login.
+struct Verdict {
+    effect: Effect,
+    reason: &'static str,
+}
 
 impl Plugin {
     /// A client logs in with username and password.
@@ -19,43 +44,27 @@ impl Plugin {
         if self.own.would_overhear(&request.subject, self.has_ticked.load(Ordering::Relaxed)) {
             return Effect::Deny;
         }
-        let username = request.subject.username;
-        let (verdict, is_known, was_deleted) = {
+        let plan = {
             let policy = self.policy.read();
             panic_point("a login, the policy being read");
-            let is_known = username.is_some_and(|name| policy.client(name).is_some());
-            let was_deleted = username.is_some_and(|name| policy.was_deleted(name));
-            (policy.authenticate(request), is_known, was_deleted)
+            self.plan(&policy, request)
         };
-        let effect = match &verdict {
-            LoginVerdict::Defer => {
-                self.note_deferred_login(request, is_known);
-                Effect::Defer
-            }
-            LoginVerdict::Refuse(refusal) => {
-                self.note_denied_login(request, refusal.name(), Effect::Deny);
-                Effect::Deny
-            }
-            LoginVerdict::Verify { .. } => {
-                let effect = self.verify(&verdict, request.password.unwrap_or_default());
-                if effect == Effect::Deny {
-                    self.note_denied_login(request, LoginRefusal::WrongPassword.name(), Effect::Deny);
-                }
-                effect
-            }
-        };
+        let Verdict { effect, reason } = self.verify(&plan, session, request);
+        if effect != Effect::Allow && request.subject.username.is_some() {
+            self.note_denied_login(request, reason, effect);
+        }
         if effect != Effect::Deny
-            && (is_known || was_deleted || username.is_none())
+            && (plan.is_known || plan.was_deleted || request.subject.username.is_none())
             && (request.subject.clientid != Some(HTTP_API) || request.address.is_some())
         {
             let has_ticked = {
                 let mut sessions = self.sessions.lock();
                 sessions.logged_in(&Login {
                     session,
-                    username,
+                    username: request.subject.username,
                     clientid: request.subject.clientid.unwrap_or_default(),
                     address: request.address,
-                    is_others: was_deleted,
+                    is_others: plan.was_deleted,
                 });
                 sessions.has_ticked()
             };
@@ -66,30 +75,103 @@ impl Plugin {
         effect
     }
 
-    /// Compares the password with what the policy holds, unless that was done before.
-    fn verify(&self, verdict: &LoginVerdict, password: &[u8]) -> Effect {
-        let LoginVerdict::Verify { client, hash, stamp } = verdict else { return Effect::Deny };
-        if self.verified.matches(client.username.as_bytes(), password, *stamp) {
-            return Effect::Allow;
+    /// Whether logins of that address for that username, or of any address, are refused unseen.
+    pub(super) fn locks_out(&self, username: &[u8], address: Option<&[u8]>) -> bool {
+        let now = Instant::now();
+        match address {
+            Some(_) => self.attempts.is_locked_out(username, address, now),
+            None => self.attempts.is_locked_out_anywhere(username, now),
         }
-        if !hash.verify(password) {
-            return Effect::Deny;
-        }
-        let is_connected = |username: &[u8]| self.sessions.lock().is_connected(username);
-        self.verified.remember(&client.username, password, *stamp, is_connected);
-        self.rehash.after_login(client, hash, password);
-        Effect::Allow
     }
 
-    /// Others decide. Clients without a username are left out: the broker lets them in where it is told to.
-    fn note_deferred_login(&self, request: &LoginRequest<'_>, known: bool) {
-        if request.subject.username.is_some() {
-            let reason = match (known, request.password) {
-                (false, _) => "clientNotFound",
-                (true, None) => "missingPassword",
-                (true, Some(_)) => LoginRefusal::NoPassword.name(),
+    fn plan(&self, policy: &Policy, request: &LoginRequest<'_>) -> Plan {
+        let Some(username) = request.subject.username else {
+            return Plan::answer(Effect::Defer, "anonymous");
+        };
+        let client = policy.client(username);
+        let mut plan = match (policy.authenticate(request), client) {
+            (LoginVerdict::Defer, None) if self.denies_unknown => {
+                Plan::answer(Effect::Deny, "clientNotFound")
+            }
+            (LoginVerdict::Defer, None) => Plan::answer(Effect::Defer, "clientNotFound"),
+            (LoginVerdict::Defer, Some(_)) if request.password.is_none() => {
+                Plan::answer(Effect::Defer, "missingPassword")
+            }
+            (LoginVerdict::Defer, Some(_)) => Plan::answer(Effect::Defer, LoginRefusal::NoPassword.name()),
+            (LoginVerdict::Refuse(refusal), _) => Plan::answer(Effect::Deny, refusal.name()),
+            (LoginVerdict::Verify { client, hash, stamp }, _) => {
+                let answer = Plan::answer(Effect::Deny, LoginRefusal::WrongPassword.name());
+                Plan { client: Some((client, stamp)), hash: Some(hash), ..answer }
+            }
+        };
+        plan.is_known = client.is_some();
+        plan.was_deleted = policy.was_deleted(username);
+        if plan.hash.is_none() && request.password.is_some() {
+            plan.hash = match client.map(|client| &client.password) {
+                Some(Password::Hash(hash)) => Some(hash.clone()),
+                _ => policy.decoy(username).or(self.decoy.as_ref()).cloned(),
             };
-            self.note_denied_login(request, reason, Effect::Defer);
         }
+        plan
+    }
+
+    /// Compares the password, unless that is not needed or would be too much.
+    fn verify(&self, plan: &Plan, session: SessionId, request: &LoginRequest<'_>) -> Verdict {
+        let refused = |reason| Verdict { effect: Effect::Deny, reason };
+        let otherwise = Verdict { effect: plan.otherwise, reason: plan.reason };
+        let (Some(username), Some(password), Some(hash)) =
+            (request.subject.username, request.password, &plan.hash)
+        else {
+            return otherwise;
+        };
+        if let Some((_, stamp)) = &plan.client
+            && self.verified.matches(username, password, *stamp)
+        {
+            return Verdict { effect: Effect::Allow, reason: "" };
+        }
+        // SIGHUP: the broker asks for everybody who is connected again.
+        let is_again = self.is_reloading()
+            || self.sessions.lock().is_login_of(
+                session,
+                username,
+                request.subject.clientid.unwrap_or_default(),
+            );
+        if is_again && plan.client.is_none() {
+            return otherwise;
+        }
+        let counts = plan.otherwise == Effect::Deny && !is_again;
+        let start = Instant::now();
+        if counts && self.attempts.is_locked_out(username, request.address, start) {
+            return refused("lockedOut");
+        }
+        if !is_again && !self.work.may(request.address, start) {
+            return if plan.otherwise == Effect::Defer { otherwise } else { refused("tooManyLogins") };
+        }
+        let is_right = black_box(hash.verify(password));
+        let now = Instant::now();
+        if !is_again {
+            self.work.done(request.address, now.saturating_duration_since(start), now);
+        }
+        match &plan.client {
+            Some((client, stamp)) if is_right => {
+                let is_connected = |username: &[u8]| self.sessions.lock().is_connected(username);
+                self.verified.remember(&client.username, password, *stamp, is_connected);
+                self.rehash.after_login(client, hash, password);
+                self.attempts.succeeded(username, request.address, now);
+                Verdict { effect: Effect::Allow, reason: "" }
+            }
+            _ => {
+                if counts {
+                    self.attempts.failed(username, request.address, now);
+                }
+                otherwise
+            }
+        }
+    }
+}
+
+impl Plan {
+    fn answer(otherwise: Effect, reason: &'static str) -> Self {
+        Self { otherwise, reason, client: None, hash: None, is_known: false, was_deleted: false }
     }
 }

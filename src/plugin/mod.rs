@@ -11,10 +11,12 @@ mod denied;
 mod file_findings;
 mod login;
 mod own;
+mod reload;
 mod tick;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
 
@@ -22,9 +24,9 @@ use crate::bell::Bell;
 use crate::broker::{Broker, BrokerFamily};
 use crate::control::Limits;
 use crate::denials::{Denials, Settings};
-use crate::logins::VerifiedLogins;
-use crate::options::{CompatOption, DenialLogOption, PluginOptions};
-use crate::password::Iterations;
+use crate::logins::{Attempts, Lockout, VerifiedLogins, Work};
+use crate::options::{CompatOption, DenialLogOption, PluginOptions, UnknownUserOption};
+use crate::password::{Iterations, PasswordHash};
 use crate::policy::{Compat, Policy};
 use crate::rehash::Rehash;
 use crate::sessions::Sessions;
@@ -67,6 +69,18 @@ pub struct Plugin {
     /// Passwords that need not be hashed to be verified.
     verified: VerifiedLogins,
     pipeline: Pipeline,
+    /// Who fails to log in, and how much of the broker's time logins take.
+    attempts: Attempts,
+    work: Work,
+    /// Whether usernames that the policy does not know are refused.
+    denies_unknown: bool,
+    /// What a login takes the work of as long as no client has a password.
+    decoy: Option<PasswordHash>,
+    /// Clients are being disconnected.
+    is_kicking: AtomicBool,
+    /// The logins that are asked for are those of a reload.
+    is_reloading: AtomicBool,
+    reload_began: Mutex<Option<Instant>>,
     /// A panic could not be undone: nothing is let through any more.
     broken: AtomicBool,
 }
@@ -130,6 +144,17 @@ impl Plugin {
             has_ticked: AtomicBool::new(false),
             verified: VerifiedLogins::new(),
             store: Arc::new(Mutex::new(store)),
+            attempts: Attempts::new(
+                options
+                    .lockout_failures
+                    .map(|failures| Lockout { failures: failures.get(), window: options.lockout_window }),
+            ),
+            work: Work::new(options.login_work),
+            denies_unknown: options.unknown_user == UnknownUserOption::Deny,
+            decoy: PasswordHash::create(b"", options.password_iterations).ok(),
+            is_kicking: AtomicBool::new(false),
+            is_reloading: AtomicBool::new(false),
+            reload_began: Mutex::new(None),
             broken: AtomicBool::new(false),
         };
         plugin.audit.open();

@@ -9,6 +9,7 @@ impl Plugin {
     /// The broker's loop has come round.
     pub fn on_tick(&self) {
         self.bell.heard();
+        self.reload_is_over();
         self.has_ticked.store(true, Ordering::Relaxed);
         self.log_denials();
         self.own.tick();
@@ -24,11 +25,14 @@ impl Plugin {
     }
 
     pub(super) fn kick(&self, kicks: Vec<Kick>) {
+        // The broker asks about the subscriptions of whom it disconnects: those are no new acts.
+        self.is_kicking.store(true, Ordering::Relaxed);
         for kick in kicks {
             match kick {
                 Kick::Username(username) => self.broker.kick_username(&username),
                 Kick::ClientId(clientid) => self.broker.kick_clientid(&clientid),
             }
         }
+        self.is_kicking.store(false, Ordering::Relaxed);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::Username;
+use super::{Policy, Username};
 
 /// How many are remembered; beyond that the oldest are forgotten.
 const MOST: usize = 100_000;
@@ -36,6 +36,14 @@ impl Deleted {
         if let Some(age) = self.by_name.remove(username) {
             self.by_age.remove(&age);
         }
+    }
+}
+
+impl Policy {
+    /// Whether there was a client of that name since the start, and is none now.
+    #[must_use]
+    pub fn was_deleted(&self, username: &[u8]) -> bool {
+        self.deleted.contains(username)
     }
 }
 

@@ -9,6 +9,7 @@ mod authenticate;
 mod authorize;
 mod client;
 mod compat;
+mod costs;
 mod crowd;
 mod decision;
 mod deleted;

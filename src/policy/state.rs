@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::costs::Costs;
 use super::deleted::Deleted;
 use super::extra::InertIn;
 use super::journal::{Journal, Replaced};
@@ -25,7 +26,8 @@ pub struct Policy {
     compat: Compat,
     keys: Keys,
     clients: Table<Client, LoginStamp>,
-    deleted: Deleted,
+    pub(super) deleted: Deleted,
+    pub(super) costs: Costs,
     groups: Table<Group>,
     roles: Table<Role, RoleIndex>,
     default_access: DefaultAccess,
@@ -67,6 +69,7 @@ impl Policy {
             keys: Keys::random(),
             clients: Table::default(),
             deleted: Deleted::default(),
+            costs: Costs::default(),
             groups: Table::default(),
             roles: Table::default(),
             default_access: DefaultAccess::default(),
@@ -93,12 +96,6 @@ impl Policy {
 
     pub(super) fn client_with_stamp(&self, username: &[u8]) -> Option<(&Arc<Client>, LoginStamp)> {
         self.clients.get_with_derived(username, &self.keys).map(|(client, stamp)| (client, *stamp))
-    }
-
-    /// Whether there was a client of that name since the start, and is none now.
-    #[must_use]
-    pub fn was_deleted(&self, username: &[u8]) -> bool {
-        self.deleted.contains(username)
     }
 
     /// The group of that name.
@@ -368,6 +365,7 @@ impl Policy {
             (id, Some(old))
         };
         self.relations.replace_client(id, old.as_deref(), new.map(|new| &**new));
+        self.costs.follow(old.as_deref(), new.map(|new| &**new));
         old
     }
 

@@ -28,6 +28,7 @@
 mod anonymous;
 mod audit;
 mod broken_files;
+mod brute_force;
 mod certificates;
 mod clients;
 mod command_line;
@@ -78,6 +79,7 @@ const CASES: &[&[harness::case::Case]] = &[
     anonymous::CASES,
     audit::CASES,
     broken_files::CASES,
+    brute_force::CASES,
     certificates::CASES,
     clients::CASES,
     command_line::CASES,

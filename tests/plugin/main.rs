@@ -15,6 +15,7 @@ mod disk;
 mod first_run;
 mod host;
 mod lint;
+mod logins;
 mod own;
 mod pipeline;
 mod rehash;

@@ -112,6 +112,10 @@ impl Host for Prepared<'_> {
         self.plugin.audit.is_wanted()
     }
 
+    fn is_locked_out(&self, username: &[u8], address: Option<&[u8]>) -> bool {
+        self.plugin.locks_out(username, address)
+    }
+
     fn limits(&self) -> Limits {
         self.plugin.limits
     }

@@ -120,7 +120,14 @@ impl Contender {
                 self.process.ask(&Request::Disconnect { clientid })?;
                 outcome(answer)
             }
-            Step::Acl(request) => outcome(self.process.ask(&Request::Acl(request.clone()))?),
+            Step::Acl(request) => {
+                let mut answer = self.process.ask(&Request::Acl(request.clone()))?;
+                // Whom a denial disconnects is disconnected at the next tick.
+                if self.ticks && answer.rc == Some(ACL_DENIED) {
+                    answer.deeds.extend(self.process.ask(&ONE_TICK)?.deeds);
+                }
+                outcome(answer)
+            }
             Step::Tick => outcome(Answer { rc: None, ..self.process.ask(&ONE_TICK)? }),
             Step::Reload => outcome(Answer { rc: None, ..self.process.ask(&Request::Reload)? }),
             Step::Restart(_) => unreachable!("a restart is for both contenders"),
@@ -157,6 +164,8 @@ impl Contender {
     }
 }
 
+/// `MOSQ_ERR_ACL_DENIED`.
+pub const ACL_DENIED: i32 = 12;
 const EVENT_TICK: i32 = 9;
 const LOG_INFO: i32 = 1;
 const ONE_TICK: Request = Request::Tick { count: 1, pause_ms: 0 };

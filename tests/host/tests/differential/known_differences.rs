@@ -13,6 +13,7 @@ use crate::contender::Outcome;
 use crate::difference::{Aspect, responses};
 use crate::hazards::{Hazards, half_applied, is_refused_for_roles, member, name, string};
 use crate::kicks;
+use crate::known_for_certificates::shut_out;
 use crate::known_in_log::{
     count_in_log, get_role_is_logged, malformed_text_in_log, refused_and_logged, same_apart_from_known,
     sender_was_kicked,
@@ -66,6 +67,7 @@ pub const KNOWN_DIFFERENCES: &[KnownDifference] = &[
     known("a NUL in a string does not end it", V2_0_11..=V2_1_2, nul_character),
     known("the log has the count that was asked for", V2_0_11..=V2_1_2, count_in_log),
     known("malformed text is not logged", V2_0_11..=V2_1_2, malformed_text_in_log),
+    known("a disabled client's certificate opens nothing", V2_0_11..=V2_1_2, shut_out),
     known("getRole is logged", V2_0_11..=V2_0_21, get_role_is_logged),
     known("refused commands are not logged", V2_0_21..=V2_1_2, refused_and_logged),
     known("the log names who sent a command", V2_0_11..=V2_0_21, sender_was_kicked),

@@ -32,6 +32,7 @@ mod generate;
 mod hazards;
 mod kicks;
 mod known_differences;
+mod known_for_certificates;
 mod known_in_log;
 mod known_priorities;
 mod place;

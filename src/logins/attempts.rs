@@ -1,0 +1,257 @@
+//! [`Attempts`]: failed logins, counted for each address and username, and who is locked out for them.
+//!
+//! A token bucket: each failure takes a token, and the window gives all of them back. Where there is none left,
+//! logins of that address for that username are refused without hashing. Other addresses are not concerned, so
+//! nobody can lock a client out from elsewhere.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::address::Origin;
+use super::leak::Level;
+
+/// How many pairs of address and username are told apart.
+const MOST: usize = 65_536;
+/// How many of them may be of one address: all its other usernames are counted together.
+const MOST_OF_ADDRESS: u32 = 256;
+/// How many are looked at when one has to go.
+const LOOKED_AT: usize = 16;
+
+/// When an address is locked out of a username.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lockout {
+    /// After so many failures.
+    pub(crate) failures: u32,
+    /// In so much time.
+    pub(crate) window: Duration,
+}
+
+impl Lockout {
+    fn rate(&self) -> f64 {
+        f64::from(self.failures) / self.window.as_secs_f64().max(0.001)
+    }
+}
+
+/// The failures of late.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    /// `None` if nobody is ever locked out.
+    lockout: Option<Lockout>,
+    keys: RandomState,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    failures: HashMap<u64, Failures>,
+    /// Every key in `failures`, once.
+    order: VecDeque<u64>,
+    of_address: HashMap<u64, u32>,
+}
+
+#[derive(Debug)]
+struct Failures {
+    level: Level,
+    address: u64,
+    /// `None` stands for all that have none of their own.
+    username: Option<u64>,
+}
+
+impl Attempts {
+    pub(crate) fn new(lockout: Option<Lockout>) -> Self {
+        Self { lockout, keys: RandomState::new(), state: Mutex::default() }
+    }
+
+    /// Whether logins of that address for that username are refused unseen.
+    pub(crate) fn is_locked_out(&self, username: &[u8], address: Option<&[u8]>, now: Instant) -> bool {
+        let Some(lockout) = &self.lockout else { return false };
+        let (own, common, _) = self.keys_of(username, address);
+        let state = self.state.lock();
+        let found = state.failures.get(&own).or_else(|| state.failures.get(&common));
+        found.is_some_and(|failures| failures.is_spent(lockout, now))
+    }
+
+    /// Whether any address is locked out of that username.
+    pub(crate) fn is_locked_out_anywhere(&self, username: &[u8], now: Instant) -> bool {
+        let Some(lockout) = &self.lockout else { return false };
+        let username = self.keys.hash_one(username);
+        let state = self.state.lock();
+        state
+            .failures
+            .values()
+            .any(|failures| failures.username == Some(username) && failures.is_spent(lockout, now))
+    }
+
+    /// A login has failed.
+    pub(crate) fn failed(&self, username: &[u8], address: Option<&[u8]>, now: Instant) {
+        let Some(lockout) = &self.lockout else { return };
+        let (own, common, address) = self.keys_of(username, address);
+        let mut state = self.state.lock();
+        let is_one_of_too_many = !state.failures.contains_key(&own)
+            && state.of_address.get(&address).is_some_and(|&count| count >= MOST_OF_ADDRESS);
+        let (key, username) =
+            if is_one_of_too_many { (common, None) } else { (own, Some(self.keys.hash_one(username))) };
+        if !state.failures.contains_key(&key) {
+            state.make_room(lockout, now);
+            state.order.push_back(key);
+            let count = state.of_address.entry(address).or_default();
+            *count = count.saturating_add(1);
+            state.failures.insert(key, Failures { level: Level::empty(now), address, username });
+        }
+        if let Some(failures) = state.failures.get_mut(&key) {
+            failures.level.add(1.0, now, lockout.rate(), f64::from(lockout.failures));
+        }
+    }
+
+    /// A login has succeeded: what failed before was a slip.
+    pub(crate) fn succeeded(&self, username: &[u8], address: Option<&[u8]>, now: Instant) {
+        if self.lockout.is_none() {
+            return;
+        }
+        let (own, _, _) = self.keys_of(username, address);
+        if let Some(failures) = self.state.lock().failures.get_mut(&own) {
+            failures.level = Level::empty(now);
+        }
+    }
+
+    fn keys_of(&self, username: &[u8], address: Option<&[u8]>) -> (u64, u64, u64) {
+        let origin = Origin::of(address);
+        let own = self.keys.hash_one((&origin, Some(username)));
+        (own, self.keys.hash_one((&origin, None::<&[u8]>)), self.keys.hash_one(origin))
+    }
+}
+
+impl Failures {
+    fn is_spent(&self, lockout: &Lockout, now: Instant) -> bool {
+        self.level.now(now, lockout.rate()) > f64::from(lockout.failures) - 1.0
+    }
+}
+
+impl State {
+    /// Where all places are taken, takes one: of some old ones that with the fewest failures.
+    fn make_room(&mut self, lockout: &Lockout, now: Instant) {
+        if self.failures.len() < MOST {
+            return;
+        }
+        let mut least: Option<(f64, u64)> = None;
+        for _ in 0..LOOKED_AT {
+            let Some(key) = self.order.pop_front() else { break };
+            let level = self.failures.get(&key).map_or(0.0, |found| found.level.now(now, lockout.rate()));
+            match least {
+                Some((so_far, other)) if level < so_far => {
+                    self.order.push_back(other);
+                    least = Some((level, key));
+                }
+                None => least = Some((level, key)),
+                Some(_) => self.order.push_back(key),
+            }
+        }
+        let Some(removed) = least.and_then(|(_, key)| self.failures.remove(&key)) else { return };
+        if let Some(count) = self.of_address.get_mut(&removed.address) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.of_address.remove(&removed.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempts(failures: u32, seconds: u64) -> Attempts {
+        Attempts::new(Some(Lockout { failures, window: Duration::from_secs(seconds) }))
+    }
+
+    fn later(start: Instant, seconds: u64) -> Instant {
+        start.checked_add(Duration::from_secs(seconds)).unwrap()
+    }
+
+    fn address(number: u32) -> String {
+        std::net::Ipv4Addr::from(number).to_string()
+    }
+
+    #[test]
+    fn after_so_many_failures_an_address_is_locked_out_of_a_username_until_time_has_passed() {
+        let (attempts, start) = (attempts(5, 50), Instant::now());
+        for _ in 0..5 {
+            assert!(!attempts.is_locked_out(b"ann", Some(b"192.0.2.1"), start));
+            attempts.failed(b"ann", Some(b"192.0.2.1"), start);
+        }
+        let locked_out = |seconds| attempts.is_locked_out(b"ann", Some(b"192.0.2.1"), later(start, seconds));
+        assert!(locked_out(0) && locked_out(9));
+        assert!(attempts.is_locked_out_anywhere(b"ann", start));
+        assert!(!locked_out(11), "one of five tokens is back after a fifth of the window");
+        attempts.failed(b"ann", Some(b"192.0.2.1"), later(start, 11));
+        assert!(locked_out(11));
+        assert!(!locked_out(61));
+    }
+
+    #[test]
+    fn nobody_else_is_locked_out() {
+        let (attempts, now) = (attempts(2, 60), Instant::now());
+        for _ in 0..10 {
+            attempts.failed(b"ann", Some(b"192.0.2.1"), now);
+        }
+        assert!(
+            !attempts.is_locked_out(b"ann", Some(b"192.0.2.2"), now),
+            "the client itself, from elsewhere"
+        );
+        assert!(!attempts.is_locked_out(b"bob", Some(b"192.0.2.1"), now));
+        assert!(!attempts.is_locked_out(b"ann", None, now));
+        assert!(!attempts.is_locked_out_anywhere(b"bob", now));
+    }
+
+    #[test]
+    fn a_success_forgives() {
+        let (attempts, now) = (attempts(3, 60), Instant::now());
+        for _ in 0..10 {
+            attempts.failed(b"ann", None, now);
+            attempts.failed(b"ann", None, now);
+            attempts.succeeded(b"ann", None, now);
+        }
+        assert!(!attempts.is_locked_out(b"ann", None, now));
+    }
+
+    #[test]
+    fn without_the_option_nothing_is_kept() {
+        let (attempts, now) = (Attempts::new(None), Instant::now());
+        for _ in 0..100 {
+            attempts.failed(b"ann", None, now);
+        }
+        assert!(!attempts.is_locked_out(b"ann", None, now));
+        assert_eq!(attempts.state.lock().failures.len(), 0);
+    }
+
+    #[test]
+    fn who_tries_many_usernames_has_few_places_and_is_locked_out_of_all_others() {
+        let (attempts, now) = (attempts(3, 60), Instant::now());
+        for number in 0..10_000 {
+            attempts.failed(format!("user{number}").as_bytes(), Some(b"192.0.2.1"), now);
+        }
+        assert_eq!(attempts.state.lock().failures.len(), 257);
+        assert!(attempts.is_locked_out(b"another", Some(b"192.0.2.1"), now));
+        assert!(!attempts.is_locked_out(b"another", Some(b"192.0.2.2"), now));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_who_failed_often_is_not_forgotten_for_who_failed_once() {
+        let (attempts, now) = (attempts(10, 60), Instant::now());
+        for _ in 0..10 {
+            attempts.failed(b"ann", Some(b"192.0.2.1"), now);
+        }
+        for number in 0..u32::try_from(MOST).unwrap() + 1000 {
+            attempts.failed(b"bob", Some(address(number).as_bytes()), now);
+        }
+        let state = attempts.state.lock();
+        assert_eq!(state.failures.len(), MOST);
+        assert_eq!(state.order.len(), MOST);
+        assert!(state.of_address.len() <= MOST);
+        drop(state);
+        assert!(attempts.is_locked_out(b"ann", Some(b"192.0.2.1"), now));
+    }
+}

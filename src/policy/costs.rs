@@ -1,0 +1,138 @@
+//! What logins cost: the hashes in use by the work that they take.
+//!
+//! A login under a name without a password takes the work of one that has one, so that the time it takes does not
+//! tell the names that exist. Whose work that is, a keyed hash of the name chooses, each cost as often as it occurs.
+
+use std::collections::BTreeMap;
+
+use super::{Client, Password, Policy};
+use crate::password::{Cost, PasswordHash};
+
+/// How many different costs are looked at.
+const MOST: usize = 64;
+
+/// The hashes in use.
+#[derive(Debug, Default)]
+pub(super) struct Costs {
+    by_cost: BTreeMap<Cost, InUse>,
+}
+
+#[derive(Debug)]
+struct InUse {
+    clients: u32,
+    /// One of them: its client may be gone by now.
+    example: PasswordHash,
+}
+
+impl Costs {
+    /// Follows the change of a client.
+    pub(super) fn follow(&mut self, old: Option<&Client>, new: Option<&Client>) {
+        let (old, new) = (hash_of(old), hash_of(new));
+        if old == new {
+            return;
+        }
+        if let Some(hash) = new {
+            let in_use = self
+                .by_cost
+                .entry(hash.cost())
+                .or_insert_with(|| InUse { clients: 0, example: hash.clone() });
+            in_use.clients = in_use.clients.saturating_add(1);
+        }
+        if let Some(cost) = old.map(PasswordHash::cost)
+            && let Some(in_use) = self.by_cost.get_mut(&cost)
+        {
+            in_use.clients = in_use.clients.saturating_sub(1);
+            if in_use.clients == 0 {
+                self.by_cost.remove(&cost);
+            }
+        }
+    }
+
+    /// The hash whose work a name without a password takes. `key` is a keyed hash of the name. Which one it is
+    /// changes only with the costs that occur and how often they do (weighted rendezvous hashing).
+    fn choose(&self, key: u64) -> Option<&PasswordHash> {
+        let score = |(place, in_use): &(u64, &InUse)| -uniform(key, *place).ln() / f64::from(in_use.clients);
+        let places = (1..).zip(self.by_cost.values().take(MOST));
+        places.min_by(|a, b| score(a).total_cmp(&score(b))).map(|(_, in_use)| &in_use.example)
+    }
+}
+
+fn hash_of(client: Option<&Client>) -> Option<&PasswordHash> {
+    match &client?.password {
+        Password::Hash(hash) => Some(hash),
+        Password::None | Password::Unusable => None,
+    }
+}
+
+/// A number between 0 and 1, neither of them, from a key and a place (`SplitMix64`).
+fn uniform(key: u64, place: u64) -> f64 {
+    let mut x = key.wrapping_add(place.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^= x >> 31;
+    // 32 bits are exact in a float.
+    (f64::from(u32::try_from(x >> 32).unwrap_or(0)) + 0.5) / 4_294_967_296.0
+}
+
+impl Policy {
+    /// A hash for a login under that name to take the work of, where there is none to compare with; `None` if
+    /// no client has a password.
+    #[must_use]
+    pub fn decoy(&self, username: &[u8]) -> Option<&PasswordHash> {
+        self.costs.choose(self.keys().hash(username))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::password::Iterations;
+    use crate::policy::{Compat, Username};
+
+    fn put(policy: &mut Policy, name: &str, iterations: u32) {
+        let hash = PasswordHash::create(b"pw", Iterations::try_from(iterations).unwrap()).unwrap();
+        let client = Client::new(Username::new(name.as_bytes()).unwrap());
+        policy.put_client(Client { password: Password::Hash(hash), ..client }).unwrap();
+    }
+
+    fn chosen(policy: &Policy, iterations: u32) -> usize {
+        let names = (0..1000).map(|number| format!("unknown{number}"));
+        names.filter(|name| policy.decoy(name.as_bytes()).unwrap().iterations() == Some(iterations)).count()
+    }
+
+    #[test]
+    fn each_cost_is_chosen_as_often_as_it_occurs_and_the_same_for_a_name() {
+        let mut policy = Policy::new(Compat::V2_1);
+        assert!(policy.decoy(b"x").is_none());
+        put(&mut policy, "admin", 200);
+        assert_eq!(chosen(&policy, 200), 1000);
+        for number in 0..9 {
+            put(&mut policy, &format!("client{number}"), 101);
+        }
+        let rare = chosen(&policy, 200);
+        assert!((50..200).contains(&rare), "{rare} of about 100");
+        let before: Vec<_> =
+            (0..100).map(|n| policy.decoy(format!("n{n}").as_bytes()).unwrap().cost()).collect();
+        put(&mut policy, "client9", 101);
+        let after: Vec<_> =
+            (0..100).map(|n| policy.decoy(format!("n{n}").as_bytes()).unwrap().cost()).collect();
+        let others = before.iter().zip(&after).filter(|(before, after)| before != after).count();
+        assert!(others < 10, "{others} have changed");
+    }
+
+    #[test]
+    fn costs_that_do_not_occur_any_more_are_not_chosen() {
+        let mut policy = Policy::new(Compat::V2_1);
+        policy.keep();
+        put(&mut policy, "ann", 200);
+        put(&mut policy, "bob", 101);
+        let mark = policy.mark();
+        put(&mut policy, "ann", 101);
+        assert_eq!(chosen(&policy, 101), 1000);
+        policy.undo_to(mark);
+        assert_ne!(chosen(&policy, 200), 0);
+        policy.remove_client(&Username::new(b"ann").unwrap());
+        policy.remove_client(&Username::new(b"bob").unwrap());
+        assert!(policy.decoy(b"x").is_none());
+    }
+}

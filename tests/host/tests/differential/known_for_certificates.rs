@@ -1,0 +1,36 @@
+//! What is known to differ for the clients of [`FLEET`], who are connected without having logged in, as clients
+//! with certificates are.
+
+use plugin_host::Text;
+
+use crate::contender::ACL_DENIED;
+use crate::difference::Aspect;
+use crate::generate::FLEET;
+use crate::hazards::{member, string};
+use crate::known_differences::Seen;
+use crate::script::Step;
+
+/// Who is disabled, or was deleted, is denied everything by ours, and disconnected at the tick after it tried.
+pub fn shut_out(seen: &Seen<'_>) -> bool {
+    match (seen.aspect, seen.step) {
+        (Aspect::ReturnCode, Step::Acl(request)) => {
+            seen.ours.rc == Some(ACL_DENIED) && may_be_shut_out(seen, &request.clientid)
+        }
+        (Aspect::Kicked, Step::Acl(_)) => {
+            seen.theirs.kicked.is_empty()
+                && seen.ours.kicked.iter().all(|client| may_be_shut_out(seen, client))
+        }
+        _ => false,
+    }
+}
+
+/// Whether that client's username is one that is disabled, or that is none now.
+fn may_be_shut_out(seen: &Seen<'_>, clientid: &Text) -> bool {
+    let named = FLEET.into_iter().find(|(id, _)| Text::from(*id) == *clientid);
+    let Some(username) = named.and_then(|(_, username)| username) else { return false };
+    let mut records = seen.policy.records("clients").filter(|client| string(client, "username") == username);
+    match records.next() {
+        Some(client) => member(client, "disabled").is_some_and(|disabled| *disabled != false),
+        None => true,
+    }
+}

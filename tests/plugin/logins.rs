@@ -1,0 +1,171 @@
+//! Logins that are refused unseen, and those that never are.
+
+use std::num::NonZero;
+use std::time::Duration;
+
+use mosquitto_dynsec::broker::BrokerFamily;
+use mosquitto_dynsec::options::{PluginOptions, UnknownUserOption};
+use mosquitto_dynsec::plugin::{Plugin, SessionId};
+use mosquitto_dynsec::policy::{Effect, LoginRequest, Subject};
+use serde_json::json;
+
+use crate::host::{Place, command};
+
+const FAMILY: BrokerFamily = BrokerFamily::V2_0;
+
+fn place() -> Place {
+    let place = Place::with(&json!({"clients": [
+        {"username": "ann"}, {"username": "bob"}, {"username": "off", "disabled": true}, {"username": "none"},
+    ]}));
+    let plugin = place.start(FAMILY, |options| *options = quick(options)).unwrap();
+    for username in ["ann", "bob", "off"] {
+        let set = json!({"command": "setClientPassword", "username": username, "password": "pw"});
+        assert_eq!(command(&place, &plugin, &set), json!({"command": "setClientPassword"}));
+    }
+    place.host.log.lock().unwrap().clear();
+    place
+}
+
+fn quick(options: &PluginOptions) -> PluginOptions {
+    let password_iterations = 101.try_into().unwrap();
+    PluginOptions { password_iterations, ..options.clone() }
+}
+
+fn start(place: &Place, change: impl FnOnce(&mut PluginOptions)) -> Plugin {
+    let plugin = place
+        .start(FAMILY, |options| {
+            *options = quick(options);
+            change(options);
+        })
+        .unwrap();
+    plugin.on_tick();
+    plugin
+}
+
+fn with_lockout(options: &mut PluginOptions) {
+    options.lockout_failures = NonZero::new(3);
+    options.lockout_window = Duration::from_secs(3600);
+}
+
+fn log_in(plugin: &Plugin, session: usize, username: &str, password: &str, address: &str) -> Effect {
+    let clientid = format!("{username}-{session}");
+    let subject = Subject { username: Some(username.as_bytes()), clientid: Some(clientid.as_bytes()) };
+    let request =
+        LoginRequest { subject, address: Some(address.as_bytes()), password: Some(password.as_bytes()) };
+    plugin.on_basic_auth(SessionId(session), &request)
+}
+
+const ATTACKER: &str = "192.0.2.66";
+const HOME: &str = "192.0.2.1";
+
+#[test]
+fn an_address_that_guesses_is_locked_out_of_the_username_also_with_the_right_password() {
+    let place = place();
+    let plugin = start(&place, with_lockout);
+    for _ in 0..3 {
+        assert_eq!(log_in(&plugin, 1, "ann", "guess", ATTACKER), Effect::Deny);
+    }
+    assert_eq!(log_in(&plugin, 1, "ann", "pw", ATTACKER), Effect::Deny);
+    assert_eq!(log_in(&plugin, 1, "bob", "pw", ATTACKER), Effect::Allow);
+    assert_eq!(log_in(&plugin, 2, "ann", "pw", HOME), Effect::Allow, "the client itself is not");
+    plugin.on_tick();
+    let lines = place.logged("dynsec: denied | login");
+    assert_eq!(lines.iter().filter(|(_, line)| line.contains("reason=wrongPassword")).count(), 3);
+    assert_eq!(lines.iter().filter(|(_, line)| line.contains("reason=lockedOut")).count(), 1);
+    assert!(lines.iter().all(|(_, line)| line.contains("address=192.0.2.66")), "{lines:?}");
+    assert!(place.logged("guess").is_empty() && place.logged("pw").is_empty());
+}
+
+#[test]
+fn without_the_option_nobody_is_locked_out() {
+    let place = place();
+    let plugin = start(&place, |_| ());
+    for _ in 0..100 {
+        assert_eq!(log_in(&plugin, 1, "ann", "guess", ATTACKER), Effect::Deny);
+    }
+    assert_eq!(log_in(&plugin, 1, "ann", "pw", ATTACKER), Effect::Allow);
+}
+
+#[test]
+fn a_password_that_was_verified_before_always_passes() {
+    let place = place();
+    let plugin = start(&place, with_lockout);
+    assert_eq!(log_in(&plugin, 1, "ann", "pw", HOME), Effect::Allow);
+    for _ in 0..10 {
+        assert_eq!(
+            log_in(&plugin, 2, "ann", "guess", HOME),
+            Effect::Deny,
+            "from the same address, behind a NAT"
+        );
+    }
+    assert_eq!(log_in(&plugin, 3, "ann", "pw", HOME), Effect::Allow);
+}
+
+#[test]
+fn the_logins_of_a_reload_do_not_count() {
+    let place = place();
+    let plugin = start(&place, with_lockout);
+    // Of whom the plugin knows by the session that it is connected.
+    assert_eq!(log_in(&plugin, 1, "ann", "pw", HOME), Effect::Allow);
+    let set = json!({"command": "setClientPassword", "username": "ann", "password": "new"});
+    assert_eq!(command(&place, &plugin, &set), json!({"command": "setClientPassword"}));
+    for _ in 0..10 {
+        assert_eq!(log_in(&plugin, 1, "ann", "pw", HOME), Effect::Deny);
+    }
+    // And of the sessions of absent clients, in the time of the reload.
+    plugin.on_reload();
+    for session in 10..20 {
+        assert_eq!(log_in(&plugin, session, "ann", "pw", HOME), Effect::Deny);
+    }
+    plugin.on_tick();
+    assert_eq!(log_in(&plugin, 2, "ann", "new", HOME), Effect::Allow);
+    for _ in 0..3 {
+        assert_eq!(log_in(&plugin, 3, "bob", "guess", HOME), Effect::Deny);
+    }
+    assert_eq!(log_in(&plugin, 3, "bob", "pw", HOME), Effect::Deny, "after it they do again");
+}
+
+#[test]
+fn unknown_usernames_are_left_to_others_or_refused_and_then_counted() {
+    let place = place();
+    let plugin = start(&place, with_lockout);
+    for _ in 0..10 {
+        assert_eq!(log_in(&plugin, 1, "nobody", "x", ATTACKER), Effect::Defer);
+    }
+    let plugin = start(&place, |options| {
+        with_lockout(options);
+        options.unknown_user = UnknownUserOption::Deny;
+    });
+    place.host.log.lock().unwrap().clear();
+    for _ in 0..4 {
+        assert_eq!(log_in(&plugin, 1, "nobody", "x", ATTACKER), Effect::Deny);
+    }
+    plugin.on_tick();
+    assert_eq!(place.logged("reason=clientNotFound").len(), 3);
+    assert_eq!(place.logged("reason=lockedOut").len(), 1);
+    let subject = Subject { username: Some(b"nobody"), clientid: Some(b"x") };
+    let without = LoginRequest { subject, address: None, password: None };
+    assert_eq!(plugin.on_basic_auth(SessionId(1), &without), Effect::Deny);
+    let anonymous = LoginRequest { subject: Subject { username: None, ..subject }, ..without };
+    assert_eq!(plugin.on_basic_auth(SessionId(1), &anonymous), Effect::Defer, "the broker decides on those");
+}
+
+#[test]
+fn a_flood_is_refused_beyond_its_share() {
+    let place = place();
+    let plugin = start(&place, |options| {
+        options.login_work = 1;
+        options.password_iterations = 20_000.try_into().unwrap();
+    });
+    let set = json!({"command": "setClientPassword", "username": "ann", "password": "pw"});
+    assert_eq!(command(&place, &plugin, &set), json!({"command": "setClientPassword"}));
+    // Half a second of hashing at once is an address's share.
+    let refused = (0..10_000).find(|_| {
+        assert_eq!(log_in(&plugin, 1, "ann", "guess", ATTACKER), Effect::Deny);
+        plugin.on_tick();
+        !place.logged("reason=tooManyLogins").is_empty()
+    });
+    assert!(refused.is_some());
+    assert_eq!(log_in(&plugin, 1, "bob", "pw", ATTACKER), Effect::Deny);
+    assert_eq!(log_in(&plugin, 1, "nobody", "pw", ATTACKER), Effect::Defer);
+}
