@@ -79,7 +79,8 @@ pub(super) fn login(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<An
                 writer.key("reason");
                 writer.string(reason);
             }
-            if matches!(verdict, LoginVerdict::Defer) {
+            let refused = reason == Some("clientNotFound") && session.host.denies_unknown_users();
+            if matches!(verdict, LoginVerdict::Defer) && !refused {
                 write_deferred(writer);
             }
         }

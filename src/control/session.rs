@@ -80,6 +80,11 @@ pub trait Host {
         false
     }
 
+    /// Whether logins of unknown users are refused here, and not left to others.
+    fn denies_unknown_users(&self) -> bool {
+        false
+    }
+
     /// The iterations that new passwords are hashed with.
     fn iterations(&self) -> Iterations {
         Iterations::DEFAULT
