@@ -169,3 +169,15 @@ fn a_flood_is_refused_beyond_its_share() {
     assert_eq!(log_in(&plugin, 1, "bob", "pw", ATTACKER), Effect::Deny);
     assert_eq!(log_in(&plugin, 1, "nobody", "pw", ATTACKER), Effect::Defer);
 }
+
+#[test]
+fn explain_login_knows_who_decides_about_unknown_users() {
+    let place = place();
+    let ask = json!({"command": "explainLogin", "username": "nobody"});
+    for (unknown_user, deferred) in [(UnknownUserOption::Defer, true), (UnknownUserOption::Deny, false)] {
+        let plugin = start(&place, |options| options.unknown_user = unknown_user);
+        let said = command(&place, &plugin, &ask)["data"].take();
+        assert_eq!((&said["allow"], &said["reason"]), (&json!(false), &json!("clientNotFound")));
+        assert_eq!(said.get("deferred").is_some(), deferred, "{said}");
+    }
+}

@@ -116,6 +116,10 @@ impl Host for Prepared<'_> {
         self.plugin.locks_out(username, address)
     }
 
+    fn denies_unknown_users(&self) -> bool {
+        self.plugin.denies_unknown
+    }
+
     fn limits(&self) -> Limits {
         self.plugin.limits
     }
