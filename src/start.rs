@@ -3,12 +3,12 @@
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::broker::{Broker, BrokerFamily, LogLevel};
 use crate::options::PluginOptions;
 use crate::password::Plaintext;
-use crate::policy::{Client, Compat, Password, Policy};
+use crate::policy::{Client, Compat, Difference, Password, Policy};
 use crate::store::{
     Disk, FirstRun, InitError, Loaded, Made, OpenError, PASSWORD_VARIABLE, PasswordFrom, Shown, Store,
     Writable,
@@ -143,10 +143,22 @@ pub(crate) fn report_unreadable(policy: &Policy, options: &PluginOptions, broker
     broker.log(LogLevel::Notice, line.as_bytes());
 }
 
-/// One line for what was loaded, one for each imperfection of the file, and one if it cannot be saved
-/// as it should be.
-pub(crate) fn report(loaded: &Loaded, store: &Store, broker: &dyn Broker) {
-    let path = store.path().display();
+/// One line for what a reload has changed, and one for each imperfection of the file.
+pub(crate) fn report_reloaded(loaded: &Loaded, path: &Path, difference: &Difference, broker: &dyn Broker) {
+    report_issues(loaded, path, broker);
+    let concerned = &difference.concerned;
+    let anonymous = if concerned.anonymous { " and anonymous ones" } else { "" };
+    let line = format!(
+        "dynsec: {} was changed by another hand, and reloaded: {} differ, which concerns {}{anonymous}",
+        path.display(),
+        count(difference.records, "record"),
+        count(concerned.clients.len(), "client"),
+    );
+    broker.log(LogLevel::Notice, line.as_bytes());
+}
+
+fn report_issues(loaded: &Loaded, path: &Path, broker: &dyn Broker) {
+    let path = path.display();
     for issue in loaded.issues.iter().take(MOST_ISSUES) {
         let line = format!("dynsec: {path}: {issue}");
         broker.log(LogLevel::Warning, line.as_bytes());
@@ -155,6 +167,13 @@ pub(crate) fn report(loaded: &Loaded, store: &Store, broker: &dyn Broker) {
     if more > 0 {
         broker.log(LogLevel::Warning, format!("dynsec: {path}: and {more} more such parts").as_bytes());
     }
+}
+
+/// One line for what was loaded, one for each imperfection of the file, and one if it cannot be saved
+/// as it should be.
+pub(crate) fn report(loaded: &Loaded, store: &Store, broker: &dyn Broker) {
+    let path = store.path().display();
+    report_issues(loaded, store.path(), broker);
     if let Some(recovered) = &loaded.recovered {
         let copy = recovered.copy.display();
         let line = match &recovered.not_completed {

@@ -8,7 +8,6 @@ use super::context::Context;
 use super::event::{self, Unusable};
 use super::guard::guard;
 use super::{identities, outcome, sys};
-use crate::broker::BrokerFamily;
 use crate::plugin::ControlTopic;
 
 /// `MOSQ_EVT_BASIC_AUTH`.
@@ -118,11 +117,11 @@ pub(super) unsafe extern "C" fn on_disconnect(_: c_int, event: *mut c_void, user
 /// other than success ends the broker.
 pub(super) unsafe extern "C" fn on_reload(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
     let answer = |context: &Context, _: &sys::mosquitto_evt_reload| {
-        context.plugin.on_reload();
-        match context.functions.family {
-            BrokerFamily::V2_0 => outcome::DEFER,
-            BrokerFamily::V2_1 => outcome::SUCCESS,
-        }
+        let done = outcome::of_reload(context.functions.family);
+        guard(&*context.broker, "a reload", done, || {
+            context.plugin.on_reload();
+            done
+        })
     };
     // SAFETY: the broker's arguments to the callback of this event.
     unsafe { dispatch(event, userdata, "a reload", outcome::SUCCESS, answer) }

@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 
 use super::sys;
+use crate::broker::BrokerFamily;
 use crate::policy::Effect;
 
 /// Done, or granted.
@@ -34,6 +35,15 @@ pub(super) fn of_acl_check(effect: Effect) -> c_int {
     }
 }
 
+/// The answer to a reload, whatever came of it: 2.0 asks the next plugin only after this one has deferred
+/// (2.0.11: `src/security.c`), and 2.1 ends at anything but success (2.1.2: `src/plugin_reload.c`).
+pub(super) fn of_reload(family: BrokerFamily) -> c_int {
+    match family {
+        BrokerFamily::V2_0 => DEFER,
+        BrokerFamily::V2_1 => SUCCESS,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +53,6 @@ mod tests {
     fn answers_have_the_numbers_that_brokers_know() {
         assert_eq!([Effect::Allow, Effect::Deny, Effect::Defer].map(of_login), [0, 11, 17]);
         assert_eq!([Effect::Allow, Effect::Deny, Effect::Defer].map(of_acl_check), [0, 12, 17]);
+        assert_eq!([BrokerFamily::V2_0, BrokerFamily::V2_1].map(of_reload), [17, 0]);
     }
 }

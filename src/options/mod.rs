@@ -56,6 +56,8 @@ pub struct PluginOptions {
     pub lockout_window: Duration,
     /// How much of the broker's time logins may take for hashing, in percent.
     pub login_work: u32,
+    /// How many last versions of the policy are kept in the state directory.
+    pub backups: usize,
 }
 
 impl PluginOptions {
@@ -84,6 +86,7 @@ impl PluginOptions {
             lockout_failures: None,
             lockout_window: Duration::from_secs(300),
             login_work: 100,
+            backups: 0,
         }
     }
 }

@@ -29,7 +29,7 @@ pub struct OptionInfo {
 }
 
 /// All options.
-pub const OPTIONS: [OptionInfo; 26] = [
+pub const OPTIONS: [OptionInfo; 27] = [
     OptionInfo {
         name: CONFIG_FILE,
         accepts: "a path",
@@ -220,6 +220,17 @@ pub const OPTIONS: [OptionInfo; 26] = [
                 b"sync" => SaveMode::Sync,
                 _ => return None,
             };
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "backups",
+        accepts: "a number from 0 to 1000",
+        default: Some("0"),
+        meaning: "How many last versions of the policy are kept in the state directory, one for each save.",
+        set: |options, value| {
+            let number: usize = str::from_utf8(value).ok()?.parse().ok()?;
+            options.backups = (number <= 1000).then_some(number)?;
             Some(())
         },
     },

@@ -88,6 +88,8 @@ fn each_option_is_read() {
     let interval = with("denial_log_interval", "86400").unwrap().denial_log.interval;
     assert_eq!(interval, Duration::from_secs(86400));
     assert!(with("self_service", "true").unwrap().self_service);
+    assert_eq!(with("backups", "0").unwrap().backups, 0);
+    assert_eq!(with("backups", "1000").unwrap().backups, 1000);
     assert_eq!(with("save_mode", "auto").unwrap().save_mode, SaveMode::Auto);
     assert_eq!(with("save_mode", "sync").unwrap().save_mode, SaveMode::Sync);
 }
@@ -163,6 +165,7 @@ fn a_value_that_an_option_cannot_have_is_refused_with_what_it_may_be() {
             "0",
             "plugin_opt_denial_log_interval cannot be `0`: it is a number of seconds from 1 to 86400",
         ),
+        ("backups", "1001", "plugin_opt_backups cannot be `1001`: it is a number from 0 to 1000"),
         ("save_mode", "async", "plugin_opt_save_mode cannot be `async`: it is `auto` or `sync`"),
     ] {
         assert_eq!(with(name, value).unwrap_err().to_string(), expected);

@@ -15,7 +15,7 @@ impl Plugin {
             let path = store.path().display().to_string();
             findings.push(FileFinding::Unwritable { path, why: why.to_string() });
         }
-        findings.extend(self.issues.iter().map(|issue| FileFinding::SetAside {
+        findings.extend(self.issues.lock().iter().map(|issue| FileFinding::SetAside {
             line: issue.position.line,
             column: issue.position.column,
             path: issue.path.clone(),

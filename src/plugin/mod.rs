@@ -49,9 +49,11 @@ const MOST_JOBS: usize = 1024;
 pub struct Plugin {
     broker: Arc<dyn Broker>,
     policy: RwLock<Policy>,
-    /// What was wrong with the policy file at the start.
-    issues: Vec<Issue>,
+    /// What was wrong with the policy file when it was last loaded.
+    issues: Mutex<Vec<Issue>>,
     store: Arc<Mutex<Store>>,
+    /// Whether a file with anything wrong is refused.
+    strict: bool,
     sessions: Mutex<Sessions>,
     iterations: Iterations,
     limits: Limits,
@@ -115,7 +117,8 @@ impl Plugin {
             (CompatOption::V2_0_21, _) => Compat::V2_0_21,
             (CompatOption::V2_1, _) | (CompatOption::Auto, BrokerFamily::V2_1) => Compat::V2_1,
         };
-        let (loaded, store) = start::open(options, compat, family, &*broker, disk)?;
+        let (loaded, mut store) = start::open(options, compat, family, &*broker, disk)?;
+        store.keep_versions(options.backups);
         start::report(&loaded, &store, &*broker);
         start::report_unreadable(&loaded.policy, options, &*broker);
         let mut policy = loaded.policy;
@@ -127,7 +130,8 @@ impl Plugin {
             bell,
             broker,
             policy: RwLock::new(policy),
-            issues: loaded.issues,
+            issues: Mutex::new(loaded.issues),
+            strict: options.strict_config,
             sessions: Mutex::default(),
             iterations: options.password_iterations,
             limits: options.limits,

@@ -32,7 +32,7 @@ pub struct Policy {
     roles: Table<Role, RoleIndex>,
     default_access: DefaultAccess,
     self_service: bool,
-    anonymous_group: Option<GroupName>,
+    pub(super) anonymous_group: Option<GroupName>,
     change_index: i64,
     extra: Extra,
     // INVARIANT: follows from `clients` and `groups`; only `swap_client` and `swap_group` touch it.

@@ -4,8 +4,11 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::content::{self, Content, Fingerprint};
 use super::disk::Disk;
 use super::in_place;
+use super::keepsakes::{self, Notice};
+use super::known::{Known, Stat};
 use super::replace;
 use super::save_error::{Failure, SaveError, Step};
 
@@ -14,13 +17,20 @@ const USUAL_STATE_DIRS: [&str; 2] = ["/var/lib/mosquitto", "/mosquitto/data"];
 
 /// A file that is saved as a whole, so that after a crash it holds what one save wrote.
 #[derive(Debug)]
-pub struct PolicyFile {
+pub(super) struct PolicyFile {
     disk: Box<dyn Disk>,
     path: PathBuf,
     /// What `path` led to when it was last looked at.
     target: PathBuf,
     state_dirs: Vec<PathBuf>,
     method: Method,
+    /// `None` if it may hold anything, after a save that could not be put back.
+    known: Option<Known>,
+    /// What somebody else had written into it when that was last kept.
+    kept: Option<Fingerprint>,
+    /// How many last versions are kept.
+    backups: usize,
+    notices: Vec<Notice>,
 }
 
 /// How the file is saved.
@@ -63,7 +73,7 @@ impl fmt::Display for Writable<'_> {
 
 /// What a file held at the start.
 #[derive(Debug)]
-pub(super) struct Content {
+pub(super) struct Found {
     pub(super) bytes: Vec<u8>,
     /// A save was interrupted, and this copy is what was taken.
     pub(super) recovered_from: Option<PathBuf>,
@@ -85,30 +95,44 @@ impl PolicyFile {
         disk: Box<dyn Disk>,
         path: &Path,
         state_dir: Option<&Path>,
-    ) -> Result<(Self, Content), ReadError> {
+    ) -> Result<(Self, Found), ReadError> {
         let path = std::path::absolute(path).map_err(ReadError::Io)?;
         let state_dirs = state_dirs(state_dir).map_err(ReadError::Io)?;
         let target = disk.resolve(&path).map_err(ReadError::Io)?;
-        if !disk.metadata(&target).map_err(ReadError::Io)?.is_file() {
+        let metadata = disk.metadata(&target).map_err(ReadError::Io)?;
+        if !metadata.is_file() {
             return Err(ReadError::NotAFile);
         }
         let bytes = disk.read(&target).map_err(ReadError::Io)?;
-        let method = Method::Replace;
-        let mut file = Self { disk, path, target, state_dirs, method };
+        let known = Known { stat: Some(Stat::of(&metadata)), fingerprint: content::fingerprint(&bytes) };
+        let mut file = Self {
+            disk,
+            path,
+            target,
+            state_dirs,
+            method: Method::Replace,
+            known: Some(known),
+            kept: None,
+            backups: 0,
+            notices: Vec::new(),
+        };
         let content = file.recover(bytes)?;
+        if content.recovered_from.is_some() {
+            file.known = None;
+        }
         file.method = file.probe();
         Ok((file, content))
     }
 
     /// Its absolute path, symbolic links as they were given.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Whether and how it can be saved.
     #[must_use]
-    pub fn writable(&self) -> Writable<'_> {
+    pub(super) fn writable(&self) -> Writable<'_> {
         match &self.method {
             Method::Replace => Writable::Replaced,
             Method::InPlace { why, copy } => Writable::InPlace { why, copy },
@@ -116,20 +140,50 @@ impl PolicyFile {
         }
     }
 
-    /// Makes `bytes` the content of the file. When this returns without an error they are on the disk.
+    /// Keeps so many last versions from now on.
+    pub(super) fn keep_versions(&mut self, backups: usize) {
+        self.backups = backups;
+    }
+
+    /// What an operator should know of the saves since this was last asked.
+    pub(super) fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Gives the file that content. When this returns without an error it is on the disk. What somebody else
+    /// has written into it since it was last read or saved is kept elsewhere before.
     ///
     /// # Errors
     /// Why not. The file holds what it held, save after [`SaveError::NotPutBack`].
-    pub fn save(&mut self, bytes: &[u8]) -> Result<(), SaveError> {
+    pub(super) fn save(&mut self, content: &dyn Content) -> Result<(), SaveError> {
         // A link may lead elsewhere by now; where it leads nowhere, the file is made anew.
         if let Ok(target) = self.disk.resolve(&self.path) {
             self.target = target;
         }
-        let disk = self.disk.as_ref();
-        if let Method::InPlace { copy, .. } = &self.method {
-            return in_place::write(disk, &self.target, copy, bytes);
+        self.keep_edit()?;
+        self.back_up();
+        match self.write(content) {
+            Ok(known) => {
+                self.known = Some(known);
+                self.kept = None;
+                Ok(())
+            }
+            Err(error) => {
+                if matches!(error, SaveError::NotPutBack { .. }) {
+                    self.known = None;
+                }
+                Err(error)
+            }
         }
-        let why = match replace::replace(disk, &self.target, bytes) {
+    }
+
+    fn write(&mut self, content: &dyn Content) -> Result<Known, SaveError> {
+        let disk = self.disk.as_ref();
+        let unreadable = |error| Failure::new(Step::Write, &self.path, error);
+        if let Method::InPlace { copy, .. } = &self.method {
+            return in_place::write(disk, &self.target, copy, &content.bytes().map_err(unreadable)?);
+        }
+        let why = match replace::replace(disk, &self.target, content) {
             Err(SaveError::Failed(why)) if why.is_about_permission_or_place() => why,
             saved => {
                 if saved.is_ok() {
@@ -141,12 +195,92 @@ impl PolicyFile {
         // What could be replaced at the start may have become a mount, or its directory read-only.
         match self.place_for_copy() {
             Ok(copy) => {
-                let saved = in_place::write(disk, &self.target, &copy, bytes);
+                let saved = in_place::write(disk, &self.target, &copy, &content.bytes().map_err(unreadable)?);
                 self.method = Method::InPlace { why, copy };
                 saved
             }
             Err(in_place) => Err(SaveError::NoWay { replace: why, in_place }),
         }
+    }
+
+    /// Keeps what somebody else has written into the file, before it is written over.
+    fn keep_edit(&mut self) -> Result<(), SaveError> {
+        let Some(edited) = self.edited().map_err(SaveError::EditNotKept)? else { return Ok(()) };
+        let fingerprint = content::fingerprint(&edited);
+        if self.kept == Some(fingerprint) {
+            return Ok(());
+        }
+        let copy = keepsakes::keep_edit(self.disk.as_ref(), &self.path, &self.places_to_keep(), &edited)
+            .map_err(SaveError::EditNotKept)?;
+        self.kept = Some(fingerprint);
+        self.notices.push(Notice::EditKept { file: self.path.clone(), copy });
+        Ok(())
+    }
+
+    /// What the file holds, if that is not what was last read from it or saved to it.
+    fn edited(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(known) = &mut self.known else { return Ok(None) };
+        let failure = |error| Failure::new(Step::Read, &self.target, error);
+        let metadata = match self.disk.metadata(&self.target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            metadata => metadata.map_err(failure)?,
+        };
+        let stat = Some(Stat::of(&metadata));
+        if known.stat == stat || !metadata.is_file() {
+            return Ok(None);
+        }
+        let bytes = self.disk.read(&self.target).map_err(failure)?;
+        if content::fingerprint(&bytes) == known.fingerprint {
+            known.stat = stat;
+            return Ok(None);
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Keeps the last version, where that is asked for. Should it fail, the change counts more.
+    fn back_up(&mut self) {
+        if self.backups == 0 {
+            return;
+        }
+        let disk = self.disk.as_ref();
+        let kept = disk.read(&self.target).map_err(|error| Failure::new(Step::Read, &self.target, error));
+        let kept = kept
+            .and_then(|bytes| keepsakes::back_up(disk, &self.path, &self.state_dirs, &bytes, self.backups));
+        if let Err(failure) = kept {
+            self.notices.push(Notice::NotBackedUp(failure));
+        }
+    }
+
+    /// The directories for what has to be kept: for state, and at the worst the file's own.
+    fn places_to_keep(&self) -> Vec<PathBuf> {
+        let own = replace::directory_of(&self.target).to_owned();
+        self.state_dirs.iter().cloned().chain([own]).collect()
+    }
+
+    /// What is in the file now, if it is something else than was last read from it or saved to it.
+    pub(super) fn read_if_edited(&mut self) -> Result<Option<(Vec<u8>, Known)>, ReadError> {
+        self.target = self.disk.resolve(&self.path).map_err(ReadError::Io)?;
+        let metadata = self.disk.metadata(&self.target).map_err(ReadError::Io)?;
+        if !metadata.is_file() {
+            return Err(ReadError::NotAFile);
+        }
+        let stat = Some(Stat::of(&metadata));
+        if self.known.is_some_and(|known| known.stat == stat) {
+            return Ok(None);
+        }
+        let bytes = self.read()?;
+        let fingerprint = content::fingerprint(&bytes);
+        let known = Known { stat, fingerprint };
+        if self.known.is_some_and(|known| known.fingerprint == fingerprint) {
+            self.known = Some(known);
+            return Ok(None);
+        }
+        Ok(Some((bytes, known)))
+    }
+
+    /// What was read by [`Self::read_if_edited`] is in force now.
+    pub(super) fn accept(&mut self, known: Known) {
+        self.known = Some(known);
     }
 
     /// What is in the file now.
@@ -169,19 +303,19 @@ impl PolicyFile {
         }
     }
 
-    fn recover(&self, bytes: Vec<u8>) -> Result<Content, ReadError> {
+    fn recover(&self, bytes: Vec<u8>) -> Result<Found, ReadError> {
         if !in_place::is_interrupted(&bytes) {
-            return Ok(Content { bytes, recovered_from: None });
+            return Ok(Found { bytes, recovered_from: None });
         }
         for copy in self.copies() {
             if let Ok(copied) = self.disk.read(&copy)
                 && !in_place::is_interrupted(&copied)
             {
-                return Ok(Content { bytes: copied, recovered_from: Some(copy) });
+                return Ok(Found { bytes: copied, recovered_from: Some(copy) });
             }
         }
         if bytes.iter().all(|&byte| byte == 0) {
-            return Ok(Content { bytes, recovered_from: None });
+            return Ok(Found { bytes, recovered_from: None });
         }
         Err(ReadError::Interrupted(self.copies().collect()))
     }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::disk::Disk;
+use super::known::{Known, Stat};
 use super::replace;
 use super::save_error::{Failure, SaveError, Step};
 
@@ -46,7 +47,7 @@ pub(super) fn probe(disk: &dyn Disk, target: &Path, copy: &Path) -> Result<(), F
 ///
 /// # Errors
 /// A step failed. The old content is back, save after [`SaveError::NotPutBack`].
-pub(super) fn write(disk: &dyn Disk, target: &Path, copy: &Path, bytes: &[u8]) -> Result<(), SaveError> {
+pub(super) fn write(disk: &dyn Disk, target: &Path, copy: &Path, bytes: &[u8]) -> Result<Known, SaveError> {
     let failure = |(step, error)| Failure::new(step, target, error);
     let present = disk.read(target).map_err(|error| failure((Step::Read, error)))?;
     let file = disk.open_for_writing(target).map_err(|error| failure((Step::OpenForWriting, error)))?;
@@ -57,7 +58,7 @@ pub(super) fn write(disk: &dyn Disk, target: &Path, copy: &Path, bytes: &[u8]) -
     } else {
         Some(present)
     };
-    replace::replace(disk, copy, bytes)?;
+    let fingerprint = replace::replace(disk, copy, &bytes)?.fingerprint;
     if let (false, Some(old)) = (interrupted, &old)
         && let Err(error) = lengthen(disk, &file, old.len(), bytes)
     {
@@ -68,7 +69,8 @@ pub(super) fn write(disk: &dyn Disk, target: &Path, copy: &Path, bytes: &[u8]) -
     }
     let Err(error) = overwrite(disk, &file, bytes) else {
         remove_copy(disk, copy);
-        return Ok(());
+        let stat = disk.metadata_open(&file).ok().map(|metadata| Stat::of(&metadata));
+        return Ok(Known { stat, fingerprint });
     };
     let failure_to_write = failure(error);
     let Some(old) = old else {
@@ -83,7 +85,7 @@ pub(super) fn write(disk: &dyn Disk, target: &Path, copy: &Path, bytes: &[u8]) -
         }
         Err(error) => {
             // The copy is what the next start takes, and it holds what was refused.
-            let copied = replace::replace(disk, copy, &old);
+            let copied = replace::replace(disk, copy, &old.as_slice());
             let copy = copied.is_ok().then(|| copy.to_owned());
             let put_back = failure(error);
             Err(SaveError::NotPutBack { failure: failure_to_write, put_back, copy })

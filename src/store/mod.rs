@@ -1,11 +1,14 @@
 //! The policy file: read, and saved so that a crash at any moment leaves a whole one. The only user
 //! of `std::fs`.
 
+mod content;
 mod disk;
 mod file;
 mod in_place;
 mod init;
 mod issue;
+mod keepsakes;
+mod known;
 mod open_error;
 mod read;
 mod replace;
@@ -21,9 +24,11 @@ use std::path::{Path, PathBuf};
 use crate::policy::{Compat, Policy, Snapshot};
 
 pub use disk::{Disk, RealDisk};
-pub use file::{PolicyFile, Writable};
+use file::PolicyFile;
+pub use file::Writable;
 pub use init::{FirstRun, InitError, Made, PASSWORD_VARIABLE, PasswordFrom};
 pub use issue::{Imperfection, Issue, Shown};
+pub use keepsakes::Notice;
 pub use open_error::OpenError;
 pub use read::{Malformed, MalformedBy, read};
 pub use save_error::{Failure, SaveError, Step};
@@ -97,7 +102,7 @@ impl Store {
         }
         let recovered = content
             .recovered_from
-            .map(|copy| Recovered { copy, not_completed: file.save(&content.bytes).err() });
+            .map(|copy| Recovered { copy, not_completed: file.save(&content.bytes.as_slice()).err() });
         let broken = recovered.as_ref().is_some_and(|recovered| recovered.not_completed.is_some());
         if !broken {
             file.remove_leftovers();
@@ -130,7 +135,36 @@ impl Store {
     /// # Errors
     /// As in [`Self::save`].
     pub fn save_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), SaveError> {
-        self.file.save(&write(snapshot))
+        self.file.save(snapshot)
+    }
+
+    /// Keeps so many last versions in the state directory from now on.
+    pub fn keep_versions(&mut self, backups: usize) {
+        self.file.keep_versions(backups);
+    }
+
+    /// What an operator should know of the saves since this was last asked.
+    #[must_use]
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        self.file.take_notices()
+    }
+
+    /// The policy in the file, if somebody else has changed it since it was last read or saved here. It counts as
+    /// known then; where it cannot be used it does not, and stays until the next save keeps it elsewhere.
+    ///
+    /// # Errors
+    /// As in [`Self::open`].
+    pub fn reload(&mut self, compat: Compat, strict: bool) -> Result<Option<Loaded>, OpenError> {
+        let path = self.path().to_owned();
+        let edited = self.file.read_if_edited().map_err(|error| OpenError::unreadable(&path, error))?;
+        let Some((bytes, known)) = edited else { return Ok(None) };
+        let read = read(&bytes, compat);
+        let (policy, issues) = read.map_err(|what| OpenError::Malformed { path: path.clone(), what })?;
+        if strict && !issues.is_empty() {
+            return Err(OpenError::Imperfect { path, issues });
+        }
+        self.file.accept(known);
+        Ok(Some(Loaded { policy, issues, recovered: None }))
     }
 
     /// The policy that is in the file now.
@@ -142,11 +176,5 @@ impl Store {
         let read = read(&bytes, compat);
         let (policy, _) = read.map_err(|what| OpenError::Malformed { path: self.path().to_owned(), what })?;
         Ok(policy)
-    }
-
-    /// The file alone, to save in another thread what [`write()`] made.
-    #[must_use]
-    pub fn into_file(self) -> PolicyFile {
-        self.file
     }
 }

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::content::{self, Content, Fingerprint};
 use super::disk::Disk;
+use super::known::{Known, Stat};
 use super::save_error::{Failure, SaveError, Step};
 
 /// What the names of our temporary files end with.
@@ -20,12 +22,12 @@ const NAME_PART: usize = 128;
 /// The sticky bit of a directory: only the owner of a file may rename over it.
 const STICKY: u32 = 0o1000;
 
-/// Replaces `target` by a file that holds `bytes`, with the mode of the old one, and its owner and
+/// Replaces `target` by a file with that content, with the mode of the old one, and its owner and
 /// group as far as permitted; a new one is its owner's alone.
 ///
 /// # Errors
 /// A step failed. The old file is intact, save after [`SaveError::NotPutBack`].
-pub(super) fn replace(disk: &dyn Disk, target: &Path, bytes: &[u8]) -> Result<(), SaveError> {
+pub(super) fn replace(disk: &dyn Disk, target: &Path, content: &dyn Content) -> Result<Known, SaveError> {
     let directory = directory_of(target);
     let open_directory =
         disk.open(directory).map_err(|error| Failure::new(Step::OpenDirectory, directory, error))?;
@@ -39,10 +41,11 @@ pub(super) fn replace(disk: &dyn Disk, target: &Path, bytes: &[u8]) -> Result<()
         Some(old) => Some(disk.metadata_open(old).map_err(|error| Failure::new(Step::Read, target, error))?),
         None => None,
     };
-    Temporary::write(disk, target, bytes, like.as_ref())?.rename_over(target)?;
-    let Err(error) = disk.sync(&open_directory) else { return Ok(()) };
+    let (temporary, fingerprint) = Temporary::write(disk, target, content, like.as_ref())?;
+    let stat = temporary.rename_over(target)?;
+    let Err(error) = disk.sync(&open_directory) else { return Ok(Known { stat, fingerprint }) };
     if is_unsupported(&error) {
-        return Ok(());
+        return Ok(Known { stat, fingerprint });
     }
     let failure = Failure::new(Step::SyncDirectory, directory, error);
     match put_back(disk, target, old.as_ref(), like.as_ref()) {
@@ -60,7 +63,7 @@ pub(super) fn create(disk: &dyn Disk, target: &Path, bytes: &[u8]) -> Result<(),
     let directory = directory_of(target);
     let open_directory =
         disk.open(directory).map_err(|error| Failure::new(Step::OpenDirectory, directory, error))?;
-    Temporary::write(disk, target, bytes, None)?.name_it(target)?;
+    Temporary::write(disk, target, &bytes, None)?.0.name_it(target)?;
     match disk.sync(&open_directory) {
         Err(error) if !is_unsupported(&error) => {
             let _ = disk.remove(target);
@@ -128,7 +131,7 @@ fn put_back(
         return disk.remove(target).map_err(|error| Failure::new(Step::Remove, target, error));
     };
     let bytes = disk.read_open(old).map_err(|error| Failure::new(Step::Read, target, error))?;
-    Temporary::write(disk, target, &bytes, like)?.rename_over(target)
+    Temporary::write(disk, target, &bytes.as_slice(), like)?.0.rename_over(target).map(drop)
 }
 
 /// A file system that cannot sync a directory has nothing to sync it for.
@@ -191,17 +194,17 @@ impl<'d> Temporary<'d> {
     fn write(
         disk: &'d dyn Disk,
         target: &Path,
-        bytes: &[u8],
+        content: &dyn Content,
         like: Option<&Metadata>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<(Self, Fingerprint), Failure> {
         let temporary = Self::create(disk, target)?;
-        disk.write_at(&temporary.file, bytes, 0)
+        let fingerprint = content::write(disk, &temporary.file, content)
             .map_err(|error| Failure::new(Step::Write, &temporary.path, error))?;
         if let Some(like) = like {
             temporary.take_after(like);
         }
         disk.sync(&temporary.file).map_err(|error| Failure::new(Step::Sync, &temporary.path, error))?;
-        Ok(temporary)
+        Ok((temporary, fingerprint))
     }
 
     /// Takes owner, group and mode of another file, as far as permitted.
@@ -220,10 +223,11 @@ impl<'d> Temporary<'d> {
         let _ = self.disk.set_mode(&self.file, like.mode() & 0o7777);
     }
 
-    fn rename_over(mut self, target: &Path) -> Result<(), Failure> {
+    /// Says what the file is then, as far as that can be known.
+    fn rename_over(mut self, target: &Path) -> Result<Option<Stat>, Failure> {
         self.disk.rename(&self.path, target).map_err(|error| Failure::new(Step::Rename, target, error))?;
         self.done = true;
-        Ok(())
+        Ok(self.disk.metadata_open(&self.file).ok().map(|metadata| Stat::of(&metadata)))
     }
 
     /// Gives it the name of the target, which nothing may bear yet; its own goes.
@@ -233,7 +237,7 @@ impl<'d> Temporary<'d> {
         match disk.link(&self.path, target) {
             Err(error) if has_no_links(&error) => {
                 drop(disk.create(target).map_err(failure)?);
-                self.rename_over(target).inspect_err(|_| {
+                self.rename_over(target).map(drop).inspect_err(|_| {
                     let _ = disk.remove(target);
                 })
             }

@@ -139,6 +139,8 @@ pub enum SaveError {
         /// Where the next start finds a complete policy if the file is broken.
         copy: Option<PathBuf>,
     },
+    /// Somebody else has changed the file, and that could not be kept; it is what they made it.
+    EditNotKept(Failure),
 }
 
 impl SaveError {
@@ -146,7 +148,9 @@ impl SaveError {
     #[must_use]
     pub fn cause(&self) -> &io::Error {
         match self {
-            Self::Failed(failure) | Self::NotPutBack { failure, .. } => &failure.error,
+            Self::Failed(failure) | Self::NotPutBack { failure, .. } | Self::EditNotKept(failure) => {
+                &failure.error
+            }
             Self::NoWay { in_place, .. } => &in_place.error,
         }
     }
@@ -162,6 +166,10 @@ impl fmt::Display for SaveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(failure) => failure.fmt(f),
+            Self::EditNotKept(failure) => write!(
+                f,
+                "the file was changed by another hand, and what it holds now could not be kept elsewhere: {failure}"
+            ),
             Self::NoWay { replace, in_place } => {
                 write!(f, "{replace}; nor can it be written in place: {in_place}")
             }

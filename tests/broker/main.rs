@@ -55,6 +55,7 @@ mod payloads;
 mod publish;
 mod query;
 mod rehash;
+mod reload;
 mod restarts;
 mod retained;
 mod rights;
@@ -103,6 +104,7 @@ const CASES: &[&[harness::case::Case]] = &[
     publish::CASES,
     query::CASES,
     rehash::CASES,
+    reload::CASES,
     restarts::CASES,
     retained::CASES,
     rights::CASES,

@@ -19,4 +19,5 @@ mod logins;
 mod own;
 mod pipeline;
 mod rehash;
+mod reload;
 mod unreadable;

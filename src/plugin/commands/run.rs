@@ -32,6 +32,8 @@ impl Plugin {
             let still_saving = matches!(saved, Some(None));
             if let Some(saved) = saved.flatten() {
                 self.pipeline.pace.lock().last_save = Some(saved.took);
+                let told = saved.notices.iter().map(|notice| format!("dynsec: {notice}").into_bytes());
+                effects.extend(told.map(|line| Effect::Log(LogLevel::Warning, line)));
                 self.take_up(&mut queue, saved.result, &mut effects);
             }
             self.run_all(&mut queue, &mut effects);

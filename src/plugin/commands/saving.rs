@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::progress::Progress;
 use crate::panics::{Panicked, caught};
 use crate::policy::{Mark, Snapshot};
-use crate::store::{SaveError, Store};
+use crate::store::{Notice, SaveError, Store};
 use crate::workers::Workers;
 
 /// A save under way.
@@ -24,6 +24,8 @@ pub(super) struct Saving {
 #[derive(Debug)]
 pub(super) struct Saved {
     pub(super) result: Result<(), NotSaved>,
+    /// What an operator should know of it.
+    pub(super) notices: Vec<Notice>,
     /// How long it took.
     pub(super) took: Duration,
 }
@@ -97,5 +99,6 @@ fn save(store: &Mutex<Store>, snapshot: &Snapshot) -> Saved {
         Ok(saved) => saved.map_err(NotSaved::Failed),
         Err(panicked) => Err(NotSaved::Panicked(panicked)),
     };
-    Saved { result, took: start.elapsed() }
+    let notices = caught(|| store.lock().take_notices()).unwrap_or_default();
+    Saved { result, notices, took: start.elapsed() }
 }

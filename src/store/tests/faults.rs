@@ -161,7 +161,7 @@ pub(super) struct Place {
     _directory: tempfile::TempDir,
     pub(super) home: PathBuf,
     pub(super) file: PathBuf,
-    state: PathBuf,
+    pub(super) state: PathBuf,
 }
 
 impl Place {
@@ -177,8 +177,11 @@ impl Place {
     }
 
     pub(super) fn open(&self, disk: Box<dyn Disk>) -> (Vec<u8>, Store) {
-        let (loaded, store) =
-            Store::open_on(disk, &self.file, Some(&self.state), Compat::V2_1, false).unwrap();
+        self.open_with_state(disk, &self.state)
+    }
+
+    pub(super) fn open_with_state(&self, disk: Box<dyn Disk>, state: &Path) -> (Vec<u8>, Store) {
+        let (loaded, store) = Store::open_on(disk, &self.file, Some(state), Compat::V2_1, false).unwrap();
         assert_eq!(loaded.issues, []);
         (write(&loaded.policy), store)
     }

@@ -7,6 +7,7 @@ mod files;
 mod first_run;
 mod imperfect;
 mod mounts;
+mod other_hands;
 mod passwords;
 mod power;
 mod properties;
