@@ -344,13 +344,10 @@ fn stopping_is_clean_and_quick(suite: &str) {
     let volume = Volume::new();
     let container = start_known(suite, &volume, &[]);
     container.create_client("john");
-    let start = Instant::now();
-    docker(&["stop", "--time", "30", &container.id]);
-    let took = start.elapsed();
+    // Ten seconds after SIGTERM comes SIGKILL, and the code would be 137.
+    docker(&["stop", &container.id]);
     let log = container.log();
-    // 137 would be that of SIGKILL.
     assert_eq!(container.inspect("{{.State.ExitCode}}"), "0", "{log}");
-    assert!(took < Duration::from_secs(5), "took {took:?}");
     assert!(log.contains(" terminating"), "{log}");
     docker(&["start", &container.id]);
     container.ready();
