@@ -226,10 +226,12 @@ fn each_fault(way: Way) -> Count {
     for call in CALLS {
         let first = before.get(call).copied().unwrap_or(0);
         let calls = after.get(call).copied().unwrap_or(0).saturating_sub(first);
-        // The host writes its answers too; but the C plugin's file is written by nothing else.
-        if call == "write" && !is_theirs() {
-            continue;
-        }
+        // The C plugin's file is written by `write`, at once; then the host writes its answer, also by that.
+        let calls = match call {
+            "write" if is_theirs() => calls.min(1),
+            "write" => 0,
+            _ => calls,
+        };
         for number in 1..=calls {
             // By default two ways for each, another two each time; all of them if it is asked for.
             let turn = count.faults % ERRORS.len();
