@@ -63,7 +63,7 @@ impl Prone {
     fn ended(&self, request: &str, place: &str) {
         wait_for("the panic", || (!self.wishes.file().exists()).then_some(()));
         let line = self.broker.wait_for_log(&format!("asked for a panic in `{place}`; please report it"));
-        assert!(line.contains(&format!("dynsec: a bug in the plugin ended {request}: ")), "{line}");
+        assert!(line.contains(&format!("a bug in the plugin ended {request}: ")), "{line}");
         self.still_works();
     }
 
@@ -147,6 +147,49 @@ fn commands_are_answered_with_an_error_and_undone() {
         // Its own answers, and not those of others.
         admin.reconnect();
     }
+}
+
+#[test]
+#[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
+fn a_save_that_panics_has_not_been() {
+    let prone = Prone::start();
+    let mut admin = prone.broker.admin();
+    let before = prone.broker.policy_bytes();
+    prone.panic_in("a save");
+    let error = admin.error(&json!({"command": "createClient", "username": "new", "password": "pw"}));
+    assert_eq!(error, "Not saved, nothing was changed: Internal error");
+    assert_eq!(prone.broker.policy_bytes(), before);
+    admin.error(&json!({"command": "getClient", "username": "new"}));
+    prone.ended("a save", "a save");
+}
+
+/// A worker that panics hashes nothing; the broker's thread does it.
+#[test]
+#[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
+fn a_password_is_hashed_all_the_same() {
+    let prone = Prone::start();
+    let mut admin = prone.broker.admin();
+    prone.panic_in("a password that is hashed");
+    admin.create_client("new");
+    prone.broker.client("new").login("new", "pw").connect().disconnect();
+    admin.fine(&json!({"command": "deleteClient", "username": "new"}));
+    prone.still_works();
+}
+
+/// What is on the disk by then stays, whatever the answer could be.
+#[test]
+#[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
+fn after_a_panic_behind_a_save_memory_is_what_is_on_the_disk() {
+    let prone = Prone::start();
+    let mut admin = prone.broker.admin();
+    prone.panic_in("a save that has ended");
+    let error = admin.error(&json!({"command": "createClient", "username": "new", "password": "pw"}));
+    assert_eq!(error, "Internal error");
+    let listed = admin.fine(&json!({"command": "listClients"}))["clients"].take();
+    assert_eq!(listed, json!(prone.usernames()));
+    let _ = admin.command(&json!({"command": "deleteClient", "username": "new"}));
+    admin.disconnect();
+    prone.ended("a control payload", "a save that has ended");
 }
 
 #[test]

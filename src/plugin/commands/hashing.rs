@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::progress::Progress;
 use crate::control::{Connection, FileFinding, Host, Limits};
+use crate::injection::panic_point;
 use crate::panics::caught;
 use crate::password::{Iterations, PasswordHash, Plaintext};
 use crate::plugin::Plugin;
@@ -63,7 +64,10 @@ impl Hashing {
     fn hash_next(&self) -> bool {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         let Some(password) = self.passwords.get(index) else { return false };
-        let hash = caught(|| PasswordHash::create(password.as_bytes(), self.iterations).ok());
+        let hash = caught(|| {
+            panic_point("a password that is hashed");
+            PasswordHash::create(password.as_bytes(), self.iterations).ok()
+        });
         if let Some(place) = self.hashes.lock().get_mut(index) {
             *place = hash.ok().flatten();
         }

@@ -43,7 +43,12 @@ impl Plugin {
                 if !whom.is_empty() {
                     effects.push(Effect::Disconnect(whom, self.sessions.lock().logins()));
                 }
-                self.broken.store(false, Ordering::Release);
+                // The panic may have come between a save and the note of it: the disk knows.
+                if first.is_some() {
+                    effects.push(self.read_again());
+                } else {
+                    self.broken.store(false, Ordering::Release);
+                }
             }
             None => effects.push(self.read_again()),
         }

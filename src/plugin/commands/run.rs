@@ -103,6 +103,7 @@ impl Plugin {
     /// A save has ended.
     fn take_up(&self, queue: &mut Queue, result: Result<(), NotSaved>, effects: &mut Vec<Effect>) {
         let Some((saving, held)) = queue.saving.take() else { return };
+        panic_point("a save that has ended");
         match result {
             Ok(()) => {
                 self.policy.write().keep_to(saving.mark);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::progress::Progress;
+use crate::injection::panic_point;
 use crate::panics::{Panicked, caught};
 use crate::policy::{Mark, Snapshot};
 use crate::store::{Notice, SaveError, Store};
@@ -95,7 +96,12 @@ impl Saving {
 
 fn save(store: &Mutex<Store>, snapshot: &Snapshot) -> Saved {
     let start = Instant::now();
-    let result = match caught(|| store.lock().save_snapshot(snapshot)) {
+    let saved = caught(|| {
+        let mut store = store.lock();
+        panic_point("a save");
+        store.save_snapshot(snapshot)
+    });
+    let result = match saved {
         Ok(saved) => saved.map_err(NotSaved::Failed),
         Err(panicked) => Err(NotSaved::Panicked(panicked)),
     };
