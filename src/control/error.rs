@@ -60,6 +60,8 @@ pub(super) enum CommandError {
     TooManyAcls(usize),
     /// All responses together would be longer than this.
     ResponseTooLong(usize),
+    /// More looks through the whole policy in one payload than this.
+    TooManyLints(usize),
 }
 
 /// A member of a command, for its name in an error text.
@@ -130,6 +132,9 @@ impl fmt::Display for CommandError {
             Self::TopicTooLong(limit) => return write!(f, "Topic longer than {limit} bytes"),
             Self::TopicTooDeep(limit) => return write!(f, "Topic with more than {limit} `/`"),
             Self::TooManyAcls(limit) => return write!(f, "More than {limit} ACLs in a role"),
+            Self::TooManyLints(limit) => {
+                return write!(f, "lintPolicy is answered at most {limit} times in a payload");
+            }
             Self::ResponseTooLong(limit) => {
                 return write!(
                     f,

@@ -12,6 +12,7 @@ use crate::policy::{Acl, Finding, Holder, InertIn, RoleAcl, Severity};
 
 /// What is probably wrong in the policy, errors first.
 pub(super) fn policy(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
+    session.count_lint()?;
     let page = Page::of(fields);
     let policy = &*session.policy;
     let lint = policy.lint(session.host.iterations().get());

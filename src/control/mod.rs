@@ -153,8 +153,12 @@ fn run_all(commands: &[Value<'_>], session: &mut Session<'_>, responses: &mut Re
             return;
         }
         let target = session.host.audits().then(|| record::target(element));
-        let response = run(name, correlation.clone(), &Fields::new(element), session).about(target);
-        responses.push_within(response, limit);
+        let fields = Fields::new(element);
+        let response = run(name, correlation.clone(), &fields, session).about(target);
+        responses.push_within(response, limit, || {
+            let names_subject = Command::find(name).is_some_and(|command| command.names_subject);
+            names_subject.then(|| about::echo(&fields, session.policy))
+        });
     }
 }
 

@@ -171,10 +171,20 @@ impl Responses {
         self.push(Response::failed(super::NO_COMMAND, None, error.to_string()));
     }
 
-    /// Adds a response; one whose data would make all of them longer than `limit` becomes an error.
-    pub(super) fn push_within(&mut self, mut response: Response, limit: usize) {
+    /// Adds a response; one whose data would make all of them longer than `limit` becomes an error, with what
+    /// it is about, if that is said in errors.
+    pub(super) fn push_within(
+        &mut self,
+        mut response: Response,
+        limit: usize,
+        about: impl FnOnce() -> Option<Vec<u8>>,
+    ) {
         if matches!(response.body, Body::Data(_)) && self.length.saturating_add(response.length()) > limit {
-            response.body = Body::Error(CommandError::ResponseTooLong(limit).to_string());
+            let error = CommandError::ResponseTooLong(limit).to_string();
+            response.body = match about() {
+                None => Body::Error(error),
+                Some(about) => Body::ErrorAbout(error, about),
+            };
         }
         self.push(response);
     }

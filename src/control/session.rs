@@ -118,6 +118,8 @@ pub(super) struct Session<'a> {
     touched_roles: HashSet<RoleName>,
     /// Groups whose members are to be disconnected, likewise.
     touched_groups: HashSet<GroupName>,
+    /// How often the payload has asked for a look through the whole policy.
+    lints: usize,
     log: Vec<Vec<u8>>,
 }
 
@@ -131,8 +133,16 @@ impl<'a> Session<'a> {
             crowds: Vec::new(),
             touched_roles: HashSet::new(),
             touched_groups: HashSet::new(),
+            lints: 0,
             log: Vec::new(),
         }
+    }
+
+    /// Counts a look through the whole policy, which takes long: a payload may ask for some.
+    pub(super) fn count_lint(&mut self) -> Result<(), CommandError> {
+        const MOST: usize = 10;
+        self.lints = self.lints.saturating_add(1);
+        if self.lints > MOST { Err(CommandError::TooManyLints(MOST)) } else { Ok(()) }
     }
 
     pub(super) fn compat(&self) -> Compat {

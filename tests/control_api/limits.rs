@@ -260,3 +260,21 @@ fn the_longest_response_can_be_published() {
         assert!(outcome.responses.to_json().len() <= 101_000);
     }
 }
+
+#[test]
+fn what_would_be_too_long_still_names_whom_it_is_about() {
+    let mut world = World::new(Compat::V2_1, |limits| limits.response_bytes = 4000);
+    for index in 0..30 {
+        world.fine(&format!(
+            r#"{{"command":"createRole","rolename":"r{index}","acls":[{{"acltype":"subscribeLiteral","topic":"t","allow":true}}]}}"#
+        ));
+    }
+    let roles: Vec<String> = (0..30).map(|index| format!(r#"{{"rolename":"r{index}"}}"#)).collect();
+    world.fine(&format!(r#"{{"command":"createClient","username":"ann","roles":[{}]}}"#, roles.join(",")));
+    let ask = br#"{"commands":[{"command":"getEffectiveACLs","username":"ann"}]}"#;
+    let outcome = control::handle(&mut world.policy, ask, &Actor::default(), &Limited(world.limits));
+    let answer: Value = serde_json::from_slice(&outcome.responses.to_json()).unwrap();
+    let answer = &answer["responses"][0];
+    assert!(answer["error"].is_string(), "{answer}");
+    assert_eq!(answer["data"], serde_json::json!({"username": "ann", "changeIndex": 31}));
+}

@@ -1,6 +1,9 @@
 //! lintPolicy.
 
-use crate::harness::{Setup, Table};
+use mosquitto_dynsec::policy::Compat;
+use serde_json::Value;
+
+use crate::harness::{Setup, Table, World, payload};
 
 /// Each finding of a policy that commands can make.
 const SETUP: Setup = &[
@@ -45,4 +48,18 @@ fn a_policy_with_nothing_wrong() {
     ]);
     table.case("nothing is found", r#"send {"command":"lintPolicy"}"#);
     table.check("lint_policy_clean");
+}
+
+#[test]
+fn a_payload_cannot_ask_for_it_without_end() {
+    let mut world = World::new(Compat::V2_1);
+    let commands = [r#"{"command":"lintPolicy"}"#; 12].join(",");
+    let outcome = world.send(&payload(&commands));
+    let answers: Value = serde_json::from_slice(&outcome.responses.to_json()).unwrap();
+    let refused = answers["responses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|answer| answer["error"] == "lintPolicy is answered at most 10 times in a payload");
+    assert_eq!(refused.count(), 2);
 }
