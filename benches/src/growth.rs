@@ -1,0 +1,38 @@
+//! What CI checks: how instructions grow with the size of a policy. Never times.
+
+use std::error::Error;
+
+use crate::bench::Bench;
+use crate::policies;
+
+const SMALL: usize = 500;
+/// Ten times as many, of clients and of ACLs in one role.
+const LARGE: usize = 5_000;
+
+/// Loading is linear: ten times as much takes at most this many times the instructions.
+const LOAD: f64 = 11.5;
+/// A change is in proportion to itself: among ten times as many it takes at most this many times the
+/// instructions. What grows with the number of chunks, and the snapshot for saving, is in it.
+const CHANGE: f64 = 2.0;
+
+/// Compares the instructions of the small policy with those of the large one.
+///
+/// # Errors
+/// Something grows faster than it may.
+pub fn check(bench: &Bench) -> Result<(), Box<dyn Error>> {
+    let mut failed = Vec::new();
+    let mut compare = |what: &str, small: f64, large: f64, most: f64| {
+        let growth = large / small;
+        println!("{what}: {small:.0} and {large:.0} instructions, {growth:.2} times; at most {most}");
+        if growth > most {
+            failed.push(what.to_owned());
+        }
+    };
+    compare("load", policies::count_load(bench, SMALL)?, policies::count_load(bench, LARGE)?, LOAD);
+    let small = policies::count_changes(bench, SMALL)?;
+    let large = policies::count_changes(bench, LARGE)?;
+    for ((what, small), (_, large)) in small.into_iter().zip(large) {
+        compare(what, small, large, CHANGE);
+    }
+    if failed.is_empty() { Ok(()) } else { Err(format!("these grow too fast: {}", failed.join("; ")).into()) }
+}

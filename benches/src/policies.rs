@@ -1,0 +1,373 @@
+//! Policies of many clients, and of roles with many ACLs: loading, changing and reading them.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::time::Instant;
+
+use mosquitto_dynsec::control::{self, Actor, Connection, Host};
+use mosquitto_dynsec::password::{Iterations, PasswordHash};
+use mosquitto_dynsec::policy::{ClientId, Compat, Policy, Username};
+use mosquitto_dynsec::store;
+use plugin_host::{Access, AclRequest, Request};
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, Side, Worker};
+use crate::table::Table;
+use crate::worker::{Done, Order, median};
+
+const CLIENTS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
+/// The C plugin takes 52 s for these.
+const LARGEST_OF_THEIRS: usize = 100_000;
+const ACLS: [usize; 3] = [1_000, 10_000, 100_000];
+const LARGEST_ROLE_OF_THEIRS: usize = 10_000;
+/// How many roles and groups the clients are spread over.
+const ROLES: usize = 10;
+
+const HASH: &str = "AD2vun4aBIwrHAa2zR+Dc6g2vpH9gHqBNcg1WMMVwznj1F5stV9cHLHSpHuzF6RbiYlVCot2cN4d97/x3iV4Bg==";
+const SALT: &str = "c2FsdCBvZiAxMiBi";
+
+fn client(number: usize) -> String {
+    format!("client-{number:07}")
+}
+
+/// A policy of so many clients, each with a password, a group and a role; `role-0` has so many ACLs.
+pub fn policy(clients: usize, acls: usize) -> Vec<u8> {
+    let acl = |number: usize| json!({"acltype": "publishClientSend", "topic": format!("site/{number}/state"), "priority": 0, "allow": true});
+    let members = |group: usize| {
+        let numbers = (group..clients).step_by(ROLES);
+        numbers.map(|number| json!({"username": client(number)})).collect::<Vec<_>>()
+    };
+    let of_client = |number: usize| {
+        json!({
+            "username": client(number), "password": HASH, "salt": SALT, "iterations": 101,
+            "roles": [{"rolename": format!("role-{}", number % ROLES)}],
+        })
+    };
+    let policy = json!({
+        "defaultACLAccess": {
+            "publishClientSend": false, "publishClientReceive": true, "subscribe": false, "unsubscribe": true,
+        },
+        "clients": (0..clients).map(of_client).collect::<Vec<Value>>(),
+        "groups": (0..ROLES).map(|group| json!({
+            "groupname": format!("group-{group}"), "roles": [], "clients": members(group),
+        })).collect::<Vec<Value>>(),
+        "roles": (0..ROLES).map(|role| json!({
+            "rolename": format!("role-{role}"),
+            "acls": (0..if role == 0 { acls } else { 10 }).map(acl).collect::<Vec<Value>>(),
+        })).collect::<Vec<Value>>(),
+    });
+    policy.to_string().into_bytes()
+}
+
+/// The order that loads a policy. Which of the 2.0 brokers it is, ours would look for in the program that runs, and
+/// this one is fifty times as large as a broker: so it is told.
+fn init(bench: &Bench, side: Side, policy: &[u8]) -> Result<Request, Box<dyn Error>> {
+    let path = bench.new_path();
+    std::fs::write(&path, policy)?;
+    let mut options = BTreeMap::from([("config_file".to_owned(), path.to_string_lossy().into_owned())]);
+    if side == Side::Ours {
+        options.insert("compat".to_owned(), "2.0".to_owned());
+    }
+    Ok(Request::Init { options, fill_freed_memory: false })
+}
+
+fn load_into(bench: &Bench, side: Side, worker: &mut Worker, policy: &[u8]) -> Result<Done, Box<dyn Error>> {
+    let init = init(bench, side, policy)?;
+    loaded(worker.ask(init)?)
+}
+
+fn loaded(done: Done) -> Result<Done, Box<dyn Error>> {
+    match done.answer.rc {
+        Some(0) => Ok(done),
+        rc => Err(format!("the plugin refused its policy: {rc:?} {:?}", done.answer.deeds).into()),
+    }
+}
+
+fn milliseconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e6
+}
+
+/// Loading: time and memory.
+pub fn load(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
+    let mut times = Table::new(
+        "load-times",
+        "Loading so many clients, each with a password, a group and a role: the plugin's init.",
+        "ms",
+    );
+    let mut resident = Table::new("load-memory", "Memory of the whole process once they are loaded.", "MB");
+    let mut peak = Table::new("load-peak", "The most memory while they were loaded.", "MB");
+    let mut roles = Table::new("load-acls", "Loading one role of so many ACLs.", "ms");
+    for size in CLIENTS.into_iter().filter(|size| bench.takes(*size)) {
+        let policy = policy(size, 10);
+        let [theirs, ours] = load_both(bench, &policy, size, size <= LARGEST_OF_THEIRS, "clients")?;
+        let size = Some(size as u64);
+        times.push("clients", size, theirs.map(|it| it.0), ours.map(|it| it.0));
+        resident.push("clients", size, theirs.map(|it| it.1), ours.map(|it| it.1));
+        peak.push("clients", size, theirs.map(|it| it.2), ours.map(|it| it.2));
+    }
+    for size in ACLS.into_iter().filter(|size| bench.takes(*size)) {
+        let policy = policy(0, size);
+        let [theirs, ours] = load_both(bench, &policy, size, size <= LARGEST_ROLE_OF_THEIRS, "ACLs")?;
+        roles.push("ACLs", Some(size as u64), theirs.map(|it| it.0), ours.map(|it| it.0));
+    }
+    Ok(vec![times, resident, peak, roles])
+}
+
+/// Milliseconds, megabytes afterwards and at the peak.
+type Loaded = Option<(f64, f64, f64)>;
+
+fn load_both(
+    bench: &Bench,
+    policy: &[u8],
+    size: usize,
+    theirs_too: bool,
+    what: &str,
+) -> Result<[Loaded; 2], Box<dyn Error>> {
+    let mut all: [Vec<(f64, f64, f64)>; 2] = Default::default();
+    let turns = if size >= LARGEST_OF_THEIRS { 1 } else { 5 };
+    for turn in 0..turns.max(3) {
+        for side in Side::BOTH {
+            if side == Side::Theirs && (!theirs_too || turn >= turns) {
+                continue;
+            }
+            bench.progress(&format!("load, {size} {what}, {side:?}"));
+            let mut worker = bench.start(side)?;
+            let done = load_into(bench, side, &mut worker, policy)?;
+            let megabytes = |kilobytes: u64| kilobytes as f64 / 1000.0;
+            let loaded =
+                (milliseconds(done.nanoseconds), megabytes(done.resident_kb), megabytes(done.peak_kb));
+            all[side as usize].push(loaded);
+        }
+    }
+    Ok(all.map(|all| {
+        let middle = |of: fn(&(f64, f64, f64)) -> f64| median(&mut all.iter().map(of).collect::<Vec<_>>());
+        (!all.is_empty()).then(|| (middle(|it| it.0), middle(|it| it.1), middle(|it| it.2)))
+    }))
+}
+
+fn control(payload: &str) -> Request {
+    Request::Control { clientid: "console".into(), payload: payload.into() }
+}
+
+type Change = fn(usize) -> Value;
+
+/// What is done to a policy, by name; the number makes each time another one.
+const CHANGES: [(&str, Change); 7] = [
+    ("createClient", |number| {
+        json!({"command": "createClient", "username": format!("new-{number}"),
+               "roles": [{"rolename": "role-1"}], "groups": [{"groupname": "group-1"}]})
+    }),
+    (
+        "addGroupClient",
+        |number| json!({"command": "addGroupClient", "groupname": "group-2", "username": client(number * ROLES + 1)}),
+    ),
+    ("addRoleACL, a tenth of all has the role", |number| {
+        json!({"command": "addRoleACL", "rolename": "role-1", "acltype": "publishClientSend",
+               "topic": format!("new/{number}"), "allow": true})
+    }),
+    ("addRoleACL, the role has as many ACLs", |number| {
+        json!({"command": "addRoleACL", "rolename": "role-0", "acltype": "publishClientSend",
+               "topic": format!("new/{number}"), "allow": true})
+    }),
+    (
+        "modifyRole, its text",
+        |number| json!({"command": "modifyRole", "rolename": "role-0", "textname": format!("{number}")}),
+    ),
+    ("createRole", |number| json!({"command": "createRole", "rolename": format!("new-{number}")})),
+    (
+        "deleteRole, nobody has it",
+        |number| json!({"command": "deleteRole", "rolename": format!("new-{number}")}),
+    ),
+];
+
+fn payload(command: &Value) -> String {
+    json!({"commands": [command]}).to_string()
+}
+
+/// Changing.
+pub fn changes(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
+    let mut alone = Table::new(
+        "change-times",
+        "A change among so many clients, and as many ACLs in one role, before hashing and saving.",
+        "µs",
+    );
+    let mut held = Table::new(
+        "change-callbacks",
+        "How long the same holds the broker's thread up: the callback, with all that is done in it.",
+        "ms",
+    );
+    let mut checks = Table::new("first-checks", "The first ACL check after a change to its role.", "µs");
+    let mut counts =
+        Table::new("change-instructions", "A change: instructions on the broker's thread.", "instructions");
+    for size in [1_000, 10_000, 100_000].into_iter().filter(|size| bench.takes(*size)) {
+        bench.progress(&format!("changes, {size} clients"));
+        let policy = policy(size, size);
+        time_alone(&policy, size, &mut alone)?;
+        // Such a role of 100,000 ACLs takes the C plugin too long to load.
+        let mut theirs = if size <= LARGEST_ROLE_OF_THEIRS { Some(bench.start(Side::Theirs)?) } else { None };
+        let mut ours = bench.start(Side::Ours)?;
+        let both = [(Side::Theirs, theirs.as_mut()), (Side::Ours, Some(&mut ours))];
+        for (side, worker) in both.into_iter().filter_map(|(side, worker)| Some((side, worker?))) {
+            load_into(bench, side, worker, &policy)?;
+            worker.ask(Request::Attach {
+                clientid: "console".into(),
+                username: None,
+                subscriptions: vec![],
+            })?;
+            let client = Some(client(0).as_str().into());
+            worker.ask(Request::Attach {
+                clientid: "device".into(),
+                username: client,
+                subscriptions: vec![],
+            })?;
+        }
+        let size = Some(size as u64);
+        let mut firsts = Vec::new();
+        for (what, command) in CHANGES {
+            let mut times = Vec::new();
+            for worker in [theirs.as_mut(), Some(&mut ours)] {
+                let Some(worker) = worker else {
+                    times.push(None);
+                    continue;
+                };
+                let (mut callbacks, mut checks) = (Vec::new(), Vec::new());
+                for number in 0..5 {
+                    let done = worker.ask(control(&payload(&command(number))))?;
+                    callbacks.push(milliseconds(done.nanoseconds));
+                    let check = AclRequest {
+                        clientid: "device".into(),
+                        access: Access::Write,
+                        topic: "site/1/state".into(),
+                    };
+                    checks.push(worker.ask(Request::Acl(check))?.nanoseconds as f64 / 1e3);
+                    worker.ask(Request::Tick { count: 3, pause_ms: 20 })?;
+                }
+                times.push(Some(median(&mut callbacks)));
+                if what.starts_with("addRoleACL, the role has") {
+                    firsts.push(median(&mut checks));
+                }
+            }
+            held.push(what, size, times[0], times[1]);
+        }
+        let (ours, theirs) = (firsts.pop(), firsts.pop());
+        checks.push("publish", size, theirs, ours);
+    }
+    for size in [1_000, 10_000].into_iter().filter(|size| bench.takes(*size)) {
+        bench.progress(&format!("changes, instructions, {size} clients"));
+        for (what, count) in count_changes(bench, size)? {
+            counts.push(what, Some(size as u64), None, Some(count));
+        }
+    }
+    Ok(vec![alone, held, checks, counts])
+}
+
+/// Instructions of each change on the broker's thread, ours.
+pub fn count_changes(bench: &Bench, size: usize) -> Result<Vec<(&'static str, f64)>, Box<dyn Error>> {
+    let mut worker = bench.start_counting(Side::Ours)?;
+    load_into(bench, Side::Ours, &mut worker, &policy(size, size))?;
+    worker.ask(Request::Attach { clientid: "console".into(), username: None, subscriptions: vec![] })?;
+    let mut counts = Vec::new();
+    for (what, command) in CHANGES {
+        let mut all = Vec::new();
+        for number in 0..3 {
+            let (_, count) = worker.count_order(&Order::CountAsk(control(&payload(&command(number)))))?;
+            all.push(count as f64);
+            worker.ask(Request::Tick { count: 3, pause_ms: 20 })?;
+        }
+        counts.push((what, median(&mut all)));
+    }
+    Ok(counts)
+}
+
+/// Instructions of loading, ours.
+pub fn count_load(bench: &Bench, size: usize) -> Result<f64, Box<dyn Error>> {
+    let mut worker = bench.start_counting(Side::Ours)?;
+    let init = init(bench, Side::Ours, &policy(size, size))?;
+    let (done, count) = worker.count_order(&Order::CountAsk(init))?;
+    loaded(done).map(|_| count as f64)
+}
+
+/// No broker: nobody is connected, and passwords are not hashed.
+struct Nobody;
+
+impl Host for Nobody {
+    fn hash_password(&self, _: &[u8]) -> Option<PasswordHash> {
+        PasswordHash::create(b"", Iterations::MIN).ok()
+    }
+
+    fn connections(&self, _: &Username, _: Option<&ClientId>) -> Vec<Connection> {
+        Vec::new()
+    }
+}
+
+fn run_alone(policy: &mut Policy, payload: &str) -> f64 {
+    let actor = Actor::default();
+    let start = Instant::now();
+    let outcome = control::handle(policy, payload.as_bytes(), &actor, &Nobody);
+    let took = start.elapsed().as_nanos() as f64 / 1e3;
+    drop(outcome);
+    policy.keep();
+    took
+}
+
+fn time_alone(file: &[u8], size: usize, table: &mut Table) -> Result<(), Box<dyn Error>> {
+    let (mut policy, _) = store::read(file, Compat::V2_0)?;
+    for (what, command) in CHANGES {
+        let mut times: Vec<f64> =
+            (0..25).map(|number| run_alone(&mut policy, &payload(&command(number)))).collect();
+        table.push(what, Some(size as u64), None, Some(median(&mut times)));
+    }
+    for role in ["role-2", "role-3", "role-4"] {
+        let took = run_alone(&mut policy, &payload(&json!({"command": "deleteRole", "rolename": role})));
+        if role == "role-4" {
+            table.push("deleteRole, a tenth of all has it", Some(size as u64), None, Some(took));
+        }
+    }
+    Ok(())
+}
+
+/// Reading.
+pub fn reads(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
+    let mut table = Table::new("reads", "Reading among so many clients: the callback.", "µs");
+    for size in [1_000, 10_000, 100_000].into_iter().filter(|size| bench.takes(*size)) {
+        bench.progress(&format!("reads, {size} clients"));
+        let file = policy(size, 10);
+        let mut theirs = if size < LARGEST_OF_THEIRS { Some(bench.start(Side::Theirs)?) } else { None };
+        let mut ours = bench.start(Side::Ours)?;
+        let both = [(Side::Theirs, theirs.as_mut()), (Side::Ours, Some(&mut ours))];
+        for (side, worker) in both.into_iter().filter_map(|(side, worker)| Some((side, worker?))) {
+            load_into(bench, side, worker, &file)?;
+            worker.ask(Request::Attach {
+                clientid: "console".into(),
+                username: None,
+                subscriptions: vec![],
+            })?;
+        }
+        let reads = [
+            ("getClient", json!({"command": "getClient", "username": client(size / 2)})),
+            ("getRole", json!({"command": "getRole", "rolename": "role-5"})),
+            ("listClients, 100 from 0", json!({"command": "listClients", "count": 100})),
+            (
+                "listClients, 100 near the end",
+                json!({"command": "listClients", "count": 100, "offset": size - 200}),
+            ),
+            (
+                "listClients, verbose, 10,000 at most",
+                json!({"command": "listClients", "count": 10_000, "verbose": true}),
+            ),
+        ];
+        for (what, command) in reads {
+            let mut times = [None; 2];
+            for (worker, place) in [(theirs.as_mut(), 0), (Some(&mut ours), 1)] {
+                let Some(worker) = worker else { continue };
+                let mut all = Vec::new();
+                for _ in 0..15 {
+                    all.push(worker.ask(control(&payload(&command)))?.nanoseconds as f64 / 1e3);
+                }
+                times[place] = Some(median(&mut all));
+            }
+            table.push(what, Some(size as u64), times[0], times[1]);
+        }
+    }
+    Ok(vec![table])
+}
