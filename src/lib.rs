@@ -19,6 +19,7 @@ pub mod ffi;
 mod injection;
 pub mod json;
 mod logins;
+pub mod metrics;
 pub mod options;
 pub mod panics;
 pub mod password;

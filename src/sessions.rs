@@ -146,6 +146,11 @@ impl Sessions {
         self.open.insert(login.session, session);
     }
 
+    /// How many connections are known.
+    pub(crate) fn count(&self) -> usize {
+        self.open.len()
+    }
+
     /// A connection has ended.
     pub(crate) fn ended(&mut self, id: SessionId) {
         let Some(session) = self.open.remove(&id) else { return };

@@ -7,7 +7,7 @@ use super::response::Answer;
 use super::session::Session;
 use super::{
     client_roles, clients, default_access, details, effective, explain, group_clients, group_roles, groups,
-    lint, own, role_acls, roles,
+    lint, metrics, own, role_acls, roles,
 };
 
 /// One command.
@@ -51,6 +51,7 @@ pub(super) static COMMANDS: &[Command] = &[
     mutates("setDefaultACLAccess", default_access::set),
     reads("getDefaultACLAccess", default_access::get),
     reads("getDetails", details::get),
+    reads("getMetrics", metrics::get),
     mutates("createClient", clients::create),
     mutates("deleteClient", clients::delete),
     reads("getClient", clients::get),

@@ -21,6 +21,7 @@ mod groups;
 mod limits;
 mod lint;
 mod members;
+mod metrics;
 mod outcome;
 mod own;
 mod page;
@@ -33,6 +34,7 @@ mod session;
 mod topic;
 
 pub use limits::Limits;
+pub use metrics::sizes;
 pub use outcome::{Disconnect, Outcome};
 pub use response::{Entry, Response, Responses};
 pub use session::{Actor, Connection, FileFinding, Host};

@@ -202,6 +202,15 @@ impl Responses {
         }
     }
 
+    /// How many commands were carried out, and how many were refused.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        let is_done = |response: &&Response| matches!(response.body, Body::Done | Body::Data(_));
+        let done = self.all.iter().filter(is_done).count();
+        let refused = self.all.len().saturating_sub(done);
+        (u64::try_from(done).unwrap_or(u64::MAX), u64::try_from(refused).unwrap_or(u64::MAX))
+    }
+
     /// What the audit trail tells of each.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         self.all.iter().map(Response::entry)

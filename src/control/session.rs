@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::CommandError;
 use super::{ControlTopic, Disconnect, Limits};
+use crate::metrics::Counts;
 use crate::password::{Iterations, PasswordHash};
 use crate::policy::{ClientId, Compat, Crowd, GroupName, Holders, Policy, RoleName, Username};
 
@@ -93,6 +94,11 @@ pub trait Host {
     /// What is wrong with the policy file.
     fn file_findings(&self) -> Vec<FileFinding> {
         Vec::new()
+    }
+
+    /// What was counted, and how many connections there are.
+    fn metrics(&self) -> (Counts, usize) {
+        (Counts::default(), 0)
     }
 
     /// Whether an audit trail is kept.

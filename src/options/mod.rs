@@ -58,6 +58,10 @@ pub struct PluginOptions {
     pub login_work: u32,
     /// How many last versions of the policy are kept in the state directory.
     pub backups: usize,
+    /// The file that the counters are written to, if any.
+    pub metrics_file: Option<PathBuf>,
+    /// How often.
+    pub metrics_interval: Duration,
 }
 
 impl PluginOptions {
@@ -87,6 +91,8 @@ impl PluginOptions {
             lockout_window: Duration::from_secs(300),
             login_work: 100,
             backups: 0,
+            metrics_file: None,
+            metrics_interval: Duration::from_secs(15),
         }
     }
 }

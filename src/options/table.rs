@@ -29,7 +29,7 @@ pub struct OptionInfo {
 }
 
 /// All options.
-pub const OPTIONS: [OptionInfo; 27] = [
+pub const OPTIONS: [OptionInfo; 29] = [
     OptionInfo {
         name: CONFIG_FILE,
         accepts: "a path",
@@ -277,6 +277,26 @@ pub const OPTIONS: [OptionInfo; 27] = [
         meaning: "A file to which a line of JSON is added for each command of an administrator.",
         set: |options, value| {
             options.audit_file = Some(path(value)?);
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "metrics_file",
+        accepts: "a path",
+        default: Some("none"),
+        meaning: "A file that counters are written to, as Prometheus reads them.",
+        set: |options, value| {
+            options.metrics_file = Some(path(value)?);
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "metrics_interval",
+        accepts: "a number of seconds from 1 to 86400",
+        default: Some("15"),
+        meaning: "How often that file is written.",
+        set: |options, value| {
+            options.metrics_interval = seconds(value, 1..=86400)?;
             Some(())
         },
     },

@@ -38,7 +38,8 @@ fn a_policy_alone_has_the_defaults() {
 #[test]
 fn defaults_are_those_of_the_table() {
     for option in OPTIONS {
-        let has_no_one_value = ["state_dir", "password_init_file", "audit_file", "password_iterations"];
+        let has_no_one_value =
+            ["state_dir", "password_init_file", "audit_file", "metrics_file", "password_iterations"];
         let named = !has_no_one_value.contains(&option.name);
         if let Some(default) = option.default.filter(|_| named) {
             assert_eq!(

@@ -25,6 +25,7 @@ impl Plugin {
             panic_point("an ACL check, the policy being read");
             let mut decision = policy.authorize(request);
             if decision.effect == Effect::Allow {
+                self.metrics.decided(request.action as usize, Effect::Allow as usize);
                 return Effect::Allow;
             }
             if matches!(decision.reason, Reason::ClientDisabled | Reason::ClientDeleted) {
@@ -33,6 +34,7 @@ impl Plugin {
             if decision.effect != Effect::Allow {
                 self.note_denied_action(request, &decision, address);
             }
+            self.metrics.decided(request.action as usize, decision.effect as usize);
             decision.effect
         };
         // The broker may be in the middle of a delivery: nothing is logged from there.

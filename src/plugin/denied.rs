@@ -25,6 +25,7 @@ impl Plugin {
 
     /// Notes a login that is not granted, for that reason.
     pub(super) fn note_denied_login(&self, request: &LoginRequest<'_>, reason: &'static str, effect: Effect) {
+        self.metrics.login_not_allowed(reason, effect == Effect::Defer);
         if self.denials.wants_login(effect) {
             self.denials.note(&Denial::of_login(request, reason, effect));
             self.log_denials_without_ticks();

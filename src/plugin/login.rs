@@ -42,6 +42,7 @@ impl Plugin {
             return Effect::Deny;
         }
         if self.own.would_overhear(&request.subject, self.has_ticked.load(Ordering::Relaxed)) {
+            self.note_denied_login(request, "answerPending", Effect::Deny);
             return Effect::Deny;
         }
         let plan = {
@@ -50,8 +51,13 @@ impl Plugin {
             self.plan(&policy, request)
         };
         let Verdict { effect, reason } = self.verify(&plan, session, request);
-        if effect != Effect::Allow && request.subject.username.is_some() {
-            self.note_denied_login(request, reason, effect);
+        match effect {
+            Effect::Allow => self.metrics.login_allowed(),
+            // Without a username it is the broker's to decide.
+            _ if request.subject.username.is_none() => {
+                self.metrics.login_not_allowed(reason, effect == Effect::Defer);
+            }
+            _ => self.note_denied_login(request, reason, effect),
         }
         if effect != Effect::Deny
             && (plan.is_known || plan.was_deleted || request.subject.username.is_none())
@@ -124,10 +130,12 @@ impl Plugin {
         else {
             return otherwise;
         };
-        if let Some((_, stamp)) = &plan.client
-            && self.verified.matches(username, password, *stamp)
-        {
-            return Verdict { effect: Effect::Allow, reason: "" };
+        if let Some((_, stamp)) = &plan.client {
+            let was_verified = self.verified.matches(username, password, *stamp);
+            self.metrics.looked_up_login(was_verified);
+            if was_verified {
+                return Verdict { effect: Effect::Allow, reason: "" };
+            }
         }
         // SIGHUP: the broker asks for everybody who is connected again.
         let is_again = self.is_reloading()

@@ -10,6 +10,7 @@ mod connections;
 mod denied;
 mod file_findings;
 mod login;
+mod metrics;
 mod own;
 mod reload;
 mod tick;
@@ -25,6 +26,7 @@ use crate::broker::{Broker, BrokerFamily};
 use crate::control::Limits;
 use crate::denials::{Denials, Settings};
 use crate::logins::{Attempts, Lockout, VerifiedLogins, Work};
+use crate::metrics::Metrics;
 use crate::options::{CompatOption, DenialLogOption, PluginOptions, UnknownUserOption};
 use crate::password::{Iterations, PasswordHash};
 use crate::policy::{Compat, Policy};
@@ -36,6 +38,7 @@ use crate::workers::Workers;
 use commands::Pipeline;
 
 use audit::Audit;
+use metrics::MetricsFile;
 use own::Own;
 
 pub use crate::control::{Actor, ControlTopic};
@@ -65,6 +68,8 @@ pub struct Plugin {
     denials: Denials,
     own: Own,
     audit: Audit,
+    metrics: Metrics,
+    metrics_file: MetricsFile,
     family: BrokerFamily,
     /// Whether the broker ticks at all.
     has_ticked: AtomicBool,
@@ -144,6 +149,8 @@ impl Plugin {
             }),
             own: Own::new(),
             audit: Audit::new(options.audit_file.clone()),
+            metrics: Metrics::default(),
+            metrics_file: MetricsFile::new(options.metrics_file.clone(), options.metrics_interval),
             family,
             has_ticked: AtomicBool::new(false),
             verified: VerifiedLogins::new(),
@@ -177,6 +184,7 @@ impl Plugin {
     pub fn shutdown(&self) {
         self.finish_unanswered();
         self.audit.end();
+        self.metrics_file.end();
         self.end_threads();
     }
 }

@@ -85,6 +85,15 @@ enum Refused {
     TooLong,
 }
 
+impl Refused {
+    fn text(self) -> &'static str {
+        match self {
+            Self::TooMany => "Too many requests",
+            Self::TooLong => "Payload too long",
+        }
+    }
+}
+
 impl Own {
     pub(super) fn new() -> Self {
         let of_all = Bucket { tokens: AT_ONCE_OF_ALL, filled: Instant::now() };
@@ -179,8 +188,10 @@ impl Plugin {
         actor.question = number;
         match taken {
             Ok(()) => self.on_control(actor, payload),
-            Err(Refused::TooMany) => self.respond(actor, &Responses::refusal("Too many requests")),
-            Err(Refused::TooLong) => self.respond(actor, &Responses::refusal("Payload too long")),
+            Err(refused) => {
+                self.metrics.payload();
+                self.respond(actor, &Responses::refusal(refused.text()));
+            }
         }
     }
 

@@ -14,6 +14,7 @@ impl Plugin {
         self.log_denials();
         self.own.tick();
         self.tell_of_audit();
+        self.write_metrics();
         let kicks = self.sessions.lock().tick();
         self.kick(kicks);
         self.save_rehashed();
@@ -28,6 +29,7 @@ impl Plugin {
         // The broker asks about the subscriptions of whom it disconnects: those are no new acts.
         self.is_kicking.store(true, Ordering::Relaxed);
         for kick in kicks {
+            self.metrics.disconnected();
             match kick {
                 Kick::Username(username) => self.broker.kick_username(&username),
                 Kick::ClientId(clientid) => self.broker.kick_clientid(&clientid),

@@ -46,6 +46,7 @@ mod kicks;
 mod kills;
 mod listeners;
 mod login;
+mod metrics;
 mod neighbours;
 mod newer;
 mod options;
@@ -96,6 +97,7 @@ const CASES: &[&[harness::case::Case]] = &[
     kicks::CASES,
     listeners::CASES,
     login::CASES,
+    metrics::CASES,
     neighbours::CASES,
     newer::CASES,
     options::CASES,

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::progress::Progress;
 use crate::control::{Connection, FileFinding, Host, Limits};
 use crate::injection::panic_point;
+use crate::metrics::Counts;
 use crate::panics::caught;
 use crate::password::{Iterations, PasswordHash, Plaintext};
 use crate::plugin::Plugin;
@@ -110,6 +111,10 @@ impl Host for Prepared<'_> {
 
     fn connections(&self, username: &Username, clientid: Option<&ClientId>) -> Vec<Connection> {
         self.connections.of(username, clientid)
+    }
+
+    fn metrics(&self) -> (Counts, usize) {
+        self.plugin.counted()
     }
 
     fn audits(&self) -> bool {

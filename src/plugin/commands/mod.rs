@@ -81,6 +81,7 @@ impl Plugin {
     /// A payload of commands has come. Its response is published before this returns if that takes no more than
     /// a few milliseconds, and by [`Plugin::on_tick`] else.
     pub fn on_control(&self, actor: &Actor, payload: &[u8]) {
+        self.metrics.payload();
         if self.broken.load(Ordering::Acquire) {
             self.respond(actor, &Responses::refusal(INTERNAL));
             return;
@@ -262,10 +263,15 @@ impl Plugin {
 
     pub(super) fn respond(&self, to: &Actor, responses: &Responses) {
         self.audit(to, responses);
+        let (done, refused) = responses.counts();
+        self.metrics.answered(done, refused);
         let sent = match to.topic {
             ControlTopic::Own => self.answer_oneself(to, responses),
             topic => self.broker.publish(topic.response(), &responses.to_json()),
         };
+        if !self.has_ticked.load(Ordering::Relaxed) {
+            self.write_metrics();
+        }
         if let Err(error) = sent {
             let line = format!("dynsec: a response could not be published (error {})", error.code);
             self.broker.log(LogLevel::Error, line.as_bytes());

@@ -34,6 +34,7 @@ impl Plugin {
                 self.pipeline.pace.lock().last_save = Some(saved.took);
                 let told = saved.notices.iter().map(|notice| format!("dynsec: {notice}").into_bytes());
                 effects.extend(told.map(|line| Effect::Log(LogLevel::Warning, line)));
+                self.metrics.saved(saved.took, saved.result.is_ok());
                 self.take_up(&mut queue, saved.result, &mut effects);
             }
             self.run_all(&mut queue, &mut effects);

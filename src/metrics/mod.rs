@@ -1,0 +1,173 @@
+//! Counters of what the plugin does: how often, how long, how much. Never who: no names, topics or addresses.
+//!
+//! Any thread counts, without a lock; what is read of several counters is not of one moment.
+
+mod text;
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+pub use text::prometheus;
+
+/// The actions that are decided about, in the order of the policy's enumeration.
+const ACTIONS: [&str; 4] = ["publishClientSend", "publishClientReceive", "subscribe", "unsubscribe"];
+/// The outcomes, likewise.
+const OUTCOMES: [&str; 3] = ["allow", "deny", "defer"];
+/// Why logins are not granted; what is none of these is counted as the last.
+const REASONS: [&str; 12] = [
+    "anonymous",
+    "clientNotFound",
+    "clientDisabled",
+    "clientidMismatch",
+    "noPassword",
+    "missingPassword",
+    "unusablePassword",
+    "wrongPassword",
+    "lockedOut",
+    "tooManyLogins",
+    "answerPending",
+    "other",
+];
+
+/// All counters.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    decisions: [[AtomicU64; 3]; 4],
+    logins_allowed: AtomicU64,
+    logins_denied: [AtomicU64; 12],
+    logins_deferred: [AtomicU64; 12],
+    cache_hits: AtomicU64,
+    cache_misses: AtomicU64,
+    saves_done: AtomicU64,
+    saves_failed: AtomicU64,
+    save_microseconds: AtomicU64,
+    last_save_microseconds: AtomicU64,
+    commands_done: AtomicU64,
+    commands_refused: AtomicU64,
+    payloads: AtomicU64,
+    answers: AtomicU64,
+    disconnects: AtomicU64,
+}
+
+/// What the counters say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// By action and outcome.
+    pub decisions: Vec<(&'static str, &'static str, u64)>,
+    /// By result and, but for `allow`, reason; reasons that have not occurred are left out.
+    pub logins: Vec<(&'static str, Option<&'static str>, u64)>,
+    /// Passwords that were found among those verified before, and those that had to be hashed.
+    pub login_cache: (u64, u64),
+    /// Saves that are on the disk, and those that failed.
+    pub saves: (u64, u64),
+    /// How long they took, all together, and the last one.
+    pub save_time: (Duration, Duration),
+    /// Commands that were carried out, and those that were refused.
+    pub commands: (u64, u64),
+    /// Payloads that are not answered yet.
+    pub queue: u64,
+    /// Clients that the plugin has had disconnected.
+    pub disconnects: u64,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Clients of the policy.
+    pub clients: usize,
+    /// Its groups.
+    pub groups: usize,
+    /// Its roles.
+    pub roles: usize,
+    /// The ACLs of its roles.
+    pub acls: usize,
+    /// How many commands have changed it.
+    pub change_index: i64,
+    /// Connections that logins have shown.
+    pub connections: usize,
+}
+
+impl Metrics {
+    /// A decision about an action; both by their places in the policy's enumerations.
+    #[inline]
+    pub fn decided(&self, action: usize, outcome: usize) {
+        if let Some(count) = self.decisions.get(action).and_then(|outcomes| outcomes.get(outcome)) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// A login was granted.
+    pub fn login_allowed(&self) {
+        self.logins_allowed.fetch_add(1, Relaxed);
+    }
+
+    /// A login was not granted, but refused or left to others.
+    pub fn login_not_allowed(&self, reason: &str, deferred: bool) {
+        let counts = if deferred { &self.logins_deferred } else { &self.logins_denied };
+        let known = REASONS.iter().zip(counts).find(|(known, _)| **known == reason);
+        if let Some(count) = known.map(|(_, count)| count).or(counts.last()) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// A password was looked for among those verified before.
+    pub fn looked_up_login(&self, found: bool) {
+        let count = if found { &self.cache_hits } else { &self.cache_misses };
+        count.fetch_add(1, Relaxed);
+    }
+
+    /// A save has ended.
+    pub fn saved(&self, took: Duration, done: bool) {
+        let count = if done { &self.saves_done } else { &self.saves_failed };
+        count.fetch_add(1, Relaxed);
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.save_microseconds.fetch_add(took, Relaxed);
+        self.last_save_microseconds.store(took, Relaxed);
+    }
+
+    /// A payload has come.
+    pub fn payload(&self) {
+        self.payloads.fetch_add(1, Relaxed);
+    }
+
+    /// A payload is answered.
+    pub fn answered(&self, done: u64, refused: u64) {
+        self.answers.fetch_add(1, Relaxed);
+        self.commands_done.fetch_add(done, Relaxed);
+        self.commands_refused.fetch_add(refused, Relaxed);
+    }
+
+    /// A client is disconnected.
+    pub fn disconnected(&self) {
+        self.disconnects.fetch_add(1, Relaxed);
+    }
+
+    /// What the counters say now.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let get = |count: &AtomicU64| count.load(Relaxed);
+        let mut decisions = Vec::new();
+        for (action, counts) in ACTIONS.into_iter().zip(&self.decisions) {
+            for (outcome, count) in OUTCOMES.into_iter().zip(counts) {
+                decisions.push((action, outcome, get(count)));
+            }
+        }
+        let mut logins = vec![("allow", None, get(&self.logins_allowed))];
+        for (result, counts) in [("deny", &self.logins_denied), ("defer", &self.logins_deferred)] {
+            let of_reasons = REASONS.into_iter().zip(counts).map(|(reason, count)| (reason, get(count)));
+            let occurred = of_reasons.filter(|(_, count)| *count > 0);
+            logins.extend(occurred.map(|(reason, count)| (result, Some(reason), count)));
+        }
+        let time = |count: &AtomicU64| Duration::from_micros(get(count));
+        Counts {
+            decisions,
+            logins,
+            login_cache: (get(&self.cache_hits), get(&self.cache_misses)),
+            saves: (get(&self.saves_done), get(&self.saves_failed)),
+            save_time: (time(&self.save_microseconds), time(&self.last_save_microseconds)),
+            commands: (get(&self.commands_done), get(&self.commands_refused)),
+            queue: get(&self.payloads).saturating_sub(get(&self.answers)),
+            disconnects: get(&self.disconnects),
+        }
+    }
+}
