@@ -17,7 +17,7 @@ export RUST_TEST_THREADS ?= 4
 export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-differential test-differential-matrix fuzz test-panics test-crash test-faults test-valgrind docker-images test-docker test-matrix bench bench-brokers bench-growth lint fmt dependencies clean
+.PHONY: help run build test test-differential test-differential-matrix fuzz test-panics test-crash test-faults test-valgrind docker-images test-docker test-matrix bench bench-brokers bench-stall bench-growth lint fmt dependencies clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 26
@@ -74,6 +74,9 @@ bench: ## measure the C plugin and ours, and print tables; SUITES=checks measure
 	@bash scripts/dependencies.sh --bench
 	$(CARGO) build --release --locked --package mosquitto-dynsec --package dynsec-benches
 	"$$($(CARGO) metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/bench" $(SUITES)
+
+bench-stall: ## measure how long commands hold a real broker up, ours against theirs, as the longest gap of a 1 kHz publisher
+	@$(MAKE) bench SUITES=stall
 
 bench-brokers: ## measure whole brokers, 2.0.11 and 2.1.2, with no plugin, ours and theirs; as root
 	@bash scripts/dependencies.sh --bench

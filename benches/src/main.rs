@@ -25,6 +25,7 @@ mod checks;
 mod growth;
 mod policies;
 mod results;
+mod stall;
 mod table;
 mod worker;
 
@@ -37,16 +38,17 @@ use results::Results;
 use table::Table;
 
 /// What can be measured.
-const SUITES: [(&str, Measure); 5] = [
+const SUITES: [(&str, Measure); 6] = [
     ("checks", checks::run),
     ("load", policies::load),
     ("changes", policies::changes),
     ("reads", policies::reads),
     ("brokers", brokers::measure),
+    ("stall", stall::run),
 ];
 
-/// It takes minutes, and root for the broker of 2.1.
-const ONLY_IF_ASKED: &str = "brokers";
+/// They take minutes, and root for the broker of 2.1.
+const ONLY_IF_ASKED: [&str; 2] = ["brokers", "stall"];
 
 type Measure = fn(&Bench) -> Result<Vec<Table>, Box<dyn Error>>;
 
@@ -69,7 +71,8 @@ fn measure(wanted: &[&str]) -> Result<(), Box<dyn Error>> {
     let bench = Bench::new()?;
     let file = Path::new(RESULTS);
     for (suite, run) in SUITES {
-        let is_wanted = if wanted.is_empty() { suite != ONLY_IF_ASKED } else { wanted.contains(&suite) };
+        let is_wanted =
+            if wanted.is_empty() { !ONLY_IF_ASKED.contains(&suite) } else { wanted.contains(&suite) };
         if !is_wanted {
             continue;
         }
