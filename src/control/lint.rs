@@ -70,12 +70,10 @@ impl Found<'_> {
                 )
             }
             Self::File(FileFinding::SetAside { line, column, path, what }) if path.is_empty() => {
-                format!("Line {line}, column {column} of the policy file, as it was at the start: {what}.")
+                format!("Line {line}, column {column} of the policy file, as it was read: {what}.")
             }
             Self::File(FileFinding::SetAside { line, column, path, what }) => {
-                format!(
-                    "Line {line}, column {column} of the policy file, as it was at the start: `{path}` {what}."
-                )
+                format!("Line {line}, column {column} of the policy file, as it was read: `{path}` {what}.")
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::control::FileFinding;
 use crate::store::Writable;
 
 impl Plugin {
-    /// What was set aside at the start, and that the file cannot be saved, where it cannot.
+    /// What was set aside when it was read, and that the file cannot be saved, where it cannot.
     pub(super) fn what_is_wrong_with_the_file(&self) -> Vec<FileFinding> {
         let mut findings = Vec::new();
         // While a save is under way the broker's thread does not wait for its end, and it is not hopeless.

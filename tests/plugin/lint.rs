@@ -28,7 +28,7 @@ fn what_was_set_aside_has_its_line_and_column() {
         "code": "setAside",
         "severity": "warning",
         "objects": [{"line": 4, "column": 27, "path": "clients[0].roles[0].rolename"}],
-        "message": "Line 4, column 27 of the policy file, as it was at the start: \
+        "message": "Line 4, column 27 of the policy file, as it was read: \
                     `clients[0].roles[0].rolename` names no role: there is no `gone`.",
     });
     assert_eq!(findings(&place, "setAside"), [expected]);
