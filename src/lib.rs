@@ -19,6 +19,7 @@ pub mod ffi;
 mod injection;
 pub mod json;
 mod logins;
+mod memo;
 pub mod metrics;
 pub mod options;
 pub mod panics;

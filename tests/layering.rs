@@ -26,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("metrics", &[]),
     ("audit", &["control", "json"]),
     ("logins", &["policy"]),
+    ("memo", &["policy"]),
     ("start", &["broker", "options", "password", "policy", "store"]),
     (
         "plugin",
@@ -39,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "json",
             "metrics",
             "logins",
+            "memo",
             "options",
             "panics",
             "password",

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-use plugin_host::{AclRequest, Request, Text};
+use plugin_host::{AclRequest, Request};
 
 use crate::callgrind;
 use crate::worker::{Done, Order, median, percentile};
@@ -184,14 +184,17 @@ impl Worker {
         self.order(&Order::Ask(request))
     }
 
-    /// Connects a client without asking the plugin.
+    /// A client logs in.
     ///
     /// # Errors
-    /// The worker ended.
-    pub fn attach(&mut self, clientid: &str, username: Option<&str>) -> Result<(), Box<dyn Error>> {
-        let username = username.map(Text::from);
-        let request = Request::Attach { clientid: clientid.into(), username, subscriptions: Vec::new() };
-        self.ask(request).map(drop)
+    /// The plugin refused it, or the worker ended.
+    pub fn connect(&mut self, clientid: &str, username: &str, password: &str) -> Result<(), Box<dyn Error>> {
+        let (username, password) = (Some(username.into()), Some(password.into()));
+        let done = self.ask(Request::Connect { clientid: clientid.into(), username, password })?;
+        match done.answer.rc {
+            Some(0) => Ok(()),
+            rc => Err(format!("the plugin refused a login: {rc:?}").into()),
+        }
     }
 
     /// The instructions that one of the checks takes, on their average; those in `before` are made before.

@@ -40,6 +40,10 @@ fn acls(acltype: &str, filters: impl Iterator<Item = String>) -> Vec<Value> {
     filters.map(|topic| json!({"acltype": acltype, "topic": topic, "allow": true})).collect()
 }
 
+/// The hash of the password `p` (PBKDF2-SHA512).
+const HASH: &str = "AD2vun4aBIwrHAa2zR+Dc6g2vpH9gHqBNcg1WMMVwznj1F5stV9cHLHSpHuzF6RbiYlVCot2cN4d97/x3iV4Bg==";
+const SALT: &str = "c2FsdCBvZiAxMiBi";
+
 /// A policy with a client `u`, in which the checks are made, that has all roles.
 fn policy(roles: &[(String, Vec<Value>)]) -> Vec<u8> {
     let links: Vec<Value> = roles.iter().map(|(name, _)| json!({"rolename": name})).collect();
@@ -50,7 +54,9 @@ fn policy(roles: &[(String, Vec<Value>)]) -> Vec<u8> {
     });
     let policy = json!({
         "defaultACLAccess": default,
-        "clients": [{"username": "u", "roles": links}],
+        "clients": [{
+            "username": "u", "roles": links, "iterations": 101, "salt": SALT, "password": HASH,
+        }],
         "groups": [],
         "roles": roles,
     });
@@ -73,7 +79,7 @@ fn by_many(clients: usize, access: Access, topic: &str) -> Vec<AclRequest> {
 fn ready(bench: &Bench, mut worker: Worker, policy: &[u8], clients: usize) -> Result<Worker, Box<dyn Error>> {
     bench.load(&mut worker, policy)?;
     for client in 0..clients {
-        worker.attach(&format!("device-{client}"), Some("u"))?;
+        worker.connect(&format!("device-{client}"), "u", "p")?;
     }
     Ok(worker)
 }

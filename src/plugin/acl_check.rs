@@ -1,13 +1,21 @@
 //! Who may publish, subscribe, and be sent what: [`Plugin::on_acl_check`].
 
+use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::login::HTTP_API;
 use super::{Plugin, SessionId};
 use crate::denials::Denial;
 use crate::injection::panic_point;
-use crate::policy::{AclRequest, Action, Decision, Effect, Policy, Reason, Subject};
+use crate::memo::Key;
+use crate::policy::{AclRequest, Action, Client, Decision, Effect, Policy, Reason, Subject};
 use crate::sessions::Kind;
+
+/// How many clients are noted between two ticks for their roles to be merged.
+pub(super) const MOST_WALKED: usize = 256;
+/// After how many ACLs, filed at one tick, the rest of the merging waits: about a millisecond.
+const MOST_FILED: usize = 2_000;
 
 impl Plugin {
     /// A client wants to publish, subscribe or unsubscribe, or is about to be sent a message. Its network address is
@@ -20,15 +28,33 @@ impl Plugin {
         if self.broken.load(Ordering::Acquire) {
             return Effect::Deny;
         }
+        let mut key = Key::new();
+        let is_short = self.memo.find_key(request, &mut key);
+        if is_short
+            && let Some(effect) = self.memo.get(&key, self.policy.generation())
+            // The log is told why.
+            && !self.denials.wants(request.action, effect, request.topic)
+        {
+            return effect;
+        }
         let effect = {
             let policy = self.policy.read();
             panic_point("an ACL check, the policy being read");
-            let mut decision = policy.authorize(request);
+            let mut walked = None;
+            let mut decision = policy.authorize_noting(request, &mut walked);
+            if let Some(client) = walked {
+                self.note_walk(client);
+            }
+            let is_barred = matches!(decision.reason, Reason::ClientDisabled | Reason::ClientDeleted);
+            // What becomes of the barred depends on how they came in, too.
+            if is_short && !is_barred {
+                self.memo.put(&key, policy.generation(), decision.effect);
+            }
             if decision.effect == Effect::Allow {
                 self.metrics.decided(request.action as usize, Effect::Allow as usize);
                 return Effect::Allow;
             }
-            if matches!(decision.reason, Reason::ClientDisabled | Reason::ClientDeleted) {
+            if is_barred {
                 decision = self.decision_on_the_barred(&policy, request, decision);
             }
             if decision.effect != Effect::Allow {
@@ -90,6 +116,39 @@ impl Plugin {
                 policy.authorize_though_disabled(request)
             }
             _ => decision,
+        }
+    }
+
+    /// A client's roles were asked one by one. They are merged at a tick, if they are many.
+    #[cold]
+    fn note_walk(&self, client: &Arc<Client>) {
+        // Whoever finds it locked or full is noted the next time.
+        if let Some(mut walked) = self.walked.try_lock()
+            && walked.len() < MOST_WALKED
+            && !walked.iter().any(|other| Arc::ptr_eq(other, client))
+        {
+            walked.push(Arc::clone(client));
+        }
+    }
+
+    /// Merges the roles of those who were seen to need it.
+    pub(super) fn merge_roles(&self) {
+        let walked = {
+            let mut walked = self.walked.lock();
+            if walked.is_empty() {
+                return;
+            }
+            mem::replace(&mut *walked, Vec::with_capacity(MOST_WALKED))
+        };
+        let mut policy = self.policy.write();
+        policy.tend_merged();
+        let mut filed = 0_usize;
+        for client in &walked {
+            filed = filed.saturating_add(policy.merge(client));
+            // Those that are left are noted again when they are next asked about.
+            if filed >= MOST_FILED {
+                break;
+            }
         }
     }
 

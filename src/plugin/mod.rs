@@ -9,6 +9,7 @@ mod commands;
 mod connections;
 mod denied;
 mod file_findings;
+mod live_policy;
 mod login;
 mod metrics;
 mod own;
@@ -19,17 +20,20 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
+
+use live_policy::LivePolicy;
 
 use crate::bell::Bell;
 use crate::broker::{Broker, BrokerFamily};
 use crate::control::Limits;
 use crate::denials::{Denials, Settings};
 use crate::logins::{Attempts, Lockout, VerifiedLogins, Work};
+use crate::memo::Memo;
 use crate::metrics::Metrics;
 use crate::options::{CompatOption, DenialLogOption, PluginOptions, UnknownUserOption};
 use crate::password::{Iterations, PasswordHash};
-use crate::policy::{Compat, Policy};
+use crate::policy::{Client, Compat};
 use crate::rehash::Rehash;
 use crate::sessions::Sessions;
 use crate::start;
@@ -51,7 +55,10 @@ const MOST_JOBS: usize = 1024;
 /// The plugin in a running broker.
 pub struct Plugin {
     broker: Arc<dyn Broker>,
-    policy: RwLock<Policy>,
+    policy: LivePolicy,
+    memo: Memo,
+    /// Clients whose roles are to be merged.
+    walked: Mutex<Vec<Arc<Client>>>,
     /// What was wrong with the policy file when it was last loaded.
     issues: Mutex<Vec<Issue>>,
     store: Arc<Mutex<Store>>,
@@ -134,7 +141,9 @@ impl Plugin {
             pipeline: Pipeline::new(options.save_mode, Arc::clone(&bell)),
             bell,
             broker,
-            policy: RwLock::new(policy),
+            policy: LivePolicy::new(policy),
+            memo: Memo::new(),
+            walked: Mutex::new(Vec::with_capacity(acl_check::MOST_WALKED)),
             issues: Mutex::new(loaded.issues),
             strict: options.strict_config,
             sessions: Mutex::default(),

@@ -14,6 +14,7 @@ impl Plugin {
         self.log_denials();
         self.own.tick();
         self.tell_of_audit();
+        self.merge_roles();
         self.write_metrics();
         let kicks = self.sessions.lock().tick();
         self.kick(kicks);

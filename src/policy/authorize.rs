@@ -1,8 +1,11 @@
 //! [`Policy::authorize`]: the order of evaluation.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::index::{Asked, Cut};
+use super::levels::{Keys, Levels};
+use super::merged::{ENOUGH_ROLES, Irregular, Walked};
 use super::role_index::RoleIndex;
 use super::self_service;
 use super::topic::{self, Match};
@@ -12,13 +15,14 @@ use super::{
 };
 
 /// A request, with all that is worked out once for it.
-pub(super) struct Question<'a> {
-    asked: Asked<'a>,
-    action: Action,
+pub(super) struct Question<'l, 'a> {
+    pub(super) asked: Asked<'a>,
+    pub(super) action: Action,
     /// `None` where the topic is one that no broker lets through.
-    cut: Option<Cut<'a>>,
-    /// The hash of a filter that is asked for, for literal ACLs.
-    literal: u64,
+    pub(super) cut: Option<Cut<'l, 'a>>,
+    keys: &'l Keys,
+    /// [`Self::literal_hash`], once it was asked for.
+    literal: OnceCell<u64>,
 }
 
 impl Policy {
@@ -28,14 +32,21 @@ impl Policy {
     /// anonymous client has the anonymous group's roles only. The first ACL that matches decides. A
     /// disabled client may nothing.
     pub fn authorize<'a>(&'a self, request: &AclRequest<'_>) -> Decision<'a> {
+        self.authorize_noting(request, &mut None)
+    }
+
+    /// [`Self::authorize`], which notes whose roles had to be asked one by one, if they are many
+    /// ([`Self::merge`]).
+    #[inline]
+    pub fn authorize_noting<'a>(&'a self, request: &AclRequest<'_>, walked: &mut Walked<'a>) -> Decision<'a> {
         let Some(username) = request.subject.username else {
-            return self.authorize_client(None, request);
+            return self.authorize_client(None, request, walked);
         };
         match self.client(username) {
             Some(client) if client.disabled => {
                 Decision { effect: Effect::Deny, reason: Reason::ClientDisabled }
             }
-            Some(client) => self.authorize_client(Some(client), request),
+            Some(client) => self.authorize_client(Some(client), request, walked),
             None if self.was_deleted(username) => {
                 Decision { effect: Effect::Defer, reason: Reason::ClientDeleted }
             }
@@ -46,27 +57,35 @@ impl Policy {
     /// [`Self::authorize`] as if no client were disabled: for one that still is to get an answer.
     pub fn authorize_though_disabled<'a>(&'a self, request: &AclRequest<'_>) -> Decision<'a> {
         match request.subject.username.and_then(|username| self.client(username)) {
-            Some(client) => self.authorize_client(Some(client), request),
+            Some(client) => self.authorize_client(Some(client), request, &mut None),
             None => self.authorize(request),
         }
     }
 
     /// What a client's roles decide, or those of the anonymous group.
     #[inline]
-    fn authorize_client<'a>(&'a self, client: Option<&'a Client>, request: &AclRequest<'_>) -> Decision<'a> {
+    fn authorize_client<'a>(
+        &'a self,
+        client: Option<&'a Arc<Client>>,
+        request: &AclRequest<'_>,
+        walked: &mut Walked<'a>,
+    ) -> Decision<'a> {
+        let mut levels = Levels::none();
+        let question = self.question(request, &mut levels);
         let decided = match client {
-            Some(client) => {
-                let question = self.question(request);
-                self.ask_roles(&question, &client.roles, None).or_else(|| {
-                    client.groups.iter().find_map(|link| {
-                        let group = self.group(link.name.as_bytes())?;
-                        self.ask_roles(&question, &group.roles, Some(group))
-                    })
-                })
+            Some(client) if client.roles.is_single() && client.groups.is_empty() => {
+                self.ask_roles(&question, &client.roles, None)
             }
-            None => self
-                .anonymous_group()
-                .and_then(|group| self.ask_roles(&self.question(request), &group.roles, Some(group))),
+            Some(client) => {
+                let merged = self.merged.of(client, self.keys());
+                match merged.map(|merged| merged.ask(&question)) {
+                    Some(Ok(decided)) => decided,
+                    Some(Err(Irregular)) | None => self.ask_one_by_one(client, &question, walked),
+                }
+            }
+            None => {
+                self.anonymous_group().and_then(|group| self.ask_roles(&question, &group.roles, Some(group)))
+            }
         };
         decided.unwrap_or_else(|| self.default_decision(request))
     }
@@ -75,20 +94,32 @@ impl Policy {
     /// index against.
     #[cfg(fuzzing)]
     pub fn authorize_by_walking<'a>(&'a self, request: &AclRequest<'_>) -> Decision<'a> {
-        let question = Question { cut: None, ..self.question(request) };
+        let mut levels = Levels::none();
+        let question = Question { cut: None, ..self.question(request, &mut levels) };
         let client = request.subject.username.and_then(|username| self.client(username));
         client
             .and_then(|client| self.ask_roles(&question, &client.roles, None))
             .unwrap_or_else(|| self.default_decision(request))
     }
 
+    /// What is asked, cut into `levels`, which were [`Levels::none`].
     #[inline]
-    pub(super) fn question<'r>(&self, request: &AclRequest<'r>) -> Question<'r> {
+    pub(super) fn question<'l, 'r>(
+        &'l self,
+        request: &AclRequest<'r>,
+        levels: &'l mut Levels<'r>,
+    ) -> Question<'l, 'r> {
         let is_filter = matches!(request.action, Action::Subscribe | Action::Unsubscribe);
         let asked =
             Asked { topic: request.topic, subject: request.subject, is_filter, compat: self.compat() };
-        let literal = if is_filter { self.keys().hash(request.topic) } else { 0 };
-        Question { cut: Cut::of(&asked, self.keys()), asked, action: request.action, literal }
+        let keys = self.keys();
+        Question {
+            cut: Cut::of(&asked, levels, keys),
+            asked,
+            action: request.action,
+            keys,
+            literal: OnceCell::new(),
+        }
     }
 
     fn default_decision(&self, request: &AclRequest<'_>) -> Decision<'_> {
@@ -104,9 +135,26 @@ impl Policy {
         Decision { effect, reason }
     }
 
+    /// What a client's roles decide, its own and then those of its groups.
+    fn ask_one_by_one<'a>(
+        &'a self,
+        client: &'a Arc<Client>,
+        question: &Question<'_, '_>,
+        walked: &mut Walked<'a>,
+    ) -> Option<Decision<'a>> {
+        let groups = || client.groups.iter().filter_map(|link| self.group(link.name.as_bytes()));
+        let roles = groups()
+            .fold(client.roles.iter().len(), |roles, group| roles.saturating_add(group.roles.iter().len()));
+        if roles >= ENOUGH_ROLES {
+            *walked = Some(client);
+        }
+        self.ask_roles(question, &client.roles, None)
+            .or_else(|| groups().find_map(|group| self.ask_roles(question, &group.roles, Some(group))))
+    }
+
     fn ask_roles<'a>(
         &'a self,
-        question: &Question<'_>,
+        question: &Question<'_, '_>,
         roles: &'a Links<RoleName>,
         group: Option<&'a Group>,
     ) -> Option<Decision<'a>> {
@@ -117,7 +165,12 @@ impl Policy {
     }
 }
 
-impl Question<'_> {
+impl Question<'_, '_> {
+    /// The hash of a filter that is asked for, for literal ACLs.
+    pub(super) fn literal_hash(&self) -> u64 {
+        *self.literal.get_or_init(|| self.keys.hash(self.asked.topic))
+    }
+
     /// What a role decides, if it does.
     pub(super) fn ask_role<'a>(
         &self,
@@ -141,7 +194,7 @@ impl Question<'_> {
             });
         }
         if let Some(acl_type) = literal
-            && let Some(acl) = index.literal(acl_type, self.asked.topic, self.literal)
+            && let Some(acl) = index.literal(acl_type, self.asked.topic, || self.literal_hash())
         {
             return Some(decided_by(Match::Yes, group, role, acl_type, acl));
         }
@@ -162,7 +215,7 @@ impl Question<'_> {
     }
 }
 
-fn decided_by<'a>(
+pub(super) fn decided_by<'a>(
     how: Match,
     group: Option<&'a Group>,
     role: &'a Role,
@@ -181,4 +234,4 @@ fn decided_by<'a>(
 
 #[cfg(test)]
 #[path = "authorize_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -22,7 +22,7 @@ fn filter() -> impl Strategy<Value = String> {
     )
 }
 
-fn topic() -> impl Strategy<Value = String> {
+pub(in crate::policy) fn topic() -> impl Strategy<Value = String> {
     let plain = prop::collection::vec(
         prop::sample::select(vec!["a", "b", "", "$SYS", "%c", "dev", "ann", "longer-level-name"]),
         1..6,
@@ -42,7 +42,7 @@ fn deep_filter() -> impl Strategy<Value = String> {
     (deep(), any::<bool>()).prop_map(|(filter, open)| if open { filter + "/#" } else { filter })
 }
 
-fn acl() -> impl Strategy<Value = (AclType, Acl)> {
+pub(in crate::policy) fn acl() -> impl Strategy<Value = (AclType, Acl)> {
     let topic = prop_oneof![8 => filter(), 1 => deep_filter()];
     (prop::sample::select(AclType::ALL.to_vec()), topic, -2_i32..3, any::<bool>()).prop_map(
         |(acl_type, topic, priority, allow)| {
@@ -57,7 +57,8 @@ fn walked<'a>(
     role: &'a Role,
     request: &AclRequest<'_>,
 ) -> Option<(bool, &'a [u8], bool)> {
-    let question = policy.question(request);
+    let mut levels = Levels::none();
+    let question = policy.question(request, &mut levels);
     let literal = match request.action {
         Action::Subscribe => Some(AclType::SubscribeLiteral),
         Action::Unsubscribe => Some(AclType::UnsubscribeLiteral),
@@ -81,7 +82,7 @@ proptest! {
 
     #[test]
     fn the_index_decides_as_the_walk(
-        acls in prop::collection::vec(acl(), 0..40),
+        acls in prop_oneof![60 => prop::collection::vec(acl(), 0..40), 1 => prop::collection::vec(acl(), 200..500)],
         removed in prop::collection::vec(any::<prop::sample::Index>(), 0..10),
         topics in prop::collection::vec(topic(), 1..12),
         clientid in prop::sample::select(vec!["dev", "+", "a/b", "", "$SYS"]),

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::index::{Asked, Cut};
+use super::levels::Levels;
 use super::topic::{self, Match, Placeholder};
 use super::{
     AclRequest, AclType, Action, Compat, Decision, HeldRole, Policy, Reason, Rule, Subject, is_valid_filter,
@@ -115,7 +116,8 @@ impl Policy {
         held: &[HeldRole<'a>],
         request: &AclRequest<'_>,
     ) -> Option<(HeldRole<'a>, Decision<'a>)> {
-        let question = self.question(request);
+        let mut levels = Levels::none();
+        let question = self.question(request, &mut levels);
         held.iter().find_map(|held| Some((*held, question.ask_role(held.role, held.index, None)?)))
     }
 
@@ -129,7 +131,8 @@ impl Policy {
         subject: Subject<'_>,
     ) -> Option<Rule<'a>> {
         let asked = self.filter_as_asked(rule.acl_type, filled, subject);
-        let cut = Cut::of(&asked, self.keys())?;
+        let mut levels = Levels::none();
+        let cut = Cut::of(&asked, &mut levels, self.keys())?;
         for held in held {
             let found = held.index.first(rule.acl_type, &asked, &cut);
             if held.is(&rule.held) {

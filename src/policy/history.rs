@@ -15,6 +15,13 @@ struct Touched {
 }
 
 impl Policy {
+    /// A number that is another after each change, and in each policy: what was decided is decided again
+    /// while it is the same.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.keys().first_generation().wrapping_add(self.journal.steps())
+    }
+
     /// The present point in the policy's history.
     #[must_use]
     pub fn mark(&mut self) -> Mark {

@@ -3,16 +3,16 @@
 
 use std::borrow::Borrow;
 
-use hashbrown::HashTable;
-
 use super::levels::{Keys, Levels, MAX_CUT};
 use super::rank::Rank;
-use super::shape::{Filed, Question, Shape};
+use super::scan::{Print, Scan};
+use super::shape::{Filed, Shape};
+use super::slots::{Entry, Slots};
 use super::topic::{self, Match};
 use super::{Acl, Compat, Subject};
 
-/// How many shapes are probed for one topic; filters of further shapes are walked one by one.
-const MAX_SHAPES: usize = 64;
+/// How many shapes are probed for one topic; filters of further shapes are scanned.
+const MAX_SHAPES: usize = if cfg!(test) { 3 } else { 64 };
 
 /// What is asked of the filters: does one match this topic, or cover this filter?
 #[derive(Clone, Copy)]
@@ -38,17 +38,10 @@ impl Asked<'_> {
 /// Topic filters with what is filed under each, by rank.
 #[derive(Debug)]
 pub(super) struct Index<T> {
-    table: HashTable<Entry<T>>,
+    slots: Slots<T>,
     shapes: Vec<ShapeInUse>,
-    /// Deep filters, malformed ones, and those of rare shapes: by rank, looked at one by one.
-    walked: Vec<Entry<T>>,
-}
-
-#[derive(Clone, Debug)]
-struct Entry<T> {
-    key: u64,
-    rank: Rank,
-    item: T,
+    /// Deep filters, malformed ones, and those of rare shapes.
+    scanned: Scan<T>,
 }
 
 #[derive(Clone, Debug)]
@@ -56,10 +49,13 @@ struct ShapeInUse {
     shape: Shape,
     salt: u64,
     filters: usize,
+    /// No filter of this shape comes before this.
+    first: Rank,
 }
 
 /// What was found.
 pub(super) struct Found<'i, T> {
+    pub(super) rank: Rank,
     pub(super) item: &'i T,
     /// `Yes` or `Malformed`.
     pub(super) how: Match,
@@ -67,7 +63,7 @@ pub(super) struct Found<'i, T> {
 
 impl<T> Default for Index<T> {
     fn default() -> Self {
-        Self { table: HashTable::new(), shapes: Vec::new(), walked: Vec::new() }
+        Self { slots: Slots::default(), shapes: Vec::new(), scanned: Scan::default() }
     }
 }
 
@@ -76,14 +72,27 @@ impl<T: Borrow<Acl>> Index<T> {
     pub(super) fn insert(&mut self, rank: Rank, item: T, keys: &Keys) {
         let topic = &item.borrow().topic;
         if let Filed::Shaped(shape, literals) = Shape::file(topic, keys)
-            && let Some(salt) = self.use_shape(shape, keys)
+            && let Some(salt) = self.use_shape(shape, rank, keys)
         {
-            let key = literals.wrapping_add(salt);
-            self.table.insert_unique(key, Entry { key, rank, item }, |entry| entry.key);
+            self.slots.insert(Entry { key: literals.wrapping_add(salt), rank, item });
             return;
         }
-        let at = self.walked.partition_point(|other| other.rank < rank);
-        self.walked.insert(at, Entry { key: 0, rank, item });
+        self.scanned.insert(rank, item, keys);
+    }
+
+    /// Files an item that comes after all others, unless one with its topic is there already.
+    pub(super) fn insert_if_first(&mut self, rank: Rank, item: T, keys: &Keys) {
+        let topic = &item.borrow().topic;
+        if let Filed::Shaped(shape, literals) = Shape::file(topic, keys)
+            && let Some(salt) = self.use_shape(shape, rank, keys)
+        {
+            let key = literals.wrapping_add(salt);
+            if self.slots.find(key, |entry| entry.item.borrow().topic == *topic).is_none() {
+                self.slots.insert(Entry { key, rank, item });
+            }
+            return;
+        }
+        self.scanned.insert(rank, item, keys);
     }
 
     /// Takes the item of that rank, filed under that topic, away.
@@ -91,114 +100,133 @@ impl<T: Borrow<Acl>> Index<T> {
         if let Filed::Shaped(shape, literals) = Shape::file(topic, keys)
             && let Some(at) = self.shapes.iter().position(|used| used.shape == shape)
             && let Some(used) = self.shapes.get_mut(at)
-            && let Ok(entry) =
-                self.table.find_entry(literals.wrapping_add(used.salt), |entry| entry.rank == rank)
+            && self.slots.remove(literals.wrapping_add(used.salt), |entry| entry.rank == rank)
         {
-            entry.remove();
             used.filters = used.filters.saturating_sub(1);
             if used.filters == 0 {
                 self.shapes.swap_remove(at);
             }
             return;
         }
-        self.walked.retain(|entry| entry.rank != rank);
+        self.scanned.remove(rank);
     }
 
     /// The item filed under exactly that topic.
     pub(super) fn get(&self, topic: &[u8], keys: &Keys) -> Option<&T> {
-        let is_it = |entry: &Entry<T>| *entry.item.borrow().topic == *topic;
         if let Filed::Shaped(shape, literals) = Shape::file(topic, keys)
             && let Some(used) = self.shapes.iter().find(|used| used.shape == shape)
-            && let Some(entry) = self.table.find(literals.wrapping_add(used.salt), is_it)
+            && let Some(entry) = self
+                .slots
+                .find(literals.wrapping_add(used.salt), |entry| *entry.item.borrow().topic == *topic)
         {
             return Some(&entry.item);
         }
-        self.walked.iter().find(|entry| is_it(entry)).map(|entry| &entry.item)
+        self.scanned.iter().find(|item| *(*item).borrow().topic == *topic)
     }
 
     /// The first item, by rank, whose filter matches; or, in 2.1, that turns out malformed before.
-    ///
-    /// `None` too where the topic is irregular: the caller must then walk the filters in their order.
-    pub(super) fn first(&self, asked: &Asked<'_>, levels: &Cut<'_>) -> Option<Found<'_, T>> {
-        let question = levels.question(asked.subject);
+    #[inline]
+    pub(super) fn first(&self, asked: &Asked<'_>, cut: &Cut<'_, '_>) -> Option<Found<'_, T>> {
         let mut best: Option<&Entry<T>> = None;
         for used in &self.shapes {
-            let Some(literals) = used.shape.literals_of(&question) else { continue };
+            if best.is_some_and(|best| best.rank < used.first) {
+                continue;
+            }
+            let Some(literals) = used.shape.literals_of(cut, asked.subject) else { continue };
             let key = literals.wrapping_add(used.salt);
-            let found = self.table.find(key, |entry| {
-                entry.key == key && used.shape.is_match(&entry.item.borrow().topic, question.levels)
-            });
+            let found =
+                self.slots.find(key, |entry| used.shape.is_match(&entry.item.borrow().topic, cut.levels));
             if let Some(entry) = found
                 && best.is_none_or(|best| entry.rank < best.rank)
             {
                 best = Some(entry);
             }
         }
-        for entry in &self.walked {
-            if best.is_some_and(|best| best.rank < entry.rank) {
-                break;
-            }
-            match asked.of_filter(&entry.item.borrow().topic) {
-                Match::No => {}
-                Match::Malformed if asked.compat < Compat::V2_1 => {}
-                how => return Some(Found { item: &entry.item, how }),
-            }
+        if !self.scanned.is_empty()
+            && let Some(found) = self.first_scanned(asked, cut, best.map(|best| best.rank))
+        {
+            return Some(found);
         }
-        best.map(|entry| Found { item: &entry.item, how: Match::Yes })
+        best.map(|entry| Found { rank: entry.rank, item: &entry.item, how: Match::Yes })
     }
 
     /// About how many steps a look-up takes.
     pub(super) fn steps(&self) -> usize {
-        self.shapes.len().saturating_add(self.walked.len())
+        self.shapes.len().saturating_add(self.scanned.steps())
     }
 
-    fn use_shape(&mut self, shape: Shape, keys: &Keys) -> Option<u64> {
+    #[cold]
+    fn first_scanned(
+        &self,
+        asked: &Asked<'_>,
+        cut: &Cut<'_, '_>,
+        before: Option<Rank>,
+    ) -> Option<Found<'_, T>> {
+        let print = Print::of_topic(cut.levels, cut.open, cut.keys);
+        let found =
+            self.scanned.first(&print, before, |rank, item| match asked.of_filter(&item.borrow().topic) {
+                Match::No => None,
+                Match::Malformed if asked.compat < Compat::V2_1 => None,
+                how => Some((rank, how)),
+            });
+        found.map(|(item, (rank, how))| Found { rank, item, how })
+    }
+
+    fn use_shape(&mut self, shape: Shape, rank: Rank, keys: &Keys) -> Option<u64> {
         if let Some(used) = self.shapes.iter_mut().find(|used| used.shape == shape) {
             used.filters = used.filters.saturating_add(1);
+            used.first = used.first.min(rank);
             return Some(used.salt);
         }
         if self.shapes.len() >= MAX_SHAPES {
             return None;
         }
         let salt = shape.salt(keys);
-        self.shapes.push(ShapeInUse { shape, salt, filters: 1 });
+        self.shapes.push(ShapeInUse { shape, salt, filters: 1, first: rank });
         Some(salt)
     }
 }
 
 /// A regular topic, cut and hashed once for all indexes.
-pub(super) struct Cut<'t> {
-    levels: Levels<'t>,
-    open: bool,
-    dollar_is_apart: bool,
+pub(super) struct Cut<'l, 't> {
+    pub(super) levels: &'l Levels<'t>,
+    pub(super) keys: &'l Keys,
+    /// A filter with a last `#`, which is not among the levels: only a filter with one covers it.
+    pub(super) open: bool,
+    /// It begins with `$`, and a leading wildcard leaves that out.
+    pub(super) is_apart: bool,
 }
 
-impl<'t> Cut<'t> {
-    /// `None` where the topic is irregular.
+impl<'l, 't> Cut<'l, 't> {
+    /// Cuts a topic into `levels`, which were [`Levels::none`].
+    ///
+    /// `None` where the topic is irregular: filters have then to be walked in their order.
     #[inline]
-    pub(super) fn of(asked: &Asked<'t>, keys: &Keys) -> Option<Self> {
+    pub(super) fn of(asked: &Asked<'t>, levels: &'l mut Levels<'t>, keys: &'l Keys) -> Option<Self> {
         if asked.topic.is_empty() || asked.topic.len() > MAX_CUT {
             return None;
         }
-        if !asked.is_filter {
-            let levels = Levels::of(asked.topic, keys);
-            return (!levels.has_wildcard()).then_some(Self { levels, open: false, dollar_is_apart: true });
+        let mut open = false;
+        let mut dollar_is_apart = true;
+        if asked.is_filter {
+            dollar_is_apart = asked.compat == Compat::V2_1;
+            let (head, has_hash) = topic::without_hash(asked.topic);
+            open = has_hash;
+            // To 2.0 the head of `#` is a level without a name, to 2.1 it is no level.
+            if !(dollar_is_apart && asked.topic == b"#") {
+                levels.cut(head, keys);
+            }
+            let second_hash = has_hash && head.ends_with(b"#");
+            if levels.has_wildcard() && (second_hash || !topic::is_well_formed(head)) {
+                return None;
+            }
+        } else {
+            levels.cut(asked.topic, keys);
+            if levels.has_wildcard() {
+                return None;
+            }
         }
-        if !topic::is_well_formed(asked.topic) {
-            return None;
-        }
-        let dollar_is_apart = asked.compat == Compat::V2_1;
-        let (head, open) = topic::without_hash(asked.topic);
-        // To 2.0 the head of `#` is a level without a name, to 2.1 it is no level.
-        let levels = match asked.compat {
-            Compat::V2_1 if asked.topic == b"#" => Levels::none(),
-            _ => Levels::of(head, keys),
-        };
-        Some(Self { levels, open, dollar_is_apart })
-    }
-
-    #[inline]
-    fn question<'q>(&'q self, subject: Subject<'q>) -> Question<'q, 't> {
-        Question { levels: &self.levels, open: self.open, dollar_is_apart: self.dollar_is_apart, subject }
+        let is_apart = dollar_is_apart && levels.begins_with_dollar();
+        Some(Self { levels, keys, open, is_apart })
     }
 }

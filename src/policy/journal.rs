@@ -18,6 +18,8 @@ pub(super) struct Journal {
     forgotten: usize,
     /// The records that have an entry since the last mark: going back, only the oldest counts.
     since_mark: HashSet<Record>,
+    /// How many changes there were, and steps back.
+    steps: u64,
 }
 
 /// A record, by its name.
@@ -49,7 +51,18 @@ impl Journal {
         self.entries.iter().skip(mark.0.saturating_sub(self.forgotten))
     }
 
+    /// A number that differs after each change.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// A change begins. It counts also if it does not come to its end.
+    pub(super) fn touch(&mut self) {
+        self.steps = self.steps.wrapping_add(1);
+    }
+
     pub(super) fn push(&mut self, replaced: Replaced) {
+        self.steps = self.steps.wrapping_add(1);
         let record = match &replaced {
             Replaced::Client { name, .. } => Record::Client(name.clone()),
             Replaced::Group(name, _) => Record::Group(name.clone()),
@@ -66,6 +79,7 @@ impl Journal {
 
     /// The youngest entry, if it came after the mark.
     pub(super) fn pop_beyond(&mut self, mark: Mark) -> Option<Replaced> {
+        self.steps = self.steps.wrapping_add(1);
         self.since_mark.clear();
         if self.goes_beyond(mark) { self.entries.pop_back() } else { None }
     }
@@ -73,6 +87,7 @@ impl Journal {
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.forget_before(Mark(self.end()));
+        self.steps = self.steps.wrapping_add(1);
         self.since_mark = HashSet::new();
     }
 

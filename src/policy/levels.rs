@@ -10,7 +10,31 @@ pub(super) const MAX_HASHED: usize = 16;
 pub(super) struct Keys {
     start: u64,
     fold: u64,
-    step: u64,
+    levels: [LevelKey; MAX_HASHED],
+    first_generation: u64,
+}
+
+/// The keys for levels at one place of a topic.
+#[derive(Clone, Copy, Debug)]
+struct LevelKey {
+    plus: u64,
+    times: u64,
+}
+
+impl LevelKey {
+    /// What a level adds to the sum of its topic.
+    #[inline]
+    fn term(self, word: u64) -> u64 {
+        fold(word ^ self.plus, self.times)
+    }
+}
+
+/// The two halves of a product, one over the other: each bit depends on all bits of both.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the two halves of the product are wanted")]
+fn fold(value: u64, times: u64) -> u64 {
+    let product = u128::from(value).wrapping_mul(u128::from(times));
+    (product as u64) ^ ((product >> 64) as u64)
 }
 
 impl Keys {
@@ -18,7 +42,20 @@ impl Keys {
     pub(super) fn random() -> Self {
         let state = RandomState::new();
         // Odd, so that multiplying loses nothing.
-        Self { start: state.hash_one(1_u8), fold: state.hash_one(2_u8) | 1, step: state.hash_one(3_u8) | 1 }
+        Self {
+            start: state.hash_one("start"),
+            fold: state.hash_one("fold") | 1,
+            levels: std::array::from_fn(|index| LevelKey {
+                plus: state.hash_one(("plus", index)),
+                times: state.hash_one(("times", index)) | 1,
+            }),
+            first_generation: state.hash_one("generation"),
+        }
+    }
+
+    /// The generation that a policy begins with.
+    pub(super) fn first_generation(&self) -> u64 {
+        self.first_generation
     }
 
     /// The hash of a string.
@@ -29,55 +66,45 @@ impl Keys {
         while rest.len() > 8
             && let Some((word, after)) = rest.split_first_chunk::<8>()
         {
-            state = self.fold(state ^ u64::from_le_bytes(*word));
+            state = fold(state ^ u64::from_le_bytes(*word), self.fold);
             rest = after;
         }
-        self.fold(state ^ last_word(rest))
+        fold(state ^ last_word(bytes, rest), self.fold)
     }
 
-    /// [`Self::hash`] of a part of `text`, which is quicker to read than the part alone.
+    /// A part of a text as a number: itself if it is short, else its hash.
     #[inline]
-    fn hash_part(&self, text: &[u8], start: usize, end: usize) -> u64 {
+    fn part_as_word(&self, text: &[u8], start: usize, end: usize) -> u64 {
         let length = end.wrapping_sub(start);
-        if length <= 8
-            && let Some(word) = text.get(start..).and_then(<[u8]>::first_chunk::<8>)
-        {
-            // Shifted in two steps, since a shift by 64 is none.
-            let unused = 64_usize.wrapping_sub(length << 3);
-            let word = u64::from_le_bytes(*word);
-            let word = if length == 0 { 0 } else { word << unused >> unused };
-            return self.fold(self.start ^ length as u64 ^ word);
+        let Some(mask) = LOW_BYTES.get(length) else {
+            return self.hash(text.get(start..end).unwrap_or_default());
+        };
+        if let Some(word) = text.get(start..).and_then(<[u8]>::first_chunk::<8>) {
+            return u64::from_le_bytes(*word) & mask;
         }
-        self.hash(text.get(start..end).unwrap_or_default())
+        let rest = text.get(start..).unwrap_or_default();
+        last_word(text, rest) & mask
     }
 
     /// The hash of two numbers.
     pub(super) fn hash_pair(&self, a: u64, b: u64) -> u64 {
-        self.fold(self.fold(self.start ^ a) ^ b)
-    }
-
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the product are wanted")]
-    fn fold(&self, value: u64) -> u64 {
-        let product = u128::from(value).wrapping_mul(u128::from(self.fold));
-        (product as u64) ^ ((product >> 64) as u64)
-    }
-
-    /// What a level adds to the sum of its topic: the hash, made to depend on where it stands.
-    #[inline]
-    fn at(&self, index: usize, hash: u64) -> u64 {
-        hash.wrapping_mul(self.step.wrapping_add((index as u64) << 1))
+        fold(fold(self.start ^ a, self.fold) ^ b, self.fold)
     }
 }
 
-/// Up to eight bytes as a number, the first in the lowest place.
+/// Up to eight bytes as a number, the first in the lowest place: `rest`, which is the end of `text`.
 #[inline]
-fn last_word(bytes: &[u8]) -> u64 {
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        let place = bytes.len().wrapping_sub(4) << 3;
+fn last_word(text: &[u8], rest: &[u8]) -> u64 {
+    if let Some(last) = text.last_chunk::<8>() {
+        let before = 8_usize.wrapping_sub(rest.len()) << 3;
+        // Shifted in two steps, since a shift by 64 is none.
+        return u64::from_le_bytes(*last) >> (before >> 1) >> (before >> 1);
+    }
+    if let (Some(first), Some(last)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+        let place = rest.len().wrapping_sub(4) << 3;
         return u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (place & 63);
     }
-    match *bytes {
+    match *rest {
         [a] => u64::from(a),
         [a, b] => u64::from(a) | u64::from(b) << 8,
         [a, b, c] => u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16,
@@ -92,11 +119,15 @@ pub(super) struct Levels<'t> {
     count: usize,
     /// Whether a `+` or `#` is in it.
     has_wildcard: bool,
-    /// Where each of the first levels ends.
-    ends: [u16; MAX_HASHED],
-    /// What the first levels add up to: `sums[i]` for the first `i`.
-    sums: [u64; MAX_HASHED + 1],
-    /// The last of them.
+    /// The first of them.
+    first: [Level; MAX_HASHED],
+}
+
+#[derive(Clone, Copy)]
+struct Level {
+    /// Where it ends.
+    end: usize,
+    /// What it and those before it add up to.
     sum: u64,
 }
 
@@ -104,66 +135,51 @@ pub(super) struct Levels<'t> {
 pub(super) const MAX_CUT: usize = 65_535;
 
 impl<'t> Levels<'t> {
-    /// Cuts a topic of at most [`MAX_CUT`] bytes.
+    /// No level at all, which only `#` stands for.
     #[inline]
+    pub(super) fn none() -> Self {
+        Self { text: b"", count: 0, has_wildcard: false, first: [Level { end: 0, sum: 0 }; MAX_HASHED] }
+    }
+
+    /// Cuts a topic of at most [`MAX_CUT`] bytes.
+    #[cfg(test)]
     pub(super) fn of(text: &'t [u8], keys: &Keys) -> Self {
         let mut levels = Self::none();
-        levels.text = text;
-        let mut rest = text;
-        let mut at = 0_usize;
-        let mut start = 0_usize;
-        while let Some((word, after)) = rest.split_first_chunk::<8>() {
-            let word = u64::from_le_bytes(*word);
-            levels.has_wildcard |= has_byte(word, b'+') | has_byte(word, b'#');
-            let mut slashes = bytes_that_are(word, b'/');
-            while slashes != 0 {
-                let end = at.wrapping_add((slashes.trailing_zeros() >> 3) as usize);
-                slashes &= slashes.wrapping_sub(1);
-                levels.push(start, end, keys);
-                start = end.wrapping_add(1);
-            }
-            rest = after;
-            at = at.wrapping_add(8);
-        }
-        for byte in rest {
-            match byte {
-                b'/' => {
-                    levels.push(start, at, keys);
-                    start = at.wrapping_add(1);
-                }
-                b'+' | b'#' => levels.has_wildcard = true,
-                _ => {}
-            }
-            at = at.wrapping_add(1);
-        }
-        levels.push(start, text.len(), keys);
+        levels.cut(text, keys);
         levels
     }
 
-    /// A topic of no level at all, which only `#` stands for.
+    /// Cuts a topic of at most [`MAX_CUT`] bytes into this, which was [`Self::none`]: so that much is not
+    /// moved about.
     #[inline]
-    pub(super) fn none() -> Self {
-        Self {
-            text: b"",
-            count: 0,
-            has_wildcard: false,
-            ends: [0; MAX_HASHED],
-            sums: [0; MAX_HASHED + 1],
-            sum: 0,
+    pub(super) fn cut(&mut self, text: &'t [u8], keys: &Keys) {
+        let mut slots = self.first.iter_mut().zip(&keys.levels);
+        let (mut count, mut start, mut sum) = (0_usize, 0_usize, 0_u64);
+        let mut wildcards = 0;
+        let mut at = 0_usize;
+        // The word after the last whole one has the end of the text in it, which ends a level as a `/` does.
+        while let Some(rest) = text.get(at..) {
+            let (word, end_of_text) = match rest.first_chunk::<8>() {
+                Some(word) => (u64::from_le_bytes(*word), 0),
+                None => (last_word(text, rest), 0x80 << (rest.len() << 3 & 63)),
+            };
+            wildcards |= wildcard_bytes(word);
+            let mut ends = bytes_that_are(word, b'/') | end_of_text;
+            while ends != 0 {
+                let end = at.wrapping_add((ends.trailing_zeros() >> 3) as usize);
+                ends &= ends.wrapping_sub(1);
+                count = count.wrapping_add(1);
+                if let Some((slot, key)) = slots.next() {
+                    sum = sum.wrapping_add(key.term(keys.part_as_word(text, start, end)));
+                    *slot = Level { end, sum };
+                }
+                start = end.wrapping_add(1);
+            }
+            at = at.wrapping_add(8);
         }
-    }
-
-    #[inline]
-    fn push(&mut self, start: usize, end: usize, keys: &Keys) {
-        let index = self.count;
-        self.count = index.wrapping_add(1);
-        if let Some(end_slot) = self.ends.get_mut(index)
-            && let Some(after) = self.sums.get_mut(index.wrapping_add(1))
-        {
-            self.sum = self.sum.wrapping_add(keys.at(index, keys.hash_part(self.text, start, end)));
-            *after = self.sum;
-            *end_slot = u16::try_from(end).unwrap_or(u16::MAX);
-        }
+        self.text = text;
+        self.count = count;
+        self.has_wildcard = wildcards != 0;
     }
 
     #[inline]
@@ -171,6 +187,12 @@ impl<'t> Levels<'t> {
         self.count
     }
 
+    #[inline]
+    pub(super) fn text(&self) -> &'t [u8] {
+        self.text
+    }
+
+    #[inline]
     pub(super) fn has_wildcard(&self) -> bool {
         self.has_wildcard
     }
@@ -183,7 +205,7 @@ impl<'t> Levels<'t> {
     /// What the first `depth` levels add up to.
     #[inline]
     pub(super) fn sum(&self, depth: usize) -> u64 {
-        self.sums.get(depth).copied().unwrap_or_default()
+        self.first.get(depth.wrapping_sub(1)).map_or(0, |level| level.sum)
     }
 
     /// What one level adds.
@@ -203,7 +225,7 @@ impl<'t> Levels<'t> {
 
     #[inline]
     fn end(&self, index: usize) -> usize {
-        self.ends.get(index).map_or(usize::MAX, |end| usize::from(*end))
+        self.first.get(index).map_or(usize::MAX, |level| level.end)
     }
 
     /// The bytes from the begin of one level to the end of another.
@@ -216,16 +238,38 @@ impl<'t> Levels<'t> {
     pub(super) fn level(&self, index: usize) -> &'t [u8] {
         self.between(index, index)
     }
+
+    /// What lies behind the levels that are hashed; none if nothing does.
+    pub(super) fn tail(&self) -> Option<&'t [u8]> {
+        if self.count <= MAX_HASHED {
+            return None;
+        }
+        self.text.get(self.start(MAX_HASHED)..)
+    }
 }
+
+/// The lowest `i` bytes of a word.
+const LOW_BYTES: [u64; 9] = [
+    0,
+    0xff,
+    0xffff,
+    0xff_ffff,
+    0xffff_ffff,
+    0xff_ffff_ffff,
+    0xffff_ffff_ffff,
+    0xff_ffff_ffff_ffff,
+    0xffff_ffff_ffff_ffff,
+];
 
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// Whether one of eight bytes is that one ("Hacker's Delight", 6-1).
+/// Not zero if one of eight bytes is `+` or `#` ("Hacker's Delight", 6-1).
 #[inline]
-fn has_byte(word: u64, byte: u8) -> bool {
-    let zero_where_it_is = word ^ LOW.wrapping_mul(u64::from(byte));
-    zero_where_it_is.wrapping_sub(LOW) & !zero_where_it_is & HIGH != 0
+fn wildcard_bytes(word: u64) -> u64 {
+    // They differ in one bit.
+    let zero_where_it_is = (word | LOW.wrapping_mul(0x08)) ^ LOW.wrapping_mul(u64::from(b'+'));
+    zero_where_it_is.wrapping_sub(LOW) & !zero_where_it_is & HIGH
 }
 
 /// The high bit of each of eight bytes that is that one, and no other bit.
@@ -244,7 +288,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn levels_are_those_between_the_slashes(text in "[ab/+#é]{0,40}") {
+        fn levels_are_those_between_the_slashes(text in "[ab/+#é]{0,40}|[ab]{5,9}/[abcdef]{7,9}|[+/]{0,9}") {
             let keys = Keys::random();
             let levels = Levels::of(text.as_bytes(), &keys);
             let wanted: Vec<&str> = text.split('/').collect();
@@ -252,7 +296,8 @@ mod tests {
             prop_assert_eq!(levels.has_wildcard(), text.contains(['+', '#']));
             for (index, level) in wanted.iter().enumerate().take(MAX_HASHED) {
                 prop_assert_eq!(levels.level(index), level.as_bytes());
-                prop_assert_eq!(levels.term(index), keys.at(index, keys.hash(level.as_bytes())));
+                let alone = keys.part_as_word(level.as_bytes(), 0, level.len());
+                prop_assert_eq!(levels.term(index), keys.levels[index].term(alone));
                 let joined = wanted[..=index].join("/");
                 prop_assert_eq!(levels.between(0, index), joined.as_bytes());
             }

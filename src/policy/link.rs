@@ -100,6 +100,12 @@ impl<N> Links<N> {
         self.as_slice().iter()
     }
 
+    /// Whether there is just one.
+    #[must_use]
+    pub fn is_single(&self) -> bool {
+        self.iter().len() == 1
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

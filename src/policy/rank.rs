@@ -12,4 +12,9 @@ impl Rank {
         let from_the_top = i64::from(i32::MAX).wrapping_sub(i64::from(priority.get()));
         Self((from_the_top.unsigned_abs() << 32) | u64::from(order))
     }
+
+    /// The place in a list.
+    pub(super) fn of_number(number: u64) -> Self {
+        Self(number)
+    }
 }

@@ -25,8 +25,11 @@ pub(super) struct RoleIndex {
 struct Literals(HashTable<(u64, Arc<Acl>)>);
 
 impl Literals {
-    fn get(&self, topic: &[u8], hash: u64) -> Option<&Arc<Acl>> {
-        self.0.find(hash, |(_, acl)| *acl.topic == *topic).map(|(_, acl)| acl)
+    fn get(&self, topic: &[u8], hash: impl FnOnce() -> u64) -> Option<&Arc<Acl>> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.find(hash(), |(_, acl)| *acl.topic == *topic).map(|(_, acl)| acl)
     }
 
     fn insert(&mut self, acl: Arc<Acl>, keys: &Keys) {
@@ -60,14 +63,19 @@ impl RoleIndex {
     /// The ACL of that type with exactly that topic.
     pub(super) fn get(&self, acl_type: AclType, topic: &[u8], keys: &Keys) -> Option<&Arc<Acl>> {
         match acl_type {
-            AclType::SubscribeLiteral => self.subscribe_literal.get(topic, keys.hash(topic)),
-            AclType::UnsubscribeLiteral => self.unsubscribe_literal.get(topic, keys.hash(topic)),
+            AclType::SubscribeLiteral => self.subscribe_literal.get(topic, || keys.hash(topic)),
+            AclType::UnsubscribeLiteral => self.unsubscribe_literal.get(topic, || keys.hash(topic)),
             pattern => self.patterns(pattern)?.get(topic, keys),
         }
     }
 
-    /// The ACL of a literal type with that topic, whose hash is known.
-    pub(super) fn literal(&self, acl_type: AclType, topic: &[u8], hash: u64) -> Option<&Arc<Acl>> {
+    /// The ACL of a literal type with that topic, whose hash `hash` says.
+    pub(super) fn literal(
+        &self,
+        acl_type: AclType,
+        topic: &[u8],
+        hash: impl FnOnce() -> u64,
+    ) -> Option<&Arc<Acl>> {
         match acl_type {
             AclType::SubscribeLiteral => self.subscribe_literal.get(topic, hash),
             AclType::UnsubscribeLiteral => self.unsubscribe_literal.get(topic, hash),
@@ -80,7 +88,7 @@ impl RoleIndex {
         &self,
         acl_type: AclType,
         asked: &Asked<'_>,
-        cut: &Cut<'_>,
+        cut: &Cut<'_, '_>,
     ) -> Option<Found<'_, Arc<Acl>>> {
         self.patterns(acl_type)?.first(asked, cut)
     }

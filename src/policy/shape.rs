@@ -4,6 +4,7 @@
 //! each shape that a role uses, however many ACLs it has.
 
 use super::Subject;
+use super::index::Cut;
 use super::levels::{Keys, Levels, MAX_HASHED};
 use super::topic::{Placeholder, is_well_formed};
 
@@ -35,7 +36,8 @@ impl Shape {
         if filter.is_empty() || !is_well_formed(filter) {
             return Filed::Malformed;
         }
-        let levels = Levels::of(filter, keys);
+        let mut levels = Levels::none();
+        levels.cut(filter, keys);
         let open = filter == b"#" || filter.ends_with(b"/#");
         let depth = levels.count().saturating_sub(usize::from(open));
         if depth > MAX_HASHED {
@@ -70,21 +72,20 @@ impl Shape {
     /// What the literal levels of a filter of this shape would add up to if it matched; `None` if none
     /// of this shape can.
     #[inline]
-    pub(super) fn literals_of(self, question: &Question<'_, '_>) -> Option<u64> {
+    pub(super) fn literals_of(self, cut: &Cut<'_, '_>, subject: Subject<'_>) -> Option<u64> {
         let depth = usize::from(self.depth);
-        let levels = question.levels;
-        let fits =
-            if self.open { depth <= levels.count() } else { depth == levels.count() && !question.open };
+        let levels = cut.levels;
+        let fits = if self.open { depth <= levels.count() } else { depth == levels.count() && !cut.open };
         if !fits {
             return None;
         }
         let mut literals = levels.sum(depth);
         let mut varying = self.varying();
         // MQTT 5.0 §4.7.2: what begins with a wildcard does not match what begins with `$`.
-        if (varying & 1 == 1 || depth == 0) && question.dollar_is_apart && levels.begins_with_dollar() {
+        if cut.is_apart && (varying & 1 == 1 || depth == 0) {
             return None;
         }
-        if self.clientid | self.username != 0 && !self.placeholders_fit(question) {
+        if self.clientid | self.username != 0 && !self.placeholders_fit(levels, subject) {
             return None;
         }
         while varying != 0 {
@@ -94,13 +95,13 @@ impl Shape {
         Some(literals)
     }
 
-    fn placeholders_fit(self, question: &Question<'_, '_>) -> bool {
+    fn placeholders_fit(self, levels: &Levels<'_>, subject: Subject<'_>) -> bool {
         let all = |mask: u16, placeholder: Placeholder| {
             let mut left = mask;
             while left != 0 {
                 let index = left.trailing_zeros() as usize;
                 left &= left.wrapping_sub(1);
-                if !placeholder.is_level(question.levels.level(index), question.subject) {
+                if !placeholder.is_level(levels.level(index), subject) {
                     return false;
                 }
             }
@@ -112,6 +113,9 @@ impl Shape {
     /// Whether this is the filter of this shape whose literal levels are those of the topic.
     pub(super) fn is_match(self, filter: &[u8], levels: &Levels<'_>) -> bool {
         let depth = usize::from(self.depth);
+        if self.varying() == 0 && !self.open {
+            return filter == levels.text();
+        }
         let mut rest = filter;
         let mut index = 0_usize;
         let mut varying = self.varying();
@@ -151,14 +155,4 @@ impl Shape {
             (true, _) => rest == b"/#",
         }
     }
-}
-
-/// A topic, or a filter that a client asks for, held against filters.
-pub(super) struct Question<'q, 't> {
-    pub(super) levels: &'q Levels<'t>,
-    /// A filter with a last `#`, which is not among the levels: only a filter with one covers it.
-    pub(super) open: bool,
-    /// Whether a leading wildcard leaves out what begins with `$`.
-    pub(super) dollar_is_apart: bool,
-    pub(super) subject: Subject<'q>,
 }

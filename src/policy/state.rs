@@ -12,6 +12,7 @@ use super::deleted::Deleted;
 use super::extra::InertIn;
 use super::journal::{Journal, Replaced};
 use super::levels::Keys;
+use super::merged::MergedRoles;
 use super::relations::Relations;
 use super::role_index::RoleIndex;
 use super::table::{Id, Table};
@@ -37,6 +38,8 @@ pub struct Policy {
     extra: Extra,
     // INVARIANT: follows from `clients` and `groups`; only `swap_client` and `swap_group` touch it.
     pub(super) relations: Relations,
+    /// Follows from roles, groups and clients; what replaces a role or group outdates it.
+    pub(super) merged: MergedRoles,
     pub(super) journal: Journal,
 }
 
@@ -78,6 +81,7 @@ impl Policy {
             change_index: 0,
             extra: Extra::default(),
             relations: Relations::default(),
+            merged: MergedRoles::default(),
             journal: Journal::default(),
         }
     }
@@ -356,6 +360,7 @@ impl Policy {
     }
 
     fn swap_client(&mut self, name: &Username, new: Option<&Arc<Client>>) -> Option<Arc<Client>> {
+        self.journal.touch();
         let (id, old) = if let Some(new) = new {
             self.deleted.remove(name);
             self.clients.put(Arc::clone(new), &self.keys, LoginStamp::follow)
@@ -370,6 +375,8 @@ impl Policy {
     }
 
     fn swap_group(&mut self, name: &GroupName, new: Option<&Arc<Group>>) -> Option<Arc<Group>> {
+        self.journal.touch();
+        self.merged.outdate();
         let (id, old) = match new {
             Some(new) => self.groups.put(Arc::clone(new), &self.keys, |(), _, _| ()),
             None => self.groups.remove(name.as_bytes(), &self.keys).map(|(id, old)| (id, Some(old)))?,
@@ -379,6 +386,8 @@ impl Policy {
     }
 
     fn swap_role(&mut self, name: &RoleName, new: Option<Arc<Role>>) -> Option<Arc<Role>> {
+        self.journal.touch();
+        self.merged.outdate();
         let keys = self.keys;
         match new {
             Some(new) => self.roles.put(new, &keys, |index, old, new| index.update(old, Some(new), &keys)).1,

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{ANYBODY, Finding, Holder, RoleAcl, Work};
 use crate::policy::index::Cut;
+use crate::policy::levels::Levels;
 use crate::policy::topic::Match;
 use crate::policy::{
     AclRequest, AclType, Action, Group, GroupName, HeldRole, Link, Links, Policy, Reason, Role, RoleName,
@@ -151,7 +152,8 @@ impl Policy {
                 _ => Action::Unsubscribe,
             };
             let subject = Subject { username: None, clientid: None };
-            let question = self.question(&AclRequest { subject, action, topic });
+            let mut levels = Levels::none();
+            let question = self.question(&AclRequest { subject, action, topic }, &mut levels);
             let Reason::Acl { acl_type, acl, .. } = question.ask_role(held.role, held.index, None)?.reason
             else {
                 return None;
@@ -159,7 +161,8 @@ impl Policy {
             return Some(RoleAcl { role: held.role, acl_type, acl });
         }
         let asked = self.filter_as_asked(about.acl_type, topic, ANYBODY);
-        let cut = Cut::of(&asked, self.keys())?;
+        let mut levels = Levels::none();
+        let cut = Cut::of(&asked, &mut levels, self.keys())?;
         let found = held.index.first(about.acl_type, &asked, &cut)?;
         (found.how == Match::Yes).then_some(RoleAcl {
             role: held.role,
