@@ -99,7 +99,7 @@ impl Bench {
     /// # Errors
     /// The process cannot be started.
     pub fn start(&self, side: Side) -> Result<Worker, Box<dyn Error>> {
-        Worker::start(self.plugin(side), Vec::new(), None)
+        self.start_worker(side, Vec::new(), None)
     }
 
     /// The same in callgrind, for [`Worker::count`].
@@ -108,18 +108,32 @@ impl Bench {
     /// The process cannot be started.
     pub fn start_counting(&self, side: Side) -> Result<Worker, Box<dyn Error>> {
         let out = self.new_path();
-        Worker::start(self.plugin(side), callgrind::command(&out), Some(out))
+        self.start_worker(side, callgrind::command(&out), Some(out))
     }
 
-    /// Gives a worker a policy of its own to load: its plugin's init.
+    fn start_worker(
+        &self,
+        side: Side,
+        prefix: Vec<OsString>,
+        out: Option<PathBuf>,
+    ) -> Result<Worker, Box<dyn Error>> {
+        Worker::start(side, self.plugin(side), prefix, out)
+    }
+
+    /// Gives a worker a policy of its own to load: its plugin's init. Ours does not log denials, as theirs
+    /// does not.
     ///
     /// # Errors
     /// It could not be written, or the plugin refused it.
     pub fn load(&self, worker: &mut Worker, policy: &[u8]) -> Result<Done, Box<dyn Error>> {
         let path = self.new_path();
         std::fs::write(&path, policy)?;
-        let options = [("config_file".to_owned(), path.to_string_lossy().into_owned())];
-        let done = worker.ask(Request::Init { options: options.into(), fill_freed_memory: false })?;
+        let mut options = vec![("config_file".to_owned(), path.to_string_lossy().into_owned())];
+        if worker.side == Side::Ours {
+            options.push(("denial_log".to_owned(), "false".to_owned()));
+        }
+        let options = options.into_iter().collect();
+        let done = worker.ask(Request::Init { options, fill_freed_memory: false })?;
         match done.answer.rc {
             Some(0) => Ok(done),
             rc => Err(format!("the plugin refused its policy: {rc:?} {:?}", done.answer.deeds).into()),
@@ -129,6 +143,7 @@ impl Bench {
 
 /// A process with a plugin. It ends when this is dropped.
 pub struct Worker {
+    side: Side,
     child: Child,
     orders: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -138,7 +153,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    fn start(plugin: &Path, mut prefix: Vec<OsString>, out: Option<PathBuf>) -> Result<Self, Box<dyn Error>> {
+    fn start(
+        side: Side,
+        plugin: &Path,
+        mut prefix: Vec<OsString>,
+        out: Option<PathBuf>,
+    ) -> Result<Self, Box<dyn Error>> {
         prefix.push(env::current_exe()?.into());
         let mut words = prefix.iter();
         let program = words.next().ok_or("no program")?;
@@ -152,7 +172,7 @@ impl Worker {
             .map_err(|error| format!("{}: {error}", program.display()))?;
         let orders = child.stdin.take().ok_or("no pipe")?;
         let answers = BufReader::new(child.stdout.take().ok_or("no pipe")?);
-        Ok(Self { child, orders, answers, out, counts: 0 })
+        Ok(Self { side, child, orders, answers, out, counts: 0 })
     }
 
     /// Gives an order and waits until it is done.

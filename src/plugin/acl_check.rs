@@ -35,6 +35,7 @@ impl Plugin {
             // The log is told why.
             && !self.denials.wants(request.action, effect, request.topic)
         {
+            self.metrics.decided(request.action as usize, effect as usize);
             return effect;
         }
         let effect = {
