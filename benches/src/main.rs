@@ -2,6 +2,7 @@
 //!
 //! - `bench [SUITE…]` runs all suites, or those, prints their tables, and puts the results into
 //!   `docs/performance/results.json`.
+//! - `bench document` puts the results into `docs/performance.md`, with pictures.
 //! - `bench growth` fails where instructions grow faster with a policy than they may: for CI.
 //! - `bench worker PLUGIN` is a process with a plugin loaded, which `bench` starts.
 //!
@@ -22,6 +23,7 @@ mod bench;
 mod brokers;
 mod callgrind;
 mod checks;
+mod document;
 mod growth;
 mod policies;
 mod results;
@@ -59,6 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match *arguments {
         ["worker", plugin] => worker::run(Path::new(plugin)),
+        ["document"] => document::write(Path::new(RESULTS)),
         ["growth"] => growth::check(&Bench::new()?),
         ref suites => measure(suites),
     }

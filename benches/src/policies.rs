@@ -214,12 +214,6 @@ pub fn changes(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
                 username: None,
                 subscriptions: vec![],
             })?;
-            let client = Some(client(0).as_str().into());
-            worker.ask(Request::Attach {
-                clientid: "device".into(),
-                username: client,
-                subscriptions: vec![],
-            })?;
         }
         let size = Some(size as u64);
         let mut firsts = Vec::new();
@@ -234,6 +228,9 @@ pub fn changes(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
                 for number in 0..5 {
                     let done = worker.ask(control(&payload(&command(number))))?;
                     callbacks.push(milliseconds(done.nanoseconds));
+                    // A change to its role has disconnected it before.
+                    let (clientid, username) = ("device".into(), Some(client(0).as_str().into()));
+                    worker.ask(Request::Attach { clientid, username, subscriptions: vec![] })?;
                     let check = AclRequest {
                         clientid: "device".into(),
                         access: Access::Write,

@@ -53,6 +53,14 @@ impl Results {
         self.suites.insert(suite.into(), Suite { circumstances: circumstances(bench), tables });
     }
 
+    /// A table by its name, with where and when it was measured.
+    pub fn table(&self, name: &str) -> Option<(&Table, String)> {
+        self.suites.values().find_map(|suite| {
+            let table = suite.tables.iter().find(|table| table.name == name)?;
+            Some((table, suite.circumstances.get(..3).unwrap_or_default().join("; ")))
+        })
+    }
+
     /// A suite's last run.
     pub fn suite(&self, name: &str) -> Option<&Suite> {
         self.suites.get(name)
