@@ -23,6 +23,7 @@ use crate::harness::wait_for;
 cases! {
     the_commands: theirs_fails("all", "has no such commands", "Unknown command"),
     the_worked_example: theirs_fails("all", "has no such commands", "Unknown command"),
+    what_is_observed: theirs_fails("all", "has no such topics"),
     what_users_keep_asking: theirs_fails("all", "has no such commands"),
 }
 
@@ -32,6 +33,10 @@ fn the_commands(trial: &Trial) {
 
 fn the_worked_example(trial: &Trial) {
     run("docs/explain.md", &trial.broker().start());
+}
+
+fn what_is_observed(trial: &Trial) {
+    run("docs/observe.md", &trial.broker().line("plugin_opt_audit_file {dir}/audit.jsonl").start());
 }
 
 fn what_users_keep_asking(trial: &Trial) {
