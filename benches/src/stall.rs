@@ -186,7 +186,7 @@ impl Broker {
             .stderr(Stdio::null())
             .spawn()?;
         let broker = Self { child, port };
-        for _ in 0..500 {
+        for _ in 0..3000 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return Ok(broker);
             }
