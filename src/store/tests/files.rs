@@ -266,3 +266,30 @@ fn kill_9_during_saves_loses_nothing_that_was_saved() {
         println!("{name}: {recoveries} of 25 kills were recovered from a copy");
     }
 }
+
+#[test]
+fn a_directory_in_the_place_of_the_file_stays_and_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("policy.json");
+    fs::create_dir(&file).unwrap();
+    let opened = Store::open(&file, Some(directory.path()), Compat::V2_1, false);
+    assert!(opened.is_err(), "a start refuses");
+    fs::remove_dir(&file).unwrap();
+    fs::write(&file, write(&policy_of_length(10))).unwrap();
+    let (_, mut store) = Store::open(&file, Some(directory.path()), Compat::V2_1, false).unwrap();
+    // One that is there later, be there something in it or not.
+    for with_something in [false, true] {
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        if with_something {
+            fs::write(file.join("something"), "of somebody").unwrap();
+        }
+        store.save(&policy_of_length(500)).unwrap_err();
+        assert!(file.is_dir());
+        assert_eq!(file.join("something").exists(), with_something);
+        assert_eq!(names(directory.path()), ["policy.json"]);
+        fs::remove_dir_all(&file).unwrap();
+        store.save(&policy_of_length(700)).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), write(&policy_of_length(700)));
+    }
+}
