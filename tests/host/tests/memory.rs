@@ -59,7 +59,7 @@ impl Watched {
         fs::write(folder.path().join("policy.json"), POLICY).expect("a policy");
         let program = folder.path().join("watched");
         let script = format!(
-            "#!/bin/sh\nexec valgrind --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=none --log-file={} {} \"$@\"\n",
+            "#!/bin/sh\nPLUGIN_HOST_PATIENCE=300 exec valgrind --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=none --log-file={} {} \"$@\"\n",
             folder.path().join("valgrind").display(),
             env!("CARGO_BIN_EXE_plugin-host"),
         );
