@@ -35,6 +35,10 @@ pub trait Broker: Send + Sync {
     /// Disconnects the client of that id, without its will.
     fn kick_clientid(&self, clientid: &[u8]);
 
+    /// Answers a login that was answered "later" before. If its client is gone, nothing happens. Else the broker
+    /// sends its CONNACK, takes over its session, and asks and tells the plugin about all that before it returns.
+    fn complete_login(&self, _clientid: &[u8], _let_in: bool) {}
+
     /// Makes the broker's loop come round, and tick, soon. From any thread. It is no promise: a wake that
     /// comes just before the loop begins to wait is lost, so whoever waits for the tick repeats it (`bell`).
     fn wake(&self) {}

@@ -165,6 +165,12 @@ impl Sessions {
         }
     }
 
+    /// Whether an anonymous client of that id is connected.
+    pub(crate) fn is_anonymous(&self, clientid: &[u8]) -> bool {
+        let session = self.by_clientid.get(clientid).and_then(|id| self.open.get(id));
+        session.is_some_and(|session| session.username.is_none())
+    }
+
     /// Whether that connection is there, and that client's, who has logged in.
     pub(crate) fn is_login_of(&self, session: SessionId, username: &[u8], clientid: &[u8]) -> bool {
         self.open.get(&session).is_some_and(|session| {

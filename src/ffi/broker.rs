@@ -10,9 +10,13 @@ use super::functions::Functions;
 use super::wake::Waker;
 use super::{clients, sys, version};
 use crate::broker::{Broker, BrokerFamily, ConnectedClient, LogLevel, PublishError};
+use crate::plugin::Delay;
 
 /// The longest payload that fits into a packet (MQTT 5.0 §2.1.4) with our topic before it.
 const LONGEST_MESSAGE: c_int = 268_435_455 - 256;
+
+/// `mosquitto.h`: `MQTT_PROTOCOL_V5`.
+const MQTT_5: c_int = 5;
 
 thread_local! {
     static LOGGING: Cell<bool> = const { Cell::new(false) };
@@ -37,6 +41,23 @@ impl HostBroker {
 
     fn is_on_its_thread(&self) -> bool {
         thread::current().id() == self.thread
+    }
+
+    /// Whether the verdict on the login of this client can wait.
+    ///
+    /// # Safety
+    /// `client` is that of an event, whose callback has not returned.
+    pub(super) unsafe fn delay_of_login(&self, client: *const sys::mosquitto) -> Delay {
+        let (Some(_), Some(version)) =
+            (self.functions.mosquitto_complete_basic_auth, self.functions.mosquitto_client_protocol_version)
+        else {
+            return Delay::Impossible;
+        };
+        if !self.is_on_its_thread() {
+            return Delay::Impossible;
+        }
+        // SAFETY: this function's contract. mosquitto_broker.h: mosquitto_client_protocol_version.
+        if unsafe { version(client) } < MQTT_5 { Delay::Safe } else { Delay::Risky }
     }
 
     /// Calls `mosquitto_log_printf`, except from within itself: with `log_dest topic` the broker asks the
@@ -131,6 +152,19 @@ impl Broker for HostBroker {
 
     fn client_by_id(&self, clientid: &[u8], show: &mut dyn FnMut(ConnectedClient<'_>)) -> bool {
         self.is_on_its_thread() && clients::by_id(&self.functions, clientid, show)
+    }
+
+    fn complete_login(&self, clientid: &[u8], let_in: bool) {
+        let (Some(complete), Ok(clientid)) =
+            (self.functions.mosquitto_complete_basic_auth, CString::new(clientid))
+        else {
+            return;
+        };
+        if self.is_on_its_thread() {
+            let result = if let_in { sys::MOSQ_ERR_SUCCESS } else { sys::MOSQ_ERR_AUTH };
+            // SAFETY: a string that outlives the call. mosquitto/broker.h: mosquitto_complete_basic_auth.
+            unsafe { complete(clientid.as_ptr(), result) };
+        }
     }
 
     fn patch_of_2_0(&self) -> Option<u8> {

@@ -15,7 +15,9 @@ pub(super) unsafe extern "C" fn on_basic_auth(_: c_int, event: *mut c_void, user
     let answer = |context: &Context, event: &sys::mosquitto_evt_basic_auth| {
         // SAFETY: the event of this callback, which has not returned.
         let request = unsafe { event::login_request(&context.functions, event) };
-        outcome::of_login(context.plugin.on_basic_auth(event::session(event.client), &request))
+        // SAFETY: the same client.
+        let delay = unsafe { context.broker.delay_of_login(event.client) };
+        outcome::of_login(context.plugin.on_login(event::session(event.client), &request, delay))
     };
     // SAFETY: the broker's arguments to the callback of this event.
     unsafe { dispatch(event, userdata, "a login", outcome::AUTH, answer) }

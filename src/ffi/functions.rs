@@ -28,6 +28,10 @@ macro_rules! functions {
             pub(super) mosquitto_client: Option<sys::mosquitto_client>,
             /// 2.1 and later.
             pub(super) mosquitto_apply_on_all_clients: Option<sys::mosquitto_apply_on_all_clients>,
+            /// 2.1 and later.
+            pub(super) mosquitto_complete_basic_auth: Option<sys::mosquitto_complete_basic_auth>,
+            /// Every broker has it; it is needed only where logins can wait.
+            pub(super) mosquitto_client_protocol_version: Option<sys::mosquitto_client_protocol_version>,
             /// OpenSSL's, which the broker uses where it knows certificates.
             pub(super) x509_free: Option<sys::X509_free>,
             /// Which brokers these are the functions of.
@@ -63,6 +67,18 @@ macro_rules! functions {
                         // SAFETY: as above, in mosquitto/broker.h of 2.1.
                         unsafe { mem::transmute::<NonNull<c_void>, sys::mosquitto_apply_on_all_clients>(address) }
                     }),
+                    mosquitto_complete_basic_auth: look_up(c"mosquitto_complete_basic_auth").map(|address| {
+                        // SAFETY: as above, in mosquitto/broker.h of 2.1.
+                        unsafe { mem::transmute::<NonNull<c_void>, sys::mosquitto_complete_basic_auth>(address) }
+                    }),
+                    mosquitto_client_protocol_version: look_up(c"mosquitto_client_protocol_version").map(
+                        |address| {
+                            // SAFETY: as above, in mosquitto_broker.h.
+                            unsafe {
+                                mem::transmute::<NonNull<c_void>, sys::mosquitto_client_protocol_version>(address)
+                            }
+                        },
+                    ),
                     x509_free: look_up(c"X509_free").map(|address| {
                         // SAFETY: the library that the broker has its certificates from declares it so in
                         // openssl/x509.h.

@@ -4,6 +4,7 @@ use std::ffi::c_int;
 
 use super::sys;
 use crate::broker::BrokerFamily;
+use crate::plugin::LoginAnswer;
 use crate::policy::Effect;
 
 /// Done, or granted.
@@ -18,11 +19,12 @@ pub(super) const DEFER: c_int = sys::MOSQ_ERR_PLUGIN_DEFER;
 pub(super) const START_FAILED: c_int = sys::MOSQ_ERR_UNKNOWN;
 
 /// The answer to a login.
-pub(super) fn of_login(effect: Effect) -> c_int {
-    match effect {
-        Effect::Allow => SUCCESS,
-        Effect::Deny => AUTH,
-        Effect::Defer => DEFER,
+pub(super) fn of_login(answer: LoginAnswer) -> c_int {
+    match answer {
+        LoginAnswer::Now(Effect::Allow) => SUCCESS,
+        LoginAnswer::Now(Effect::Deny) => AUTH,
+        LoginAnswer::Now(Effect::Defer) => DEFER,
+        LoginAnswer::Later => sys::MOSQ_ERR_AUTH_DELAYED,
     }
 }
 
@@ -51,7 +53,9 @@ mod tests {
     /// 2.0 and 2.1 disconnect a client at any other code, or send it on.
     #[test]
     fn answers_have_the_numbers_that_brokers_know() {
-        assert_eq!([Effect::Allow, Effect::Deny, Effect::Defer].map(of_login), [0, 11, 17]);
+        let now = [Effect::Allow, Effect::Deny, Effect::Defer].map(LoginAnswer::Now);
+        assert_eq!(now.map(of_login), [0, 11, 17]);
+        assert_eq!(of_login(LoginAnswer::Later), -5);
         assert_eq!([Effect::Allow, Effect::Deny, Effect::Defer].map(of_acl_check), [0, 12, 17]);
         assert_eq!([BrokerFamily::V2_0, BrokerFamily::V2_1].map(of_reload), [17, 0]);
     }

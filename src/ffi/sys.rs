@@ -42,6 +42,15 @@ pub type mosquitto_plugin_set_info = unsafe extern "C" fn(
 /// `mosquitto_client` in 2.1's `mosquitto/broker.h`.
 pub type mosquitto_client = unsafe extern "C" fn(clientid: *const c_char) -> *mut mosquitto;
 
+/// `mosquitto_complete_basic_auth` in 2.1's `mosquitto/broker.h`.
+pub type mosquitto_complete_basic_auth = unsafe extern "C" fn(clientid: *const c_char, result: c_int);
+
+/// `mosquitto_client_protocol_version` in `mosquitto_broker.h`: 5 is MQTT 5.0, less is older.
+pub type mosquitto_client_protocol_version = unsafe extern "C" fn(client: *const mosquitto) -> c_int;
+
+/// 2.1's `mosquitto/defs.h`, `enum mosq_err_t`.
+pub const MOSQ_ERR_AUTH_DELAYED: c_int = -5;
+
 /// `mosquitto_apply_on_all_clients` in 2.1's `mosquitto/broker.h`.
 pub type mosquitto_apply_on_all_clients = unsafe extern "C" fn(
     functor: unsafe extern "C" fn(client: *const mosquitto, context: *mut c_void) -> c_int,

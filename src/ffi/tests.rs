@@ -200,6 +200,8 @@ fn functions(family: BrokerFamily) -> Functions {
         mosquitto_plugin_set_info: (family == BrokerFamily::V2_1).then_some(set_info as _),
         mosquitto_client: (family == BrokerFamily::V2_1).then_some(find as _),
         mosquitto_apply_on_all_clients: (family == BrokerFamily::V2_1).then_some(apply_on_all as _),
+        mosquitto_complete_basic_auth: None,
+        mosquitto_client_protocol_version: None,
         x509_free: Some(free_certificate),
         family,
     }

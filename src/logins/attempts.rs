@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
+use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -30,6 +31,11 @@ pub(crate) struct Lockout {
 }
 
 impl Lockout {
+    /// After so many failures, if any are enough.
+    pub(crate) fn of(failures: Option<NonZero<u32>>, window: Duration) -> Option<Self> {
+        Some(Self { failures: failures?.get(), window })
+    }
+
     fn rate(&self) -> f64 {
         f64::from(self.failures) / self.window.as_secs_f64().max(0.001)
     }

@@ -48,6 +48,8 @@ pub struct PluginOptions {
     pub save_mode: SaveMode,
     /// Where the audit trail is kept, if one is.
     pub audit_file: Option<PathBuf>,
+    /// Which logins are verified while the broker goes on.
+    pub login_mode: LoginMode,
     /// Who decides about usernames that the policy does not know.
     pub unknown_user: UnknownUserOption,
     /// After how many failed logins for a username an address is locked out of it; `None` is never.
@@ -86,6 +88,7 @@ impl PluginOptions {
             self_service: false,
             save_mode: SaveMode::Auto,
             audit_file: None,
+            login_mode: LoginMode::Auto,
             unknown_user: UnknownUserOption::Defer,
             lockout_failures: None,
             lockout_window: Duration::from_secs(300),
@@ -150,6 +153,17 @@ pub enum SaveMode {
     Auto,
     /// Both before the broker goes on.
     Sync,
+}
+
+/// `plugin_opt_login_mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginMode {
+    /// Those for which the broker can wait without harm.
+    Auto,
+    /// None.
+    Sync,
+    /// Those for which it can wait at all.
+    Delayed,
 }
 
 /// `plugin_opt_unknown_user`.

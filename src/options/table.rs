@@ -7,7 +7,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{CompatOption, ConfigInitOption, DenialLogOption, PluginOptions, SaveMode, UnknownUserOption};
+use super::{
+    CompatOption, ConfigInitOption, DenialLogOption, LoginMode, PluginOptions, SaveMode, UnknownUserOption,
+};
 use crate::password::Iterations;
 
 /// The option without which there is nothing to do.
@@ -29,7 +31,7 @@ pub struct OptionInfo {
 }
 
 /// All options.
-pub const OPTIONS: [OptionInfo; 29] = [
+pub const OPTIONS: [OptionInfo; 30] = [
     OptionInfo {
         name: CONFIG_FILE,
         accepts: "a path",
@@ -308,6 +310,22 @@ pub const OPTIONS: [OptionInfo; 29] = [
                   ACLs grant it.",
         set: |options, value| {
             options.self_service = truth(value)?;
+            Some(())
+        },
+    },
+    OptionInfo {
+        name: "login_mode",
+        accepts: "`auto`, `sync` or `delayed`",
+        default: Some("auto"),
+        meaning: "Which logins are verified in threads of their own, with brokers from 2.1 on: `auto` those of \
+                  clients that do not speak MQTT 5.0, `sync` none, `delayed` all.",
+        set: |options, value| {
+            options.login_mode = match value {
+                b"auto" => LoginMode::Auto,
+                b"sync" => LoginMode::Sync,
+                b"delayed" => LoginMode::Delayed,
+                _ => return None,
+            };
             Some(())
         },
     },

@@ -128,6 +128,12 @@ impl PasswordHash {
         Ok(Pbkdf2Sha512::create(password, salt, iterations).into())
     }
 
+    /// The hash of no password, which takes as much work to compare with as a new one.
+    #[must_use]
+    pub fn of_none(iterations: Iterations) -> Self {
+        Pbkdf2Sha512::of_none(iterations).into()
+    }
+
     /// Whether this is the password that was hashed.
     ///
     /// Hashes are compared in constant time. How long the hashing takes is up to the stored parameters: a

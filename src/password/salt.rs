@@ -18,6 +18,9 @@ pub(super) enum Salt {
 }
 
 impl Salt {
+    /// One that is none: for a hash that no password has.
+    pub(super) const ZERO: Self = Self::Short([0; SHORT]);
+
     pub(super) fn from_base64(text: &[u8]) -> Result<Self, HashError> {
         let bytes = base64::decode(text).ok_or(HashError::NotBase64(Field::Salt))?;
         if let Ok(short) = <[u8; SHORT]>::try_from(bytes.as_slice()) {

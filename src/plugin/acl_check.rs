@@ -28,6 +28,9 @@ impl Plugin {
         if self.broken.load(Ordering::Acquire) {
             return Effect::Deny;
         }
+        if request.subject.username.is_none() && self.is_of_no_login(&request.subject) {
+            return Effect::Deny;
+        }
         let mut key = Key::new();
         let is_short = self.memo.find_key(request, &mut key);
         if is_short
@@ -74,6 +77,7 @@ impl Plugin {
     /// A client has connected. Only 2.1 says so, and it says it of everybody, also of those whose certificates
     /// let them in.
     pub fn on_connect(&self, session: SessionId, username: Option<&[u8]>, clientid: Option<&[u8]>) {
+        self.delayed_login_is_over(session, clientid.unwrap_or_default());
         let Some(username) = username else { return };
         // 2.1 itself tells where its clients are connected from.
         let subject = Subject { username: Some(username), clientid };

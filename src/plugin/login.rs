@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use super::delayed::{Delay, LoginAnswer, TooMany};
 use super::{Plugin, SessionId};
 use crate::injection::panic_point;
-use crate::password::PasswordHash;
+use crate::logins::Attempt;
+use crate::password::{PasswordHash, Plaintext};
 use crate::policy::{Client, Effect, LoginRefusal, LoginRequest, LoginStamp, LoginVerdict, Password, Policy};
 use crate::sessions::Login;
 
@@ -36,21 +38,35 @@ struct Verdict {
 }
 
 impl Plugin {
-    /// A client logs in with username and password.
+    /// A client logs in with username and password, and is answered at once.
     pub fn on_basic_auth(&self, session: SessionId, request: &LoginRequest<'_>) -> Effect {
+        match self.on_login(session, request, Delay::Impossible) {
+            LoginAnswer::Now(effect) => effect,
+            LoginAnswer::Later => Effect::Deny,
+        }
+    }
+
+    /// A client logs in with username and password, and is perhaps answered later.
+    pub fn on_login(&self, session: SessionId, request: &LoginRequest<'_>, delay: Delay) -> LoginAnswer {
         if self.broken.load(Ordering::Acquire) {
-            return Effect::Deny;
+            return LoginAnswer::Now(Effect::Deny);
         }
         if self.own.would_overhear(&request.subject, self.has_ticked.load(Ordering::Relaxed)) {
             self.note_denied_login(request, "answerPending", Effect::Deny);
-            return Effect::Deny;
+            return LoginAnswer::Now(Effect::Deny);
+        }
+        let is_connection = request.subject.clientid != Some(HTTP_API) || request.address.is_some();
+        if is_connection && !self.is_reloading() {
+            self.verifier.pending.void(request.subject.clientid.unwrap_or_default());
         }
         let plan = {
             let policy = self.policy.read();
             panic_point("a login, the policy being read");
             self.plan(&policy, request)
         };
-        let Verdict { effect, reason } = self.verify(&plan, session, request);
+        let Some(Verdict { effect, reason }) = self.verify(&plan, session, request, delay) else {
+            return LoginAnswer::Later;
+        };
         match effect {
             Effect::Allow => self.metrics.login_allowed(),
             // Without a username it is the broker's to decide.
@@ -61,7 +77,7 @@ impl Plugin {
         }
         if effect != Effect::Deny
             && (plan.is_known || plan.was_deleted || request.subject.username.is_none())
-            && (request.subject.clientid != Some(HTTP_API) || request.address.is_some())
+            && is_connection
         {
             let has_ticked = {
                 let mut sessions = self.sessions.lock();
@@ -78,7 +94,7 @@ impl Plugin {
                 self.save_rehashed();
             }
         }
-        effect
+        LoginAnswer::Now(effect)
     }
 
     /// Whether logins of that address for that username, or of any address, are refused unseen.
@@ -115,16 +131,23 @@ impl Plugin {
         if plan.hash.is_none() && request.password.is_some() {
             plan.hash = match client.map(|client| &client.password) {
                 Some(Password::Hash(hash)) => Some(hash.clone()),
-                _ => policy.decoy(username).or(self.decoy.as_ref()).cloned(),
+                _ => Some(policy.decoy(username).unwrap_or(&self.decoy).clone()),
             };
         }
         plan
     }
 
-    /// Compares the password, unless that is not needed or would be too much.
-    fn verify(&self, plan: &Plan, session: SessionId, request: &LoginRequest<'_>) -> Verdict {
-        let refused = |reason| Verdict { effect: Effect::Deny, reason };
-        let otherwise = Verdict { effect: plan.otherwise, reason: plan.reason };
+    /// Compares the password, unless that is not needed or would be too much; `None` if a worker does it.
+    fn verify(
+        &self,
+        plan: &Plan,
+        session: SessionId,
+        request: &LoginRequest<'_>,
+        delay: Delay,
+    ) -> Option<Verdict> {
+        let refused = |reason| Some(Verdict { effect: Effect::Deny, reason });
+        let allowed = Some(Verdict { effect: Effect::Allow, reason: "" });
+        let otherwise = Some(Verdict { effect: plan.otherwise, reason: plan.reason });
         let (Some(username), Some(password), Some(hash)) =
             (request.subject.username, request.password, &plan.hash)
         else {
@@ -134,16 +157,12 @@ impl Plugin {
             let was_verified = self.verified.matches(username, password, *stamp);
             self.metrics.looked_up_login(was_verified);
             if was_verified {
-                return Verdict { effect: Effect::Allow, reason: "" };
+                return allowed;
             }
         }
+        let clientid = request.subject.clientid.unwrap_or_default();
         // SIGHUP: the broker asks for everybody who is connected again.
-        let is_again = self.is_reloading()
-            || self.sessions.lock().is_login_of(
-                session,
-                username,
-                request.subject.clientid.unwrap_or_default(),
-            );
+        let is_again = self.is_reloading() || self.sessions.lock().is_login_of(session, username, clientid);
         if is_again && plan.client.is_none() {
             return otherwise;
         }
@@ -151,6 +170,17 @@ impl Plugin {
         let start = Instant::now();
         if counts && self.attempts.is_locked_out(username, request.address, start) {
             return refused("lockedOut");
+        }
+        if !is_again && self.may_delay(delay) {
+            // Whom others may let in cannot wait: after that nobody else is asked.
+            if plan.otherwise == Effect::Defer {
+                return otherwise;
+            }
+            match plan.attempt(session, request).and_then(|attempt| self.verify_later(attempt)) {
+                Some(Ok(())) => return None,
+                Some(Err(TooMany)) => return refused("tooManyLogins"),
+                None => {}
+            }
         }
         if !is_again && !self.work.may(request.address, start) {
             return if plan.otherwise == Effect::Defer { otherwise } else { refused("tooManyLogins") };
@@ -166,7 +196,7 @@ impl Plugin {
                 self.verified.remember(&client.username, password, *stamp, is_connected);
                 self.rehash.after_login(client, hash, password);
                 self.attempts.succeeded(username, request.address, now);
-                Verdict { effect: Effect::Allow, reason: "" }
+                allowed
             }
             _ => {
                 if counts {
@@ -181,5 +211,19 @@ impl Plugin {
 impl Plan {
     fn answer(otherwise: Effect, reason: &'static str) -> Self {
         Self { otherwise, reason, client: None, hash: None, is_known: false, was_deleted: false }
+    }
+
+    /// What a worker has to know.
+    fn attempt(&self, session: SessionId, request: &LoginRequest<'_>) -> Option<Attempt> {
+        Some(Attempt {
+            session,
+            clientid: request.subject.clientid?.into(),
+            username: request.subject.username?.into(),
+            address: request.address.map(Into::into),
+            password: Plaintext::new(request.password?),
+            hash: self.hash.clone()?,
+            client: self.client.clone(),
+            reason: self.reason,
+        })
     }
 }

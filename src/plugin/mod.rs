@@ -7,6 +7,7 @@ mod acl_check;
 mod audit;
 mod commands;
 mod connections;
+mod delayed;
 mod denied;
 mod file_findings;
 mod live_policy;
@@ -28,10 +29,10 @@ use crate::bell::Bell;
 use crate::broker::{Broker, BrokerFamily};
 use crate::control::Limits;
 use crate::denials::{Denials, Settings};
-use crate::logins::{Attempts, Lockout, VerifiedLogins, Work};
+use crate::logins::{Attempts, Lockout, Pending, VerifiedLogins, Work};
 use crate::memo::Memo;
 use crate::metrics::Metrics;
-use crate::options::{CompatOption, DenialLogOption, PluginOptions, UnknownUserOption};
+use crate::options::{CompatOption, DenialLogOption, LoginMode, PluginOptions, UnknownUserOption};
 use crate::password::{Iterations, PasswordHash};
 use crate::policy::{Client, Compat};
 use crate::rehash::Rehash;
@@ -42,12 +43,14 @@ use crate::workers::Workers;
 use commands::Pipeline;
 
 use audit::Audit;
+use delayed::Verifier;
 use metrics::MetricsFile;
 use own::Own;
 
 pub use crate::control::{Actor, ControlTopic};
 pub use crate::sessions::SessionId;
 pub use crate::start::StartError;
+pub use delayed::{Delay, LoginAnswer};
 
 /// How many jobs may wait for a worker.
 const MOST_JOBS: usize = 1024;
@@ -64,10 +67,10 @@ pub struct Plugin {
     store: Arc<Mutex<Store>>,
     /// Whether a file with anything wrong is refused.
     strict: bool,
-    sessions: Mutex<Sessions>,
+    sessions: Arc<Mutex<Sessions>>,
     iterations: Iterations,
     limits: Limits,
-    rehash: Rehash,
+    rehash: Arc<Rehash>,
     /// Where passwords are hashed and verified.
     workers: Workers,
     /// Rung by whatever has something to do at a tick.
@@ -81,15 +84,18 @@ pub struct Plugin {
     /// Whether the broker ticks at all.
     has_ticked: AtomicBool,
     /// Passwords that need not be hashed to be verified.
-    verified: VerifiedLogins,
+    verified: Arc<VerifiedLogins>,
     pipeline: Pipeline,
     /// Who fails to log in, and how much of the broker's time logins take.
-    attempts: Attempts,
+    attempts: Arc<Attempts>,
     work: Work,
+    /// Which logins are answered later, and how.
+    login_mode: LoginMode,
+    verifier: Verifier,
     /// Whether usernames that the policy does not know are refused.
     denies_unknown: bool,
     /// What a login takes the work of as long as no client has a password.
-    decoy: Option<PasswordHash>,
+    decoy: PasswordHash,
     /// Clients are being disconnected.
     is_kicking: AtomicBool,
     /// The logins that are asked for are those of a reload.
@@ -136,6 +142,14 @@ impl Plugin {
         let mut policy = loaded.policy;
         policy.set_self_service(options.self_service);
         let bell = Arc::new(Bell::new(Arc::clone(&broker)));
+        let verifier = Verifier {
+            pending: Arc::new(Pending::default()),
+            verified: Arc::new(VerifiedLogins::new()),
+            attempts: Arc::new(Attempts::new(Lockout::of(options.lockout_failures, options.lockout_window))),
+            rehash: Arc::new(Rehash::new(options.rehash_on_login, options.password_iterations)),
+            sessions: Arc::default(),
+            bell: Arc::clone(&bell),
+        };
         let plugin = Self {
             workers: Workers::new(MOST_JOBS),
             pipeline: Pipeline::new(options.save_mode, Arc::clone(&bell)),
@@ -146,10 +160,10 @@ impl Plugin {
             walked: Mutex::new(Vec::with_capacity(acl_check::MOST_WALKED)),
             issues: Mutex::new(loaded.issues),
             strict: options.strict_config,
-            sessions: Mutex::default(),
+            sessions: Arc::clone(&verifier.sessions),
             iterations: options.password_iterations,
             limits: options.limits,
-            rehash: Rehash::new(options.rehash_on_login, options.password_iterations),
+            rehash: Arc::clone(&verifier.rehash),
             denials: Denials::new(Settings {
                 wanted: options.denial_log.what != DenialLogOption::Off,
                 receive: options.denial_log.what == DenialLogOption::All,
@@ -162,16 +176,14 @@ impl Plugin {
             metrics_file: MetricsFile::new(options.metrics_file.clone(), options.metrics_interval),
             family,
             has_ticked: AtomicBool::new(false),
-            verified: VerifiedLogins::new(),
+            verified: Arc::clone(&verifier.verified),
             store: Arc::new(Mutex::new(store)),
-            attempts: Attempts::new(
-                options
-                    .lockout_failures
-                    .map(|failures| Lockout { failures: failures.get(), window: options.lockout_window }),
-            ),
+            attempts: Arc::clone(&verifier.attempts),
+            verifier,
             work: Work::new(options.login_work),
+            login_mode: options.login_mode,
             denies_unknown: options.unknown_user == UnknownUserOption::Deny,
-            decoy: PasswordHash::create(b"", options.password_iterations).ok(),
+            decoy: PasswordHash::of_none(options.password_iterations),
             is_kicking: AtomicBool::new(false),
             is_reloading: AtomicBool::new(false),
             reload_began: Mutex::new(None),
@@ -191,6 +203,7 @@ impl Plugin {
     /// The broker ends. What was begun is finished, but no longer answered; what is on the disk already is
     /// not written again.
     pub fn shutdown(&self) {
+        self.verifier.pending.clear();
         self.finish_unanswered();
         self.audit.end();
         self.metrics_file.end();

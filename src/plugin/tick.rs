@@ -11,6 +11,7 @@ impl Plugin {
         self.bell.heard();
         self.reload_is_over();
         self.has_ticked.store(true, Ordering::Relaxed);
+        self.complete_logins();
         self.log_denials();
         self.own.tick();
         self.tell_of_audit();

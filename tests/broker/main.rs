@@ -32,6 +32,7 @@ mod brute_force;
 mod certificates;
 mod clients;
 mod command_line;
+mod delayed;
 mod denials;
 mod documented;
 mod downgrade;
@@ -87,6 +88,7 @@ const CASES: &[&[harness::case::Case]] = &[
     command_line::CASES,
     denials::CASES,
     documented::CASES,
+    delayed::CASES,
     downgrade::CASES,
     dropped::CASES,
     errors::CASES,

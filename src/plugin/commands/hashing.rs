@@ -121,6 +121,10 @@ impl Host for Prepared<'_> {
         self.plugin.audit.is_wanted()
     }
 
+    fn is_login_pending(&self, username: Option<&[u8]>, clientid: Option<&[u8]>) -> bool {
+        self.plugin.has_login_pending(username, clientid)
+    }
+
     fn is_locked_out(&self, username: &[u8], address: Option<&[u8]>) -> bool {
         self.plugin.locks_out(username, address)
     }

@@ -1,0 +1,301 @@
+//! [`Pending`]: logins that workers verify while the broker goes on (2.1's delayed logins).
+//!
+//! An attempt is known by its client id and a generation: a verdict that is not of the last attempt of that client id
+//! is void. The broker says nothing when a pending client leaves; what remains of it, its will, it then asks about with
+//! the client id alone. So an attempt stays here for some ticks after it was answered.
+//!
+//! What waits is bounded by its bytes. Workers take turns through the network addresses, so a flood from one of them
+//! delays only itself; and no address may have more waiting than there is room left, so none takes all of it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use super::address::Origin;
+use crate::password::{PasswordHash, Plaintext};
+use crate::policy::{Client, LoginStamp};
+use crate::sessions::SessionId;
+
+/// How much may wait, in bytes.
+const MOST: usize = 32 << 20;
+/// What an attempt takes beside its texts.
+const OF_ATTEMPT: usize = 512;
+/// How many ticks an answered attempt is remembered: a client that is gone is asked about within one.
+const REMEMBERED: u64 = 50;
+
+/// A login to be verified.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) session: SessionId,
+    pub(crate) clientid: Box<[u8]>,
+    pub(crate) username: Box<[u8]>,
+    pub(crate) address: Option<Box<[u8]>>,
+    pub(crate) password: Plaintext,
+    /// What the password is compared with.
+    pub(crate) hash: PasswordHash,
+    /// Who logs in if it is the right one; `None` does not exist, or may not, whatever the password.
+    pub(crate) client: Option<(Arc<Client>, LoginStamp)>,
+    /// Why it is refused otherwise.
+    pub(crate) reason: &'static str,
+}
+
+/// What a worker found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    Right,
+    Wrong,
+    LockedOut,
+    /// Nothing: it panicked.
+    Nothing,
+}
+
+/// An attempt with what was found.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) attempt: Attempt,
+    pub(crate) found: Found,
+    generation: u64,
+}
+
+/// A login that the broker has let in.
+#[derive(Debug)]
+pub(crate) struct LetIn {
+    pub(crate) username: Box<[u8]>,
+    pub(crate) address: Option<Box<[u8]>>,
+}
+
+/// The attempts that wait, and those of late.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    state: Mutex<State>,
+    /// How many client ids are known here: most checks need not look.
+    known: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    by_clientid: HashMap<Box<[u8]>, Entry>,
+    queues: HashMap<Origin, Queue>,
+    turns: VecDeque<Origin>,
+    found: VecDeque<Verified>,
+    waiting: usize,
+    workers: usize,
+    generation: u64,
+    ticks: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    generation: u64,
+    session: SessionId,
+    username: Box<[u8]>,
+    address: Option<Box<[u8]>>,
+    /// The tick at which it was answered.
+    answered: Option<u64>,
+    is_right: bool,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    attempts: VecDeque<(u64, Attempt)>,
+    waiting: usize,
+}
+
+impl Attempt {
+    fn weight(&self) -> usize {
+        let texts = [self.clientid.len(), self.username.len(), self.password.as_bytes().len()];
+        texts.iter().fold(OF_ATTEMPT, |sum, length| sum.saturating_add(*length))
+    }
+}
+
+impl Pending {
+    /// Takes an attempt in; false if there is no room for it. Any other of that client id is void.
+    pub(crate) fn begin(&self, attempt: Attempt) -> bool {
+        let mut state = self.state.lock();
+        let (weight, origin) = (attempt.weight(), Origin::of(attempt.address.as_deref()));
+        let of_origin = state.queues.get(&origin).map_or(0, |queue| queue.waiting);
+        if of_origin.saturating_add(weight) > MOST.saturating_sub(state.waiting) {
+            return false;
+        }
+        state.generation = state.generation.saturating_add(1);
+        let generation = state.generation;
+        let entry = Entry {
+            generation,
+            session: attempt.session,
+            username: attempt.username.clone(),
+            address: attempt.address.clone(),
+            answered: None,
+            is_right: false,
+        };
+        state.by_clientid.insert(attempt.clientid.clone(), entry);
+        state.waiting = state.waiting.saturating_add(weight);
+        if !state.queues.contains_key(&origin) {
+            state.turns.push_back(origin.clone());
+        }
+        let queue = state.queues.entry(origin).or_default();
+        queue.waiting = queue.waiting.saturating_add(weight);
+        queue.attempts.push_back((generation, attempt));
+        self.known.store(state.by_clientid.len(), Ordering::Release);
+        true
+    }
+
+    /// Whether one more worker is wanted, which then counts.
+    pub(crate) fn wants_worker(&self, most: usize) -> bool {
+        let mut state = self.state.lock();
+        let wants = state.workers < most && !state.turns.is_empty();
+        if wants {
+            state.workers = state.workers.saturating_add(1);
+        }
+        wants
+    }
+
+    /// A worker is gone without having found that there is nothing left.
+    pub(crate) fn lost_worker(&self) {
+        let mut state = self.state.lock();
+        state.workers = state.workers.saturating_sub(1);
+    }
+
+    /// Whether nobody works on what waits.
+    pub(crate) fn is_stuck(&self) -> bool {
+        let state = self.state.lock();
+        state.workers == 0 && !state.turns.is_empty()
+    }
+
+    /// The next attempt to be verified; `None`, and one worker fewer, if there is none.
+    pub(crate) fn next(&self) -> Option<(u64, Attempt)> {
+        let mut state = self.state.lock();
+        while let Some(origin) = state.turns.pop_front() {
+            let Some(queue) = state.queues.get_mut(&origin) else { continue };
+            let Some((generation, attempt)) = queue.attempts.pop_front() else {
+                state.queues.remove(&origin);
+                continue;
+            };
+            let weight = attempt.weight();
+            queue.waiting = queue.waiting.saturating_sub(weight);
+            if queue.attempts.is_empty() {
+                state.queues.remove(&origin);
+            } else {
+                state.turns.push_back(origin);
+            }
+            state.waiting = state.waiting.saturating_sub(weight);
+            let is_last = |entry: &Entry| entry.generation == generation && entry.answered.is_none();
+            if state.by_clientid.get(&attempt.clientid).is_some_and(is_last) {
+                return Some((generation, attempt));
+            }
+        }
+        state.workers = state.workers.saturating_sub(1);
+        None
+    }
+
+    /// A worker has verified an attempt.
+    pub(crate) fn found(&self, generation: u64, attempt: Attempt, found: Found) {
+        self.state.lock().found.push_back(Verified { attempt, found, generation });
+    }
+
+    /// The next that can be answered. It counts as answered.
+    pub(crate) fn take_found(&self) -> Option<Verified> {
+        let mut state = self.state.lock();
+        loop {
+            let verified = state.found.pop_front()?;
+            let ticks = state.ticks;
+            if let Some(entry) = state.by_clientid.get_mut(&verified.attempt.clientid)
+                && entry.generation == verified.generation
+                && entry.answered.is_none()
+            {
+                entry.answered = Some(ticks);
+                return Some(verified);
+            }
+        }
+    }
+
+    /// The verdict on an attempt stands: it is let in.
+    pub(crate) fn let_in(&self, clientid: &[u8]) {
+        if let Some(entry) = self.state.lock().by_clientid.get_mut(clientid) {
+            entry.is_right = true;
+        }
+    }
+
+    /// Whether more can be answered.
+    pub(crate) fn has_found(&self) -> bool {
+        !self.state.lock().found.is_empty()
+    }
+
+    /// That client id logs in anew, so that an attempt of before is gone.
+    pub(crate) fn void(&self, clientid: &[u8]) {
+        if !self.is_in_use() {
+            return;
+        }
+        let mut state = self.state.lock();
+        let ticks = state.ticks;
+        if let Some(entry) = state.by_clientid.get_mut(clientid) {
+            entry.is_right = false;
+            entry.answered.get_or_insert(ticks);
+        }
+    }
+
+    /// The broker has let a client in: the login that it had waited for, if it had.
+    pub(crate) fn connected(&self, session: SessionId, clientid: &[u8]) -> Option<LetIn> {
+        if !self.is_in_use() {
+            return None;
+        }
+        let mut state = self.state.lock();
+        if !state.by_clientid.get(clientid).is_some_and(|entry| entry.is_right && entry.session == session) {
+            return None;
+        }
+        let entry = state.by_clientid.remove(clientid)?;
+        self.known.store(state.by_clientid.len(), Ordering::Release);
+        Some(LetIn { username: entry.username, address: entry.address })
+    }
+
+    /// Whether that client id has an attempt that is no connection, now or a moment ago.
+    pub(crate) fn knows(&self, clientid: &[u8]) -> bool {
+        self.is_in_use() && self.state.lock().by_clientid.contains_key(clientid)
+    }
+
+    /// Whether somebody of that name, or that client id, waits.
+    pub(crate) fn is_waiting(&self, username: Option<&[u8]>, clientid: Option<&[u8]>) -> bool {
+        if username.is_none() || !self.is_in_use() {
+            return false;
+        }
+        self.state.lock().by_clientid.iter().any(|(id, entry)| {
+            entry.answered.is_none()
+                && username == Some(&entry.username)
+                && clientid.is_none_or(|clientid| **id == *clientid)
+        })
+    }
+
+    /// Time passes: what was answered long ago is forgotten.
+    pub(crate) fn tick(&self) {
+        if !self.is_in_use() {
+            return;
+        }
+        let mut state = self.state.lock();
+        state.ticks = state.ticks.saturating_add(1);
+        let ticks = state.ticks;
+        // Now and then is enough.
+        if ticks.is_multiple_of(16) {
+            state
+                .by_clientid
+                .retain(|_, entry| entry.answered.is_none_or(|at| ticks.saturating_sub(at) < REMEMBERED));
+            self.known.store(state.by_clientid.len(), Ordering::Release);
+        }
+    }
+
+    /// The end: nothing more is verified.
+    pub(crate) fn clear(&self) {
+        let mut state = self.state.lock();
+        let workers = state.workers;
+        *state = State { workers, ..State::default() };
+        self.known.store(0, Ordering::Release);
+    }
+
+    fn is_in_use(&self) -> bool {
+        self.known.load(Ordering::Acquire) > 0
+    }
+}
+
+#[cfg(test)]
+#[path = "pending_tests.rs"]
+mod tests;

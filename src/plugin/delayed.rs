@@ -1,0 +1,205 @@
+//! Logins that are verified by workers and answered at a tick, where the broker can wait (2.1).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use super::{Plugin, SessionId};
+use crate::bell::Bell;
+use crate::logins::{Attempt, Attempts, Found, Pending, Verified, VerifiedLogins};
+use crate::options::LoginMode;
+use crate::panics::caught;
+use crate::policy::{Effect, LoginRequest, Subject};
+use crate::rehash::Rehash;
+use crate::sessions::{Login, Sessions};
+use crate::workers::Submitter;
+
+/// How many logins are answered in a tick: letting one in takes the broker some tens of microseconds.
+const MOST_IN_A_TICK: usize = 64;
+
+/// Whether the broker can wait for the verdict on a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delay {
+    /// It cannot: it is 2.0, or this is another thread than its own.
+    Impossible,
+    /// It can: the client speaks MQTT 3.1.1 or before.
+    Safe,
+    /// It can, but if the client has a Will Delay and leaves before, 2.1.2 crashes: it speaks MQTT 5.0.
+    Risky,
+}
+
+/// What a login is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum LoginAnswer {
+    /// This.
+    Now(Effect),
+    /// At a later tick: [`Broker::complete_login`](crate::broker::Broker::complete_login).
+    Later,
+}
+
+/// What a worker needs to verify logins.
+#[derive(Clone)]
+pub(super) struct Verifier {
+    pub(super) pending: Arc<Pending>,
+    pub(super) verified: Arc<VerifiedLogins>,
+    pub(super) attempts: Arc<Attempts>,
+    pub(super) rehash: Arc<Rehash>,
+    pub(super) sessions: Arc<Mutex<Sessions>>,
+    pub(super) bell: Arc<Bell>,
+}
+
+impl Verifier {
+    /// Gives workers something to do, and says whether there is at least one.
+    fn set_to_work(&self, submitter: &Submitter, most: usize) -> bool {
+        while self.pending.wants_worker(most) {
+            if !self.submit(submitter) {
+                self.pending.lost_worker();
+                break;
+            }
+        }
+        !self.pending.is_stuck()
+    }
+
+    /// A job that goes to the end of the queue after each login: between them the threads do what else there is.
+    fn submit(&self, submitter: &Submitter) -> bool {
+        let (verifier, again) = (self.clone(), submitter.clone());
+        submitter.submit(move || while verifier.verify_next() && !verifier.submit(&again) {}).is_ok()
+    }
+
+    fn verify_next(&self) -> bool {
+        let Some((generation, attempt)) = self.pending.next() else { return false };
+        let found = caught(|| self.verify(&attempt)).unwrap_or(Found::Nothing);
+        self.pending.found(generation, attempt, found);
+        self.bell.ring();
+        true
+    }
+
+    fn verify(&self, attempt: &Attempt) -> Found {
+        let Attempt { username, address, password, hash, client, .. } = attempt;
+        let (password, address) = (password.as_bytes(), address.as_deref());
+        // Another login with the same password may have come before it.
+        if client.as_ref().is_some_and(|(_, stamp)| self.verified.matches(username, password, *stamp)) {
+            return Found::Right;
+        }
+        if self.attempts.is_locked_out(username, address, Instant::now()) {
+            return Found::LockedOut;
+        }
+        let is_right = hash.verify(password);
+        match client {
+            Some((client, stamp)) if is_right => {
+                let is_connected = |username: &[u8]| self.sessions.lock().is_connected(username);
+                self.verified.remember(&client.username, password, *stamp, is_connected);
+                self.rehash.after_login(client, hash, password);
+                self.attempts.succeeded(username, address, Instant::now());
+                Found::Right
+            }
+            _ => {
+                self.attempts.failed(username, address, Instant::now());
+                Found::Wrong
+            }
+        }
+    }
+}
+
+impl Plugin {
+    /// Whether a login may be answered later.
+    pub(super) fn may_delay(&self, delay: Delay) -> bool {
+        let may = match (self.login_mode, delay) {
+            (LoginMode::Sync, _) | (_, Delay::Impossible) | (LoginMode::Auto, Delay::Risky) => false,
+            (LoginMode::Auto | LoginMode::Delayed, Delay::Safe) | (LoginMode::Delayed, Delay::Risky) => true,
+        };
+        may && self.has_ticked.load(Ordering::Relaxed) && !self.is_reloading()
+    }
+
+    /// Has a login verified by a worker; `None` if nobody can: then it has to be verified at once.
+    pub(super) fn verify_later(&self, attempt: Attempt) -> Option<Result<(), TooMany>> {
+        let clientid = attempt.clientid.clone();
+        if !self.verifier.pending.begin(attempt) {
+            return Some(Err(TooMany));
+        }
+        if self.verifier.set_to_work(&self.workers.submitter(), self.workers.threads()) {
+            return Some(Ok(()));
+        }
+        self.verifier.pending.void(&clientid);
+        None
+    }
+
+    /// Answers the logins that were verified by now. The broker sends wills, asks for rights and tells of
+    /// disconnects before each returns: nothing is locked.
+    pub(super) fn complete_logins(&self) {
+        let pending = &self.verifier.pending;
+        for _ in 0..MOST_IN_A_TICK {
+            let Some(verified) = pending.take_found() else { break };
+            let reason = self.why_refused(&verified);
+            let attempt = &verified.attempt;
+            match reason {
+                None => {
+                    self.metrics.login_allowed();
+                    pending.let_in(&attempt.clientid);
+                }
+                Some(reason) => {
+                    let request = LoginRequest {
+                        subject: Subject {
+                            username: Some(&attempt.username),
+                            clientid: Some(&attempt.clientid),
+                        },
+                        address: attempt.address.as_deref(),
+                        password: None,
+                    };
+                    self.note_denied_login(&request, reason, Effect::Deny);
+                }
+            }
+            self.broker.complete_login(&attempt.clientid, reason.is_none());
+        }
+        pending.tick();
+        if pending.has_found() {
+            self.bell.ring();
+        }
+    }
+
+    fn why_refused(&self, Verified { attempt, found, .. }: &Verified) -> Option<&'static str> {
+        if self.broken.load(Ordering::Acquire) {
+            return Some("internalError");
+        }
+        match (found, &attempt.client) {
+            (Found::Right, Some((_, stamp))) => {
+                // What was verified may not be the client's password any more, or the client may not log in.
+                let is_as_before = self.policy.read().login_stamp(&attempt.username) == Some(*stamp);
+                (!is_as_before).then_some("clientChanged")
+            }
+            (Found::LockedOut, _) => Some("lockedOut"),
+            (Found::Nothing, _) => Some("internalError"),
+            (Found::Right | Found::Wrong, _) => Some(attempt.reason),
+        }
+    }
+
+    /// A client is connected: if its login was delayed, it counts from now on.
+    pub(super) fn delayed_login_is_over(&self, session: SessionId, clientid: &[u8]) {
+        let Some(let_in) = self.verifier.pending.connected(session, clientid) else { return };
+        self.sessions.lock().logged_in(&Login {
+            session,
+            username: Some(&let_in.username),
+            clientid,
+            address: let_in.address.as_deref(),
+            is_others: false,
+        });
+    }
+
+    /// Whether what is asked about is the will of a client that left before its login was answered: it has its
+    /// client id and nothing else. An anonymous client of that id may be connected beside it.
+    pub(super) fn is_of_no_login(&self, subject: &Subject<'_>) -> bool {
+        let clientid = subject.clientid.unwrap_or_default();
+        self.verifier.pending.knows(clientid) && !self.sessions.lock().is_anonymous(clientid)
+    }
+
+    /// Whether somebody of that name, or that client id, waits for its login.
+    pub(super) fn has_login_pending(&self, username: Option<&[u8]>, clientid: Option<&[u8]>) -> bool {
+        self.verifier.pending.is_waiting(username, clientid)
+    }
+}
+
+/// As much waits as may.
+pub(super) struct TooMany;
