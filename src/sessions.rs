@@ -71,7 +71,10 @@ pub(crate) enum Kick {
 /// What is known of a client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// No login was seen: a certificate has let it in, or it is not connected.
+    /// Nothing shows that it is connected: it is its session that is asked about, or it was let in without a
+    /// login and has not been noticed yet.
+    Unseen,
+    /// It is connected and has not logged in: its certificate has let it in.
     NoLogin,
     /// It has logged in, under a username that the policy did not know at that time.
     LetInByOthers,
@@ -188,10 +191,9 @@ impl Sessions {
     /// The session of that client, as far as its login showed it.
     pub(crate) fn kind(&self, username: &[u8], clientid: &[u8]) -> Kind {
         let session = self.by_clientid.get(clientid).and_then(|id| self.open.get(id));
-        let is_login =
-            |session: &&Session| session.login.is_some() && session.username.as_deref() == Some(username);
-        match session.filter(is_login) {
-            None => Kind::NoLogin,
+        match session.filter(|session| session.username.as_deref() == Some(username)) {
+            None => Kind::Unseen,
+            Some(session) if session.login.is_none() => Kind::NoLogin,
             Some(session) if session.is_others => Kind::LetInByOthers,
             Some(_) => Kind::LoggedIn,
         }
@@ -562,7 +564,7 @@ mod tests {
         sessions.logged_in(&others);
         assert_eq!(sessions.kind(b"ann", b"a1"), Kind::LoggedIn);
         assert_eq!(sessions.kind(b"bob", b"b1"), Kind::LetInByOthers);
-        assert_eq!(sessions.kind(b"bob", b"a1"), Kind::NoLogin);
+        assert_eq!(sessions.kind(b"bob", b"a1"), Kind::Unseen);
         for _ in 0..3 {
             sessions.disconnect_uninvited(b"eve", b"e1");
             sessions.disconnect_uninvited(b"bob", b"b2");

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::login::HTTP_API;
 use super::{Plugin, SessionId};
+use crate::broker::BrokerFamily;
 use crate::denials::Denial;
 use crate::injection::panic_point;
 use crate::memo::Key;
@@ -108,7 +109,19 @@ impl Plugin {
         let clientid = request.subject.clientid.unwrap_or_default();
         let mut sessions = self.sessions.lock();
         match (decision.reason, sessions.kind(username, clientid)) {
-            (_, Kind::NoLogin) => {
+            // What is left of a disabled client is its session: that gets its messages, which the broker asks
+            // about again before it hands them out, and keeps its subscriptions. Should somebody be connected
+            // all the same whom 2.0 does not show, they are disconnected.
+            (Reason::ClientDisabled, Kind::Unseen)
+                if request.action == Action::PublishClientReceive
+                    || self.is_kicking.load(Ordering::Relaxed) =>
+            {
+                if self.family == BrokerFamily::V2_0 && !self.is_kicking.load(Ordering::Relaxed) {
+                    sessions.disconnect_uninvited(username, clientid);
+                }
+                policy.authorize_though_disabled(request)
+            }
+            (_, Kind::NoLogin | Kind::Unseen) => {
                 if clientid != HTTP_API && !self.is_kicking.load(Ordering::Relaxed) {
                     sessions.disconnect_uninvited(username, clientid);
                 }

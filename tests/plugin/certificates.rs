@@ -5,7 +5,7 @@ use mosquitto_dynsec::plugin::{Plugin, SessionId};
 use mosquitto_dynsec::policy::{AclRequest, Action, Effect, Subject};
 use serde_json::{Value, json};
 
-use crate::host::{Place, command, login_as};
+use crate::host::{Place, command, login_as, settle};
 
 fn place() -> Place {
     let rights = json!([
@@ -44,6 +44,7 @@ fn a_certificate_of_a_disabled_client_grants_nothing_and_is_disconnected() {
     let place = place();
     let plugin = place.start(BrokerFamily::V2_1, |_| ()).unwrap();
     plugin.on_tick();
+    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a1"));
     assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Allow);
     fine(&place, &plugin, "disableClient", json!({"username": "ann"}));
     assert_eq!(kicked(&place, &plugin), 1);
@@ -52,6 +53,7 @@ fn a_certificate_of_a_disabled_client_grants_nothing_and_is_disconnected() {
         assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "a1"), Effect::Deny);
     }
     assert_eq!(kicked(&place, &plugin), 1, "once is enough");
+    plugin.on_disconnect(SessionId(1));
     plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a2"));
     assert_eq!(kicked(&place, &plugin), 1, "before it has done anything");
     fine(&place, &plugin, "enableClient", json!({"username": "ann"}));
@@ -91,6 +93,7 @@ fn a_name_that_never_was_a_client_is_left_to_others() {
     let elsewhere = place.directory.path().join("elsewhere");
     std::fs::rename(&home, &elsewhere).unwrap();
     plugin.on_control(&mosquitto_dynsec::plugin::Actor::default(), payload.to_string().as_bytes());
+    settle(&place, &plugin);
     std::fs::rename(&elsewhere, &home).unwrap();
     for name in ["eve", "nobody"] {
         plugin.on_connect(SessionId(1), Some(name.as_bytes()), Some(b"e1"));
@@ -127,4 +130,19 @@ fn who_logged_in_and_is_disabled_gets_the_answer_but_sends_nothing_more() {
     assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Deny);
     assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "a1"), Effect::Allow);
     assert_eq!(kicked(&place, &plugin), 1);
+}
+
+#[test]
+fn the_session_of_a_disabled_client_gets_its_messages_and_does_nothing_else() {
+    for (family, disconnects) in [(BrokerFamily::V2_1, 0), (BrokerFamily::V2_0, 1)] {
+        let place = place();
+        let plugin = place.start(family, |_| ()).unwrap();
+        plugin.on_tick();
+        fine(&place, &plugin, "disableClient", json!({"username": "ann"}));
+        kicked(&place, &plugin);
+        assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "a1"), Effect::Allow);
+        assert_eq!(kicked(&place, &plugin), disconnects, "2.0 does not show everybody who is connected");
+        assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Deny);
+        assert_eq!(may(&plugin, Action::Subscribe, "ann", "a1"), Effect::Deny);
+    }
 }
