@@ -113,7 +113,7 @@ impl<'p> Watched<'p> {
         let program = place.folder.path().join("watched");
         let inject = inject.map(|inject| format!("-e inject={inject}")).unwrap_or_default();
         let script = format!(
-            "#!/bin/sh\nexec strace -f -qq -e trace={} {inject} -o {} {} \"$@\"\n",
+            "#!/bin/sh\nPLUGIN_HOST_PATIENCE=120 exec strace -f -qq -e trace={} {inject} -o {} {} \"$@\"\n",
             CALLS.join(","),
             place.folder.path().join("calls").display(),
             env!("CARGO_BIN_EXE_plugin-host"),
