@@ -137,6 +137,8 @@ impl<'p> Watched<'p> {
         let mut options = BTreeMap::from([("config_file".to_owned(), path("home/policy.json"))]);
         if !is_theirs() {
             options.insert("state_dir".to_owned(), path("state"));
+            // So that the host is not searched for its version, which takes a while.
+            options.insert("compat".to_owned(), "2.0".to_owned());
         }
         self.ask(&Request::Init { options, fill_freed_memory: false });
         let (clientid, username) = (Text::from("console"), Some(Text::from("admin")));

@@ -80,14 +80,13 @@ impl Watched {
 
     fn init(&mut self) {
         let file = self.folder.path().join("policy.json").display().to_string();
-        // As many iterations as 2.0 has: hashing is slow here.
-        let options =
-            [("config_file".to_owned(), file), ("password_iterations".to_owned(), "101".to_owned())];
-        let options = if is_theirs() { options[..1].to_vec() } else { options.to_vec() };
-        self.ask(&Request::Init {
-            options: options.into_iter().collect::<BTreeMap<_, _>>(),
-            fill_freed_memory: false,
-        });
+        let mut options = BTreeMap::from([("config_file".to_owned(), file)]);
+        if !is_theirs() {
+            // As many iterations as 2.0 has, and no search through the host for its version: both are slow here.
+            options.insert("password_iterations".to_owned(), "101".to_owned());
+            options.insert("compat".to_owned(), "2.0".to_owned());
+        }
+        self.ask(&Request::Init { options, fill_freed_memory: false });
         self.ask(&Request::Attach {
             clientid: Text::from("console"),
             username: Some(Text::from("admin")),
