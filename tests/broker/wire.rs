@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::harness::DEADLINE;
+use crate::harness::patience;
 
 /// How many requests are on their way at once: so few that neither side has to wait for the other to read.
 const AT_ONCE: usize = 100;
@@ -60,7 +60,7 @@ pub(crate) struct Wire<S> {
 /// Opens a connection to a broker here.
 pub(crate) fn dial(port: u16) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", port)).expect("the broker listens");
-    stream.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
+    stream.set_read_timeout(Some(patience())).expect("a timeout can be set");
     stream.set_nodelay(true).expect("small packets can be sent at once");
     stream
 }

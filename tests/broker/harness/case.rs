@@ -5,6 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use super::expect_failure;
 use super::place::Place;
 use super::plugin::Plugin;
 use super::setup::Setup;
@@ -76,6 +77,7 @@ pub(crate) fn run_theirs(body: fn(&Trial), known: &[KnownFailure]) {
     let Some(failure) = known.iter().find(|failure| failure.covers(version)) else {
         return body(&trial);
     };
+    expect_failure();
     let Err(payload) = catch_unwind(AssertUnwindSafe(|| body(&trial))) else {
         panic!("the C plugin of {version} passes this case; it is declared to fail: {}", failure.why);
     };

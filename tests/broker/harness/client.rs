@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 
 use super::packet::{Connect, Event, Link, Message, Protocol, Request, Will};
-use super::{DEADLINE, link_v5, link_v311};
+use super::{link_v5, link_v311, patience};
 
 /// A filter nobody subscribes to.
 const NOWHERE: &str = "nobody/subscribes/to/this";
@@ -317,7 +317,7 @@ impl Client {
 
     #[track_caller]
     fn next_event(&mut self, what: &str) -> Event {
-        match self.events.recv_timeout(DEADLINE) {
+        match self.events.recv_timeout(patience()) {
             Ok(event) => event,
             Err(RecvTimeoutError::Timeout) => panic!("{} gave up waiting for {what}", self.who),
             Err(RecvTimeoutError::Disconnected) => Event::Closed,

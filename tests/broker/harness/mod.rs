@@ -17,15 +17,33 @@ pub(crate) mod plugin;
 pub(crate) mod raw;
 pub(crate) mod setup;
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before the test gives up. Nothing is expected to take this long: it only
 /// keeps a hung broker from hanging the test run.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
+/// As long where the case is declared to fail: there the wait for what never comes is how most of them do.
+const DEADLINE_OF_KNOWN_FAILURES: Duration = Duration::from_secs(5);
+
+thread_local! {
+    static PATIENCE: Cell<Duration> = const { Cell::new(DEADLINE) };
+}
+
+/// How long this test waits for what the plugin should do.
+pub(crate) fn patience() -> Duration {
+    PATIENCE.get()
+}
+
+/// From here on the test waits for what it is not expected to see.
+pub(crate) fn expect_failure() {
+    PATIENCE.set(DEADLINE_OF_KNOWN_FAILURES);
+}
+
 /// Calls `check` until it gives something, and panics with `what` when the deadline passes.
 pub(crate) fn wait_for<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + DEADLINE;
+    let end = Instant::now() + patience();
     loop {
         if let Some(found) = check() {
             return found;

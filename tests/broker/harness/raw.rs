@@ -4,8 +4,8 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
-use super::DEADLINE;
 use super::packet::Protocol;
+use super::patience;
 
 /// A CONNECT packet, byte for byte. The session ends with the connection.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +65,7 @@ impl RawClient {
     /// Opens a connection and says nothing yet.
     pub(crate) fn dial(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("the broker listens");
-        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
+        stream.set_read_timeout(Some(patience())).expect("a timeout can be set");
         Self(stream)
     }
 
