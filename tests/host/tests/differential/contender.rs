@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use plugin_host::{Answer, Death, Deed, HostProcess, Message, Request, Text};
+use plugin_host::{Access, Answer, Death, Deed, HostProcess, Message, Request, Text};
 
 use crate::generate::FLEET;
 use crate::plugins::PluginUnderTest;
@@ -122,8 +122,9 @@ impl Contender {
             }
             Step::Acl(request) => {
                 let mut answer = self.process.ask(&Request::Acl(request.clone()))?;
-                // Whom a denial disconnects is disconnected at the next tick.
-                if self.ticks && answer.rc == Some(ACL_DENIED) {
+                // Whom a denial disconnects is disconnected at the next tick, and so is a disabled client that 2.0
+                // does not show and that was to be sent something.
+                if self.ticks && (answer.rc == Some(ACL_DENIED) || request.access == Access::Read) {
                     answer.deeds.extend(self.process.ask(&ONE_TICK)?.deeds);
                 }
                 outcome(answer)
