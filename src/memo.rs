@@ -159,6 +159,12 @@ impl Key {
     pub(crate) fn new() -> Self {
         Self { hash: 0, shape: 0, words: [0; WORDS], length: 0 }
     }
+
+    /// A number that hardly another request has, and nobody can foretell.
+    #[inline]
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
 }
 
 impl Slot {

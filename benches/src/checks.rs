@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use plugin_host::{Access, AclRequest};
+use plugin_host::{Access, AclRequest, Request};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Side, Worker, time};
@@ -10,6 +10,8 @@ use crate::table::Table;
 
 /// More than are remembered: to the plugins, each asks for the first time.
 const CLIENTS: usize = 8192;
+/// How many clients' checks are counted: each is one login in callgrind.
+const COUNTED: usize = 20;
 const SIZES: [usize; 4] = [10, 1_000, 10_000, 100_000];
 /// Above this the C plugin takes minutes to load in callgrind.
 const LARGEST_COUNTED: usize = 10_000;
@@ -91,11 +93,10 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
 
 /// Instructions.
 fn counts(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
-    const COUNTED: usize = 100;
     let mut first = Table::new(
         "check-instructions",
         "A check that was not made before: instructions, the broker's own functions included. One role with \
-         four shapes of filters, topics of six levels.",
+         four shapes of filters, topics of six levels; clients that have asked about another topic before.",
         "instructions",
     );
     let mut again = Table::new("repeated-check-instructions", "The same check once more.", "instructions");
@@ -110,13 +111,7 @@ fn counts(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
                 }
             }
             for (place, topic) in [("first", topic(0)), ("last", topic(size - 1)), ("none", topic(size))] {
-                let mut counts = [[None; 2]; 2];
-                let checks = by_many(COUNTED, access, &topic);
-                for (side, worker) in &mut workers {
-                    counts[0][*side as usize] = Some(worker.count(&[], &checks)?);
-                    let repeated = vec![checks[0].clone(); COUNTED];
-                    counts[1][*side as usize] = Some(worker.count(&repeated, &repeated)?);
-                }
+                let counts = count(&mut workers, access, &topic)?;
                 let work = format!("{verb}, {place}");
                 let size = Some(size as u64);
                 first.push(&work, size, counts[0][0], counts[0][1]);
@@ -124,7 +119,48 @@ fn counts(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
             }
         }
     }
+    bench.progress("instructions, 100 roles of 10 ACLs");
+    let policy = many_roles();
+    let mut workers = Vec::new();
+    for side in Side::BOTH {
+        workers.push((side, ready(bench, bench.start_counting(side)?, &policy, COUNTED)?));
+    }
+    for (place, topic) in [("first", topic(0)), ("last", topic(999)), ("none", topic(1000))] {
+        let counts = count(&mut workers, Access::Read, &topic)?;
+        let work = format!("receive, 100 roles, {place}");
+        first.push(&work, Some(1000), counts[0][0], counts[0][1]);
+        again.push(&work, Some(1000), counts[1][0], counts[1][1]);
+    }
     Ok(vec![first, again])
+}
+
+/// A client with 100 roles of 10 ACLs each.
+fn many_roles() -> Vec<u8> {
+    let role = |index: usize| {
+        let filters = (index * 10..index * 10 + 10).map(filter);
+        (format!("role-{index:02}"), acls("publishClientReceive", filters))
+    };
+    policy(&(0..100).map(role).collect::<Vec<_>>())
+}
+
+/// What a check costs the first and the second time, on both sides.
+fn count(
+    workers: &mut [(Side, Worker)],
+    access: Access,
+    topic: &str,
+) -> Result<[[Option<f64>; 2]; 2], Box<dyn Error>> {
+    let mut counts = [[None; 2]; 2];
+    let checks = by_many(COUNTED, access, topic);
+    // A connection is looked at once, and roles are merged at a tick, when they were asked for.
+    let before = by_many(COUNTED, access, "some/other/topic/of/six/levels");
+    for (side, worker) in workers {
+        worker.count(&[], &before)?;
+        worker.ask(Request::Tick { count: 2, pause_ms: 0 })?;
+        counts[0][*side as usize] = Some(worker.count(&[], &checks)?);
+        let repeated = vec![checks[0].clone(); COUNTED];
+        counts[1][*side as usize] = Some(worker.count(&repeated, &repeated)?);
+    }
+    Ok(counts)
 }
 
 /// Nanoseconds.

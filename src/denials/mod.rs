@@ -23,6 +23,8 @@ const MOST_KINDS: usize = 256;
 const MOST_OF_CLIENT: u32 = 10;
 /// How many lines wait for the next tick; what comes beyond is only counted.
 const MOST_WAITING: usize = 200;
+/// How many actions that come again are recognised without a look at what they are.
+const MOST_AGAIN: usize = 4096;
 /// How many refused logins of a kind get a line of their own, for programs that count lines and ban addresses.
 const LOGINS_AT_ONCE: u32 = 10;
 
@@ -53,6 +55,8 @@ pub(crate) struct Denials {
 struct State {
     kinds: HashMap<u64, Kind>,
     of_clients: HashMap<u64, u32>,
+    /// Actions that came before, by what the caller knows them by, and where they are counted.
+    again: HashMap<u64, u64>,
     waiting: Vec<Vec<u8>>,
     /// Denials of kinds for which there was no room.
     others: u64,
@@ -98,22 +102,47 @@ impl Denials {
             }
     }
 
+    /// Counts an action that was noted with that `id` in this interval; false if none was.
+    pub(crate) fn note_again(&self, id: u64) -> bool {
+        let mut state = self.state.lock();
+        let State { kinds, again, .. } = &mut *state;
+        let Some(kind) = again.get(&id).and_then(|key| kinds.get_mut(key)) else { return false };
+        kind.counted = kind.counted.saturating_add(1);
+        true
+    }
+
+    /// [`Self::note`], for an action that [`Self::note_again`] is to know by `id`.
+    pub(crate) fn note_as(&self, id: u64, denial: &Denial<'_>) {
+        let key = self.note_kind(denial);
+        let mut state = self.state.lock();
+        if state.kinds.contains_key(&key) && state.again.len() < MOST_AGAIN {
+            state.again.insert(id, key);
+        }
+    }
+
     /// Notes a denial that is wanted.
     pub(crate) fn note(&self, denial: &Denial<'_>) {
+        self.note_kind(denial);
+    }
+
+    /// [`Self::note`]; says of what kind it is.
+    fn note_kind(&self, denial: &Denial<'_>) -> u64 {
         let key = self.key_of_kind(denial);
         let mut state = self.state.lock();
         if let Some(kind) = state.kinds.get_mut(&key) {
             if denial.topic.is_none() && kind.logged < LOGINS_AT_ONCE {
-                return state.log(key);
+                state.log(key);
+            } else {
+                kind.counted = kind.counted.saturating_add(1);
             }
-            kind.counted = kind.counted.saturating_add(1);
-            return;
+            return key;
         }
         let client = self.keys.hash_one((denial.what, denial.clientid, denial.username));
         let of_client = state.of_clients.get(&client).copied().unwrap_or(0);
         if of_client >= MOST_OF_CLIENT {
             let members = || denial.members_of_more();
-            return self.count(&mut state, client, members);
+            self.count(&mut state, client, members);
+            return key;
         }
         if self.room(&mut state) {
             if state.of_clients.len() < MOST_KINDS || of_client > 0 {
@@ -122,6 +151,7 @@ impl Denials {
             state.add(key, denial.members());
             state.log(key);
         }
+        key
     }
 
     /// What is to be logged by now.
@@ -214,6 +244,7 @@ impl State {
             self.kinds.clear();
         }
         self.of_clients.clear();
+        self.again.clear();
         lines
     }
 }

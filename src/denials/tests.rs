@@ -152,3 +152,20 @@ fn what_is_noted_is_what_was_asked_for() {
     let off = with(|settings| settings.wanted = false);
     assert!(!off.wants(send, Effect::Deny, b"a") && !off.wants_login(Effect::Deny));
 }
+
+#[test]
+fn an_action_that_comes_again_is_counted_by_its_number_until_the_interval_ends() {
+    let log = Log::new();
+    let subject = Subject { username: Some(b"john"), clientid: Some(b"d1") };
+    let request = AclRequest { subject, action: Action::PublishClientSend, topic: b"a" };
+    let decision = Decision { effect: Effect::Defer, reason: Reason::DefaultAccess };
+    let denial = Denial::of_action(&request, &decision, Some(b"10.0.0.9"));
+    assert!(!log.denials.note_again(7));
+    log.denials.note_as(7, &denial);
+    assert_eq!(log.at(0), [format!("dynsec: denied{JOHN}")]);
+    assert!(log.denials.note_again(7) && log.denials.note_again(7) && !log.denials.note_again(8));
+    assert_eq!(log.at(60), [format!("dynsec: denied again{JOHN} | times=2")]);
+    assert!(!log.denials.note_again(7));
+    log.publish("d1", "a");
+    assert_eq!(log.at(120), [format!("dynsec: denied again{JOHN} | times=1")]);
+}

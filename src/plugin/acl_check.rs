@@ -34,12 +34,18 @@ impl Plugin {
         }
         let mut key = Key::new();
         let is_short = self.memo.find_key(request, &mut key);
+        let generation = self.policy.generation();
+        // What the denial log knows an action by, as long as the policy stays what it is.
+        let id = key.hash() ^ generation;
         if is_short
-            && let Some(effect) = self.memo.get(&key, self.policy.generation())
-            // The log is told why.
-            && !self.denials.wants(request.action, effect, request.topic)
+            && let Some(effect) = self.memo.get(&key, generation)
+            // The log is told why, but the first time.
+            && (!self.denials.wants(request.action, effect, request.topic) || self.denials.note_again(id))
         {
             self.metrics.decided(request.action as usize, effect as usize);
+            if effect != Effect::Allow && request.action != Action::PublishClientReceive {
+                self.log_denials_without_ticks();
+            }
             return effect;
         }
         let effect = {
@@ -63,7 +69,7 @@ impl Plugin {
                 decision = self.decision_on_the_barred(&policy, request, decision);
             }
             if decision.effect != Effect::Allow {
-                self.note_denied_action(request, &decision, address);
+                self.note_denied_action(request, &decision, (is_short && !is_barred).then_some(id), address);
             }
             self.metrics.decided(request.action as usize, decision.effect as usize);
             decision.effect
@@ -175,10 +181,15 @@ impl Plugin {
         &self,
         request: &AclRequest<'_>,
         decision: &Decision<'_>,
+        id: Option<u64>,
         address: impl FnOnce() -> Option<&'a [u8]>,
     ) {
         if self.denials.wants(request.action, decision.effect, request.topic) {
-            self.denials.note(&Denial::of_action(request, decision, address()));
+            let denial = Denial::of_action(request, decision, address());
+            match id {
+                Some(id) => self.denials.note_as(id, &denial),
+                None => self.denials.note(&denial),
+            }
         }
     }
 }
