@@ -51,7 +51,7 @@ impl Hazards {
         let mut has_answered_with_names = false;
         let last = payload.commands().len().saturating_sub(1);
         for (position, command) in payload.commands().iter().enumerate() {
-            let (group, role) = (string(command, "groupname"), string(command, "rolename"));
+            let (group, role) = (c_string(command, "groupname"), c_string(command, "rolename"));
             match name(command).as_str() {
                 "deleterole" => {
                     danger.mended_by_restart_before |= self.loose_roles.contains(role);
@@ -142,6 +142,11 @@ pub fn name(command: &Value) -> String {
 pub fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     let members = object.as_object()?;
     members.iter().find(|(member, _)| member.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+/// [`string`] as C reads it: up to a NUL.
+fn c_string<'v>(value: &'v Value, name: &str) -> &'v str {
+    string(value, name).split('\0').next().unwrap_or_default()
 }
 
 /// A member that is a string; empty if it is not.

@@ -310,9 +310,16 @@ fn records_with_one_name(seen: &Seen<'_>) -> bool {
 /// C's strings end there.
 fn nul_character(seen: &Seen<'_>) -> bool {
     let escaped = seen.commands().iter().any(|command| command.to_string().contains("\\u0000"));
+    // C takes an escape with other than hexadecimal digits for one of zeros.
+    let is_nul = |escape: &[u8]| {
+        let digits = escape.strip_prefix(b"\\u").unwrap_or(b"1");
+        digits == b"0000" || !digits.iter().all(u8::is_ascii_hexdigit)
+    };
     let raw = |payload: &Payload| {
+        let text = payload.to_text();
+        let text = text.as_bytes();
         matches!(payload, Payload::Commands(_, Dress::Damaged(_)))
-            && payload.to_text().as_bytes().contains(&0)
+            && (text.contains(&0) || text.windows(6).any(is_nul))
     };
     escaped || seen.payload().is_some_and(raw)
 }
