@@ -265,35 +265,37 @@ fn get_details(seen: &Seen<'_>) -> bool {
     }
 }
 
-/// Since 2.0.16 C drops all but the first ACL of a type for a topic when it loads them, since 2.1 those with an
-/// empty topic. Their priorities need not be in bounds either, and 2.0 drops `allowwildcardsubs`.
+/// C has dropped them.
 fn effectless_acls(seen: &Seen<'_>) -> bool {
-    fn without(value: Value) -> Value {
-        match value {
-            Value::Array(items) => {
-                let mut topics = BTreeSet::new();
-                let mut counts = |item: &Value| {
-                    let Some(topic) = member(item, "topic") else {
-                        return true;
-                    };
-                    let acltype = string(item, "acltype").to_ascii_lowercase();
-                    *topic != "" && topics.insert((acltype, topic.to_string()))
-                };
-                items.into_iter().filter(|item| counts(item)).map(without).collect()
-            }
-            Value::Object(members) => {
-                let dropped = |name: &str| name == "allowwildcardsubs" && plugins::version() < V2_1_2;
-                let kept = members.into_iter().filter(|(name, _)| !dropped(name));
-                kept.map(|(name, value)| (name, without(value))).collect()
-            }
-            other => other,
-        }
-    }
     let policy = |outcome: &Outcome| match &outcome.saved {
-        Some(Saved::Policy(policy)) => Some(clamped(without(policy.clone()))),
+        Some(Saved::Policy(policy)) => Some(clamped(without_effectless_acls(policy.clone()))),
         _ => None,
     };
     seen.aspect == Aspect::Saved && policy(seen.ours) == policy(seen.theirs)
+}
+
+/// Since 2.0.16 C drops all but the first ACL of a type for a topic when it loads them, since 2.1 those with an
+/// empty topic. Their priorities need not be in bounds either, and 2.0 drops `allowwildcardsubs`.
+pub fn without_effectless_acls(value: Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut topics = BTreeSet::new();
+            let mut counts = |item: &Value| {
+                let Some(topic) = member(item, "topic") else {
+                    return true;
+                };
+                let acltype = string(item, "acltype").to_ascii_lowercase();
+                *topic != "" && topics.insert((acltype, topic.to_string()))
+            };
+            items.into_iter().filter(|item| counts(item)).map(without_effectless_acls).collect()
+        }
+        Value::Object(members) => {
+            let dropped = |name: &str| name == "allowwildcardsubs" && plugins::version() < V2_1_2;
+            let kept = members.into_iter().filter(|(name, _)| !dropped(name));
+            kept.map(|(name, value)| (name, without_effectless_acls(value))).collect()
+        }
+        other => other,
+    }
 }
 
 /// 2.0.11 lists all, and finds the last.

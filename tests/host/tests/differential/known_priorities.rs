@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::contender::Outcome;
 use crate::difference::{Aspect, responses};
-use crate::known_differences::{Seen, without_allow_wildcard_subs};
+use crate::known_differences::{Seen, without_allow_wildcard_subs, without_effectless_acls};
 use crate::known_in_log;
 use crate::plugins;
-use crate::plugins::Version::V2_1_2;
+use crate::plugins::Version::{V2_0_21, V2_1_2};
 use crate::saved::Saved;
 use crate::script::Step;
 
@@ -74,10 +74,13 @@ pub fn priorities_too_far_apart(seen: &Seen<'_>) -> bool {
         }
         Aspect::Saved => {
             let policy = |outcome: &Outcome| match &outcome.saved {
-                Some(Saved::Policy(policy)) if plugins::version() < V2_1_2 => {
+                Some(Saved::Policy(policy)) if plugins::version() < V2_0_21 => {
                     Some(sorted(without_allow_wildcard_subs(policy.clone())))
                 }
-                Some(Saved::Policy(policy)) => Some(sorted(in_bounds(policy.clone()))),
+                // The two differences meet in one file.
+                Some(Saved::Policy(policy)) => {
+                    Some(sorted(in_bounds(without_effectless_acls(policy.clone()))))
+                }
                 _ => None,
             };
             policy(seen.ours) == policy(seen.theirs)
