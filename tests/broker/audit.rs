@@ -35,7 +35,7 @@ fn what_administrators_do_is_written_down(trial: &Trial) {
     let lines = lines(&broker, "audit.jsonl", 3);
     assert_eq!(lines[0]["username"], "admin");
     assert_eq!(lines[0]["clientid"], "the-admin");
-    assert_eq!(lines[0]["address"], "127.0.0.1");
+    assert_eq!(lines[0]["address"], trial.place.client_address());
     assert_eq!(lines[0]["target"], json!({"username": "john", "password": "*****"}));
     assert_eq!(lines[1]["command"], "setClientPassword");
     assert_eq!(lines[1]["outcome"], "done");

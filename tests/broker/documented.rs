@@ -28,19 +28,19 @@ cases! {
 }
 
 fn the_commands(trial: &Trial) {
-    run("docs/commands.md", &trial.broker().start());
+    run(trial, "docs/commands.md", &trial.broker().start());
 }
 
 fn the_worked_example(trial: &Trial) {
-    run("docs/explain.md", &trial.broker().start());
+    run(trial, "docs/explain.md", &trial.broker().start());
 }
 
 fn what_is_observed(trial: &Trial) {
-    run("docs/observe.md", &trial.broker().line("plugin_opt_audit_file {dir}/audit.jsonl").start());
+    run(trial, "docs/observe.md", &trial.broker().line("plugin_opt_audit_file {dir}/audit.jsonl").start());
 }
 
 fn what_users_keep_asking(trial: &Trial) {
-    run("docs/faq.md", &trial.broker().anonymous().start());
+    run(trial, "docs/faq.md", &trial.broker().anonymous().start());
 }
 
 /// How wide JSON is written in the documents.
@@ -57,7 +57,8 @@ enum Part {
     },
 }
 
-fn run(document: &str, broker: &Broker) {
+fn run(trial: &Trial, document: &str, broker: &Broker) {
+    let address = trial.place.client_address();
     let before = broker.policy_bytes();
     // As long as hashes of `mosquitto_ctrl dynsec init` have fewer iterations, lintPolicy would say so.
     let password = json!({"command": "setClientPassword", "username": ADMIN, "password": ADMIN_PASSWORD});
@@ -79,6 +80,7 @@ fn run(document: &str, broker: &Broker) {
             Part::Example { command, printed } => {
                 examples += 1;
                 let output = shell(&format!("{set_up}\n{}", script_of(&command)), broker);
+                let output = output.replace(address, "127.0.0.1");
                 written.push_str(&command);
                 if is_as_printed(&output, &printed) {
                     written.push_str(&printed);

@@ -25,6 +25,28 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    /// The address that the broker sees clients of this machine come from.
+    pub(crate) fn client_address(&self) -> &'static str {
+        static GATEWAY: OnceLock<String> = OnceLock::new();
+        if !matches!(self, Self::Image(_)) {
+            return "127.0.0.1";
+        }
+        GATEWAY.get_or_init(|| {
+            let format = "{{range .IPAM.Config}}{{.Gateway}} {{.Subnet}}{{end}}";
+            let output =
+                Command::new("docker").args(["network", "inspect", "bridge", "--format", format]).output();
+            match output {
+                Ok(output) if output.status.success() => {
+                    // Where no gateway is configured, it is the first address.
+                    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+                    let first = text.split([' ', '/']).next().unwrap_or_default();
+                    first.strip_suffix(".0").map_or(first.to_owned(), |net| format!("{net}.1"))
+                }
+                other => fault!("the address of Docker's bridge is not to be had: {other:?}"),
+            }
+        })
+    }
+
     pub(crate) fn from_env() -> Self {
         match (std::env::var_os("DYNSEC_ROOT"), std::env::var("DYNSEC_IMAGE")) {
             (None, Err(_)) => Self::Here,
