@@ -25,7 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("denials", &["policy"]),
     ("metrics", &[]),
     ("audit", &["control", "json"]),
-    ("logins", &["password", "policy", "sessions::SessionId"]),
+    ("logins", &["panics::Panicked", "password", "policy", "sessions::SessionId"]),
     ("memo", &["policy"]),
     ("start", &["broker", "options", "password", "policy", "store"]),
     (

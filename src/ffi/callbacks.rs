@@ -126,7 +126,7 @@ pub(super) unsafe extern "C" fn on_reload(_: c_int, event: *mut c_void, userdata
         })
     };
     // SAFETY: the broker's arguments to the callback of this event.
-    unsafe { dispatch(event, userdata, "a reload", outcome::SUCCESS, answer) }
+    unsafe { dispatch(event, userdata, "the answer to a reload", outcome::SUCCESS, answer) }
 }
 
 /// `MOSQ_EVT_CONNECT`, which only 2.1 has.

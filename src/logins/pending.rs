@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::address::Origin;
+use crate::panics::Panicked;
 use crate::password::{PasswordHash, Plaintext};
 use crate::policy::{Client, LoginStamp};
 use crate::sessions::SessionId;
@@ -42,13 +43,13 @@ pub(crate) struct Attempt {
 }
 
 /// What a worker found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     Right,
     Wrong,
     LockedOut,
-    /// Nothing: it panicked.
-    Nothing,
+    /// Nothing.
+    Panicked(Panicked),
 }
 
 /// An attempt with what was found.

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::{Plugin, SessionId};
 use crate::bell::Bell;
+use crate::injection::panic_point;
 use crate::logins::{Attempt, Attempts, Found, Pending, Verified, VerifiedLogins};
 use crate::options::LoginMode;
 use crate::panics::caught;
@@ -71,7 +72,11 @@ impl Verifier {
 
     fn verify_next(&self) -> bool {
         let Some((generation, attempt)) = self.pending.next() else { return false };
-        let found = caught(|| self.verify(&attempt)).unwrap_or(Found::Nothing);
+        let found = caught(|| {
+            panic_point("a login that waits, being verified");
+            self.verify(&attempt)
+        });
+        let found = found.unwrap_or_else(Found::Panicked);
         self.pending.found(generation, attempt, found);
         self.bell.ring();
         true
@@ -120,6 +125,7 @@ impl Plugin {
         if !self.verifier.pending.begin(attempt) {
             return Some(Err(TooMany));
         }
+        panic_point("a login that waits, given to workers");
         if self.verifier.set_to_work(&self.workers.submitter(), self.workers.threads()) {
             return Some(Ok(()));
         }
@@ -133,31 +139,38 @@ impl Plugin {
         let pending = &self.verifier.pending;
         for _ in 0..MOST_IN_A_TICK {
             let Some(verified) = pending.take_found() else { break };
-            let reason = self.why_refused(&verified);
-            let attempt = &verified.attempt;
-            match reason {
-                None => {
-                    self.metrics.login_allowed();
-                    pending.let_in(&attempt.clientid);
-                }
-                Some(reason) => {
-                    let request = LoginRequest {
-                        subject: Subject {
-                            username: Some(&attempt.username),
-                            clientid: Some(&attempt.clientid),
-                        },
-                        address: attempt.address.as_deref(),
-                        password: None,
-                    };
-                    self.note_denied_login(&request, reason, Effect::Deny);
-                }
-            }
-            self.broker.complete_login(&attempt.clientid, reason.is_none());
+            // Whatever happens, it has to be answered: else the client would wait for ever.
+            let is_let_in = caught(|| self.tell_verdict(&verified)).unwrap_or_else(|panicked| {
+                self.report_bug("a login", &panicked);
+                false
+            });
+            self.broker.complete_login(&verified.attempt.clientid, is_let_in);
         }
         pending.tick();
         if pending.has_found() {
             self.bell.ring();
         }
+    }
+
+    /// Whether a login that was verified is let in. The log and what counts logins are told.
+    fn tell_verdict(&self, verified: &Verified) -> bool {
+        panic_point("a login that waits, its verdict being told");
+        if let Found::Panicked(panicked) = &verified.found {
+            self.report_bug("a login", panicked);
+        }
+        let attempt = &verified.attempt;
+        let Some(reason) = self.why_refused(verified) else {
+            self.metrics.login_allowed();
+            self.verifier.pending.let_in(&attempt.clientid);
+            return true;
+        };
+        let request = LoginRequest {
+            subject: Subject { username: Some(&attempt.username), clientid: Some(&attempt.clientid) },
+            address: attempt.address.as_deref(),
+            password: None,
+        };
+        self.note_denied_login(&request, reason, Effect::Deny);
+        false
     }
 
     fn why_refused(&self, Verified { attempt, found, .. }: &Verified) -> Option<&'static str> {
@@ -171,7 +184,7 @@ impl Plugin {
                 (!is_as_before).then_some("clientChanged")
             }
             (Found::LockedOut, _) => Some("lockedOut"),
-            (Found::Nothing, _) => Some("internalError"),
+            (Found::Panicked(_), _) => Some("internalError"),
             (Found::Right | Found::Wrong, _) => Some(attempt.reason),
         }
     }

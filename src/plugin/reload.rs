@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Plugin;
 use crate::broker::LogLevel;
 use crate::control::Disconnect;
+use crate::injection::panic_point;
 use crate::panics::caught;
 use crate::start;
 use crate::store::Loaded;
@@ -18,7 +19,10 @@ impl Plugin {
     /// If somebody else has changed the policy file, what it says comes in force. Then the broker will ask for the
     /// logins of all that are connected.
     pub fn on_reload(&self) {
-        self.load_edit();
+        if let Err(panicked) = caught(|| self.load_edit()) {
+            // The logins that come now are a reload's all the same.
+            self.report_bug("a reload", &panicked);
+        }
         *self.reload_began.lock() = Some(Instant::now());
         self.is_reloading.store(true, Ordering::Release);
     }
@@ -44,7 +48,11 @@ impl Plugin {
         // What is under way comes before what is in the file, or it would be taken for an edit.
         self.finish();
         let compat = self.policy.read().compat();
-        let reloaded = caught(|| self.store.lock().reload(compat, self.strict));
+        let reloaded = caught(|| {
+            let mut store = self.store.lock();
+            panic_point("a reload, the file being read");
+            store.reload(compat, self.strict)
+        });
         let refused = match reloaded {
             Ok(Ok(None)) => return,
             Ok(Ok(Some(loaded))) => return self.take_over(loaded),
@@ -59,31 +67,45 @@ impl Plugin {
         let difference = {
             let mut policy = self.policy.write();
             let mark = policy.mark();
-            let difference = caught(|| policy.become_like(&loaded.policy));
-            match &difference {
-                Ok(_) => policy.keep(),
-                Err(_) => policy.undo_to(mark),
+            let difference = caught(|| {
+                let difference = policy.become_like(&loaded.policy);
+                panic_point("a reload, the policy being changed");
+                difference
+            });
+            if difference.is_ok() {
+                policy.keep();
+            } else {
+                // As long as it may be half changed, nothing is let through.
+                self.broken.store(true, Ordering::Release);
+                policy.undo_to(mark);
+                self.broken.store(false, Ordering::Release);
             }
             difference
         };
-        match difference {
-            Ok(difference) => {
-                let path = self.store.lock().path().to_owned();
-                start::report_reloaded(&loaded, &path, &difference, &*self.broker);
-                *self.issues.lock() = loaded.issues;
-                let kicks = {
-                    let mut sessions = self.sessions.lock();
-                    let logins = sessions.logins();
-                    sessions.disconnect_later(Disconnect::holders(difference.concerned), logins);
-                    if sessions.has_ticked() { Vec::new() } else { sessions.all_due() }
-                };
-                self.kick(kicks);
-            }
-            Err(panicked) => {
-                let text = panicked.text;
-                let line = format!("dynsec: a bug in the plugin ended a reload: {text}; please report it");
-                self.broker.log(LogLevel::Error, line.as_bytes());
-            }
+        let difference = match difference {
+            Ok(difference) => difference,
+            Err(panicked) => return self.report_bug("a reload", &panicked),
+        };
+        let path = {
+            let mut store = self.store.lock();
+            store.accept();
+            store.path().to_owned()
+        };
+        // Whatever comes of what is said of it, those whom it concerns are disconnected.
+        let said = caught(|| {
+            panic_point("a reload, the policy changed");
+            start::report_reloaded(&loaded, &path, &difference, &*self.broker);
+        });
+        if let Err(panicked) = said {
+            self.report_bug("a reload", &panicked);
         }
+        *self.issues.lock() = loaded.issues;
+        let kicks = {
+            let mut sessions = self.sessions.lock();
+            let logins = sessions.logins();
+            sessions.disconnect_later(Disconnect::holders(difference.concerned), logins);
+            if sessions.has_ticked() { Vec::new() } else { sessions.all_due() }
+        };
+        self.kick(kicks);
     }
 }

@@ -3,23 +3,52 @@
 use std::sync::atomic::Ordering;
 
 use super::Plugin;
+use crate::broker::LogLevel;
+use crate::injection::panic_point;
+use crate::panics::{Panicked, caught};
 use crate::sessions::Kick;
 
 impl Plugin {
-    /// The broker's loop has come round.
+    /// The broker's loop has come round. What there is to do is done part by part: a panic in one must not keep
+    /// answers and disconnects from being done, at this tick or any other.
     pub fn on_tick(&self) {
         self.bell.heard();
         self.reload_is_over();
         self.has_ticked.store(true, Ordering::Relaxed);
-        self.complete_logins();
-        self.log_denials();
-        self.own.tick();
-        self.tell_of_audit();
-        self.merge_roles();
-        self.write_metrics();
+        self.at_tick("logins", Self::complete_logins);
+        self.at_tick("denials", Self::log_denials);
+        self.at_tick("questions", |plugin| plugin.own.tick());
+        self.at_tick("the audit trail", Self::tell_of_audit);
+        self.at_tick("merged roles", Self::merge_roles);
+        self.at_tick("metrics", Self::write_metrics);
+        self.at_tick("disconnects", Self::disconnect_who_is_due);
+        self.at_tick("new hashes", Self::save_rehashed);
+        self.at_tick("commands", Self::answer);
+    }
+
+    /// Does a part of what a tick is for.
+    fn at_tick(&self, part: &str, body: impl FnOnce(&Self)) {
+        let done = caught(|| {
+            panic_point(part);
+            body(self);
+        });
+        if let Err(panicked) = done {
+            self.report_bug(&format!("a tick's part of {part}"), &panicked);
+        }
+    }
+
+    /// Says in the log what a panic has ended.
+    pub(super) fn report_bug(&self, ended: &str, Panicked { text }: &Panicked) {
+        let line = format!("dynsec: a bug in the plugin ended {ended}: {text}; please report it");
+        self.broker.log(LogLevel::Error, line.as_bytes());
+    }
+
+    fn disconnect_who_is_due(&self) {
         let kicks = self.sessions.lock().tick();
         self.kick(kicks);
-        self.save_rehashed();
+    }
+
+    fn answer(&self) {
         let answered = self.advance_at_tick();
         // 2.1 sends what was published in a tick in its next round, and without events that is long in coming.
         if answered || self.sessions.lock().has_due() {

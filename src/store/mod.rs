@@ -30,6 +30,7 @@ pub use file::Writable;
 pub use init::{FirstRun, InitError, Made, PASSWORD_VARIABLE, PasswordFrom};
 pub use issue::{Imperfection, Issue, Shown};
 pub use keepsakes::Notice;
+use known::Known;
 pub use open_error::OpenError;
 pub use read::{Malformed, MalformedBy, read};
 pub use report::replace_report;
@@ -41,6 +42,8 @@ pub use write::{write, write_to};
 #[derive(Debug)]
 pub struct Store {
     file: PolicyFile,
+    /// What the file was when a reload read it that was not accepted yet.
+    reloaded: Option<Known>,
 }
 
 /// What was found at the start.
@@ -109,7 +112,7 @@ impl Store {
         if !broken {
             file.remove_leftovers();
         }
-        Ok((Loaded { policy, issues, recovered }, Self { file }))
+        Ok((Loaded { policy, issues, recovered }, Self { file, reloaded: None }))
     }
 
     /// The absolute path of the file.
@@ -152,7 +155,7 @@ impl Store {
     }
 
     /// The policy in the file, if somebody else has changed it since it was last read or saved here. It counts as
-    /// known then; where it cannot be used it does not, and stays until the next save keeps it elsewhere.
+    /// known with [`Self::accept`]; till then the next save keeps it elsewhere.
     ///
     /// # Errors
     /// As in [`Self::open`].
@@ -165,8 +168,15 @@ impl Store {
         if strict && !issues.is_empty() {
             return Err(OpenError::Imperfect { path, issues });
         }
-        self.file.accept(known);
+        self.reloaded = Some(known);
         Ok(Some(Loaded { policy, issues, recovered: None }))
+    }
+
+    /// What [`Self::reload`] gave is in force now.
+    pub fn accept(&mut self) {
+        if let Some(known) = self.reloaded.take() {
+            self.file.accept(known);
+        }
     }
 
     /// The policy that is in the file now.

@@ -37,7 +37,7 @@ const WORK: Duration = Duration::from_millis(500);
 
 /// The option that makes logins take that long. How many iterations that is depends on how the plugin was built,
 /// and on the machine; it is found out once.
-fn iterations(trial: &Trial) -> &'static str {
+pub(crate) fn iterations(trial: &Trial) -> &'static str {
     static FOUND: OnceLock<String> = OnceLock::new();
     if trial.plugin == Plugin::Theirs {
         // It has no such option.
@@ -78,7 +78,7 @@ fn field(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A CONNECT of MQTT 3.1.1 (§3.1), with a will on the topic `wills/…` if wanted.
-fn hello(client_id: &str, username: &str, password: &str, will: Option<&str>) -> Vec<u8> {
+pub(crate) fn hello(client_id: &str, username: &str, password: &str, will: Option<&str>) -> Vec<u8> {
     let mut flags = 0xc2;
     let mut body = [field(b"MQTT"), vec![4, 0, 0, 60], field(client_id.as_bytes())].concat();
     if let Some(topic) = will {
@@ -90,21 +90,21 @@ fn hello(client_id: &str, username: &str, password: &str, will: Option<&str>) ->
     [vec![0x10, u8::try_from(body.len()).expect("a short packet")], body].concat()
 }
 
-fn say_hello(broker: &Broker, bytes: &[u8]) -> TcpStream {
+pub(crate) fn say_hello(broker: &Broker, bytes: &[u8]) -> TcpStream {
     let mut stream = dial(broker.port());
     stream.write_all(bytes).expect("the broker reads");
     stream
 }
 
 /// The code of the CONNACK; `None` where the connection ended without one.
-fn answer(stream: &mut TcpStream) -> Option<u8> {
+pub(crate) fn answer(stream: &mut TcpStream) -> Option<u8> {
     let mut bytes = [0; 4];
     stream.read_exact(&mut bytes).ok()?;
     assert_eq!(bytes[0], 0x20, "a CONNACK");
     Some(bytes[3])
 }
 
-fn is_pending(admin: &mut Admin, client_id: &str) -> bool {
+pub(crate) fn is_pending(admin: &mut Admin, client_id: &str) -> bool {
     let explained = admin.command(&json!({
         "command": "explainACL", "username": "john", "clientid": client_id, "acltype": "publishClientSend",
         "topic": "t",

@@ -53,6 +53,7 @@ mod newer;
 mod options;
 mod other_plugin;
 mod panics;
+mod panics_2_1;
 mod payloads;
 mod publish;
 mod query;

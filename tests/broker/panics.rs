@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::broker::Broker;
@@ -14,7 +14,7 @@ use crate::harness::plugin::Plugin;
 use crate::harness::wait_for;
 
 /// A broker with the client `john`, who may send to and read from `t`, and a way to ask its plugin for a panic.
-struct Prone {
+pub(crate) struct Prone {
     broker: Broker,
     wishes: Wishes,
 }
@@ -34,15 +34,32 @@ impl Wishes {
     }
 
     fn panic_in(&self, place: &str) {
-        std::fs::write(self.file(), place).unwrap();
+        // At once: the plugin may look at any moment.
+        let new = self.folder.path().join("new");
+        std::fs::write(&new, place).unwrap();
+        std::fs::rename(new, self.file()).unwrap();
+    }
+
+    fn no_more(&self) {
+        std::fs::remove_file(self.file()).unwrap();
+    }
+
+    /// What the broker calls the file.
+    fn variable(&self, trial: &Trial) -> String {
+        trial.place.inside(&self.file()).to_str().unwrap().to_owned()
     }
 }
 
 impl Prone {
     fn start() -> Self {
+        Self::start_with("plugin_opt_state_dir {dir}")
+    }
+
+    pub(crate) fn start_with(line: &str) -> Self {
         let trial = trial();
         let wishes = Wishes::new(&trial);
-        let broker = trial.broker().env("DYNSEC_PANIC_FILE", wishes.file().to_str().unwrap()).start();
+        let setup = trial.broker().line(line);
+        let broker = setup.env("DYNSEC_PANIC_FILE", &wishes.variable(&trial)).start();
         let rights = json!([
             ["publishClientSend", "t", true],
             ["publishClientReceive", "t", true],
@@ -54,13 +71,17 @@ impl Prone {
         Self { broker, wishes }
     }
 
+    pub(crate) fn broker(&self) -> &Broker {
+        &self.broker
+    }
+
     /// The next time that the plugin comes to that place, it panics.
-    fn panic_in(&self, place: &str) {
+    pub(crate) fn panic_in(&self, place: &str) {
         self.wishes.panic_in(place);
     }
 
     /// It has panicked there, the log says that this ended `request`, and the broker is there.
-    fn ended(&self, request: &str, place: &str) {
+    pub(crate) fn ended(&self, request: &str, place: &str) {
         wait_for("the panic", || (!self.wishes.file().exists()).then_some(()));
         let line = self.broker.wait_for_log(&format!("asked for a panic in `{place}`; please report it"));
         assert!(line.contains(&format!("a bug in the plugin ended {request}: ")), "{line}");
@@ -83,6 +104,17 @@ impl Prone {
         admin.disconnect();
     }
 
+    /// Another hand writes a client into the file, and changes john: what the file is then.
+    fn edit(&self, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+        let mut policy = self.broker.policy();
+        let clients = policy["clients"].as_array_mut().unwrap();
+        let john = clients.iter_mut().find(|client| client["username"] == "john");
+        change(john.unwrap());
+        clients.push(json!({"username": "edited", "roles": []}));
+        std::fs::write(self.broker.policy_path(), policy.to_string()).unwrap();
+        self.broker.policy_bytes()
+    }
+
     fn usernames(&self) -> Vec<String> {
         let policy = self.broker.policy();
         let clients = policy["clients"].as_array().unwrap().iter();
@@ -90,7 +122,20 @@ impl Prone {
     }
 }
 
-fn trial() -> Trial {
+/// The parts of a tick, as `src/plugin/tick.rs` calls them.
+const PARTS_OF_A_TICK: [&str; 9] = [
+    "logins",
+    "denials",
+    "questions",
+    "the audit trail",
+    "merged roles",
+    "metrics",
+    "disconnects",
+    "new hashes",
+    "commands",
+];
+
+pub(crate) fn trial() -> Trial {
     Trial { plugin: Plugin::Ours, place: Place::from_env() }
 }
 
@@ -210,6 +255,100 @@ fn a_tick_is_left_out() {
 
 #[test]
 #[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
+fn a_part_of_a_tick_is_left_out() {
+    let prone = Prone::start();
+    for part in PARTS_OF_A_TICK {
+        prone.panic_in(part);
+        prone.ended(&format!("a tick's part of {part}"), part);
+    }
+}
+
+/// One that panics at every tick keeps nobody from being answered and disconnected.
+#[test]
+#[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
+fn a_part_of_a_tick_that_always_panics_keeps_no_other_from_being_done() {
+    let prone = Prone::start();
+    for part in PARTS_OF_A_TICK.into_iter().filter(|part| !["commands", "disconnects"].contains(part)) {
+        let mut john = prone.broker.client("j1").login("john", "pw").connect();
+        let mut admin = prone.broker.admin();
+        prone.panic_in(&format!("{part}!"));
+        prone.broker.wait_for_log(&format!("a bug in the plugin ended a tick's part of {part}: "));
+        // More than the callback waits for.
+        let many: Vec<_> = (0..50)
+            .map(|n| json!({"command": "createClient", "username": format!("c{n}"), "password": "pw"}))
+            .collect();
+        admin.all_fine(&json!(many));
+        admin.fine(&json!({"command": "disableClient", "username": "john"}));
+        john.disconnected();
+        prone.wishes.no_more();
+        let gone: Vec<_> =
+            (0..50).map(|n| json!({"command": "deleteClient", "username": format!("c{n}")})).collect();
+        admin.all_fine(&json!(gone));
+        admin.fine(&json!({"command": "enableClient", "username": "john"}));
+        admin.disconnect();
+        prone.still_works();
+    }
+}
+
+/// SIGHUP: until the policy is changed it stays what it was, and the edit in the file; from then on it is the new one,
+/// and those whom it concerns are disconnected.
+#[test]
+#[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
+fn a_reload_is_not_or_is_done() {
+    for (place, is_done) in [
+        ("a reload", false),
+        ("a reload, the file being read", false),
+        ("a reload, the policy being changed", false),
+        ("a reload, the policy changed", true),
+    ] {
+        let mut prone = Prone::start();
+        let mut admin = prone.broker.admin();
+        let mut john = prone.broker.client("j1").login("john", "pw").connect();
+        let edit = prone.edit(|client| client["disabled"] = json!(true));
+        prone.panic_in(place);
+        prone.broker.reload();
+        let line = prone.broker.wait_for_log(&format!("asked for a panic in `{place}`; please report it"));
+        assert!(line.contains("a bug in the plugin"), "{line}");
+        assert_eq!(prone.broker.policy_bytes(), edit);
+        if !is_done {
+            assert_eq!(admin.fine(&json!({"command": "listClients"}))["clients"], json!(["admin", "john"]));
+            assert_ne!(john.publish("t", "as before"), NOT_AUTHORIZED);
+            // It is still an edit, for the next SIGHUP.
+            prone.broker.reload_again();
+        }
+        john.disconnected();
+        admin.reconnect();
+        assert_eq!(
+            admin.fine(&json!({"command": "listClients"}))["clients"],
+            json!(["admin", "edited", "john"])
+        );
+        admin.fine(&json!({"command": "deleteClient", "username": "edited"}));
+        admin.fine(&json!({"command": "enableClient", "username": "john"}));
+        admin.disconnect();
+        prone.still_works();
+    }
+}
+
+/// What a reload could not take over is kept elsewhere before a command writes over it.
+#[test]
+#[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
+fn an_edit_is_not_lost_with_its_reload() {
+    for place in ["a reload, the file being read", "a reload, the policy being changed"] {
+        let mut prone = Prone::start();
+        let edit = prone.edit(|_| {});
+        prone.panic_in(place);
+        prone.broker.reload();
+        prone.broker.wait_for_log(&format!("asked for a panic in `{place}`"));
+        prone.still_works();
+        let kept = std::fs::read_dir(prone.broker.folder()).unwrap();
+        let kept =
+            kept.filter(|entry| std::fs::read(entry.as_ref().unwrap().path()).unwrap_or_default() == edit);
+        assert_eq!(kept.count(), 1, "{place}");
+    }
+}
+
+#[test]
+#[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
 fn a_disconnect_goes_on() {
     let prone = Prone::start();
     let john = prone.broker.client("j1").login("john", "pw").connect();
@@ -224,7 +363,7 @@ fn a_disconnect_goes_on() {
 fn a_start_is_refused_and_an_end_is_orderly() {
     let trial = trial();
     let wishes = Wishes::new(&trial);
-    let setup = || trial.broker().env("DYNSEC_PANIC_FILE", wishes.file().to_str().unwrap());
+    let setup = || trial.broker().env("DYNSEC_PANIC_FILE", &wishes.variable(&trial));
     wishes.panic_in("the start of the plugin");
     let refusal = setup().refused();
     assert!(refusal.log.contains("a bug in the plugin ended the start of the plugin"), "{refusal}");

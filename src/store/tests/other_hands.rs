@@ -108,6 +108,8 @@ fn a_reload_gives_what_was_changed_and_only_that() {
     fs::write(&place.file, &edit).unwrap();
     let loaded = store.reload(Compat::V2_1, false).unwrap().unwrap();
     assert_eq!(write(&loaded.policy), edit);
+    assert!(store.reload(Compat::V2_1, false).unwrap().is_some(), "it is not in force yet");
+    store.accept();
     assert!(store.reload(Compat::V2_1, false).unwrap().is_none(), "it is known now");
     store.save(&policy_of_length(400)).unwrap();
     assert_eq!(kept(&mut store), Vec::<PathBuf>::new());

@@ -143,6 +143,11 @@ impl Broker {
         self.wait_for_log("Reloading config");
     }
 
+    /// Sends another SIGHUP. Whether the broker has taken it is for the test to see.
+    pub(crate) fn reload_again(&mut self) {
+        self.process.signal("HUP");
+    }
+
     /// Ends the broker and starts it again on the same files. Only the ports may be others.
     pub(crate) fn restart(&mut self) {
         self.stop();
