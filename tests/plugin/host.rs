@@ -12,8 +12,6 @@ use mosquitto_dynsec::store::Disk;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::disk::Moody;
-
 /// What the broker was asked.
 #[derive(Default)]
 pub(crate) struct Host {
@@ -120,7 +118,11 @@ impl Place {
     }
 
     /// A plugin on that disk, in a broker that ticks.
-    pub(crate) fn start_on(&self, disk: &Moody, change: impl FnOnce(&mut PluginOptions)) -> Plugin {
+    pub(crate) fn start_on<D: Disk + Clone + 'static>(
+        &self,
+        disk: &D,
+        change: impl FnOnce(&mut PluginOptions),
+    ) -> Plugin {
         let mut options = self.options();
         change(&mut options);
         let host = Arc::<Host>::clone(&self.host);

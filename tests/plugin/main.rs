@@ -11,6 +11,9 @@
 
 mod audit;
 mod certificates;
+#[path = "../policy_properties/commands.rs"]
+#[expect(dead_code, reason = "which commands change something does not matter here")]
+mod commands;
 mod disk;
 mod first_run;
 mod host;
@@ -18,6 +21,9 @@ mod lint;
 mod logins;
 mod own;
 mod pipeline;
+mod power;
 mod rehash;
 mod reload;
 mod unreadable;
+#[path = "../policy_properties/disk.rs"]
+mod volatile;
