@@ -276,6 +276,21 @@ pub fn count_changes(bench: &Bench, size: usize) -> Result<Vec<(&'static str, f6
     Ok(counts)
 }
 
+/// Instructions of explainACL about a role of so many ACLs, ours.
+pub fn count_explanation(bench: &Bench, size: usize) -> Result<f64, Box<dyn Error>> {
+    let mut worker = bench.start_counting(Side::Ours)?;
+    load_into(bench, Side::Ours, &mut worker, &policy(ROLES, size))?;
+    worker.ask(Request::Attach { clientid: "console".into(), username: None, subscriptions: vec![] })?;
+    let command = json!({"command": "explainACL", "username": client(0), "acltype": "publishClientSend",
+                         "topic": "site/7/state"});
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        let (_, count) = worker.count_order(&Order::CountAsk(control(&payload(&command))))?;
+        all.push(count as f64);
+    }
+    Ok(median(&mut all))
+}
+
 /// Instructions of loading, ours.
 pub fn count_load(bench: &Bench, size: usize) -> Result<f64, Box<dyn Error>> {
     let mut worker = bench.start_counting(Side::Ours)?;

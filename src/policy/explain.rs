@@ -1,6 +1,7 @@
 //! [`Policy::explain`]: a decision of [`Policy::authorize`], and why no other ACL that matches made it.
 
-use super::index::Asked;
+use super::index::{Asked, Cut};
+use super::levels::Levels;
 use super::topic::{self, Match, Placeholder};
 use super::{Acl, AclRequest, Action, Compat, Effect, HeldRole, Policy, Reason, Rule, Subject};
 
@@ -171,6 +172,8 @@ impl Policy {
         let is_filter = matches!(request.action, Action::Subscribe | Action::Unsubscribe);
         let asked =
             Asked { topic: request.topic, subject: request.subject, is_filter, compat: self.compat() };
+        let mut levels = Levels::none();
+        let cut = Cut::of(&asked, &mut levels, self.keys());
         let mut search = Search { asked, decider, found: Vec::new(), needs_clientid: false, decided: false };
         for held in held {
             search.enter_role(held);
@@ -186,9 +189,16 @@ impl Policy {
                     }
                     continue;
                 }
-                for acl in held.role.acls(*acl_type) {
-                    let rule = Rule { held: *held, acl_type: *acl_type, acl };
-                    search.hold_against(rule, refuses_wildcards);
+                let mut hold_against = |acl: &'a Acl| {
+                    search.hold_against(Rule { held: *held, acl_type: *acl_type, acl }, refuses_wildcards);
+                };
+                match &cut {
+                    Some(cut) => {
+                        let candidates = held.index.candidates(*acl_type, &asked, cut);
+                        candidates.into_iter().for_each(|acl| hold_against(acl));
+                    }
+                    // What is asked for is irregular.
+                    None => held.role.acls(*acl_type).iter().for_each(|acl| hold_against(acl)),
                 }
             }
         }
@@ -306,3 +316,7 @@ fn is_valid_request(request: &AclRequest<'_>) -> bool {
         && topic::is_valid_filter(request.topic, Compat::V2_1)
         && (is_filter || !topic::has_wildcard(request.topic))
 }
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;

@@ -150,6 +150,28 @@ impl<T: Borrow<Acl>> Index<T> {
         best.map(|entry| Found { rank: entry.rank, item: &entry.item, how: Match::Yes })
     }
 
+    /// The items, in their order, whose filters may match: all that do, that are malformed, or, where the
+    /// client id is not known, that would match for some client id.
+    pub(super) fn candidates<'i>(&'i self, asked: &Asked<'_>, cut: &Cut<'_, '_>) -> Vec<&'i T> {
+        let mut found: Vec<(Rank, &T)> = Vec::new();
+        for used in &self.shapes {
+            let subject = used.shape.subject_that_fits(cut.levels, asked.subject);
+            let Some(literals) = used.shape.literals_of(cut, subject) else { continue };
+            let key = literals.wrapping_add(used.salt);
+            let is_it = |entry: &Entry<T>| used.shape.is_match(&entry.item.borrow().topic, cut.levels);
+            found.extend(self.slots.find(key, is_it).map(|entry| (entry.rank, &entry.item)));
+        }
+        if !self.scanned.is_empty() {
+            let print = Print::of_topic(cut.levels, cut.open, cut.keys);
+            self.scanned.first(&print, None, |rank, item| {
+                found.push((rank, item));
+                None::<()>
+            });
+        }
+        found.sort_unstable_by_key(|(rank, _)| *rank);
+        found.into_iter().map(|(_, item)| item).collect()
+    }
+
     /// About how many steps a look-up takes.
     pub(super) fn steps(&self) -> usize {
         self.shapes.len().saturating_add(self.scanned.steps())

@@ -93,6 +93,16 @@ impl RoleIndex {
         self.patterns(acl_type)?.first(asked, cut)
     }
 
+    /// The ACLs, in their order, of a type that is no literal one that may match: see [`Index::candidates`].
+    pub(super) fn candidates(
+        &self,
+        acl_type: AclType,
+        asked: &Asked<'_>,
+        cut: &Cut<'_, '_>,
+    ) -> Vec<&Arc<Acl>> {
+        self.patterns(acl_type).map_or_else(Vec::new, |patterns| patterns.candidates(asked, cut))
+    }
+
     /// About how many steps a look-up takes among the ACLs of that type.
     pub(super) fn steps(&self, acl_type: AclType) -> usize {
         self.patterns(acl_type).map_or(1, Index::steps)

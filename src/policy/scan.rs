@@ -220,12 +220,12 @@ impl<T: Borrow<Acl>> Scan<T> {
     }
 
     /// The first item before that rank, if one is given, which may match the topic and `is_it`.
-    pub(super) fn first<M>(
-        &self,
+    pub(super) fn first<'s, M>(
+        &'s self,
         topic: &Print,
         before: Option<Rank>,
-        mut is_it: impl FnMut(Rank, &T) -> Option<M>,
-    ) -> Option<(&T, M)> {
+        mut is_it: impl FnMut(Rank, &'s T) -> Option<M>,
+    ) -> Option<(&'s T, M)> {
         let is_before = |rank: Rank| before.is_none_or(|before| rank < before);
         for block in &self.blocks {
             if !block.items.first().is_some_and(|(rank, _)| is_before(*rank)) {

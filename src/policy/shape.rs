@@ -95,6 +95,15 @@ impl Shape {
         Some(literals)
     }
 
+    /// The subject, if its client id is not known with the one that fits a filter of this shape: that of the
+    /// topic's own level where the first `%c` stands.
+    pub(super) fn subject_that_fits<'t>(self, levels: &Levels<'t>, subject: Subject<'t>) -> Subject<'t> {
+        if subject.clientid.is_some() || self.clientid == 0 {
+            return subject;
+        }
+        Subject { clientid: Some(levels.level(self.clientid.trailing_zeros() as usize)), ..subject }
+    }
+
     fn placeholders_fit(self, levels: &Levels<'_>, subject: Subject<'_>) -> bool {
         let all = |mask: u16, placeholder: Placeholder| {
             let mut left = mask;
