@@ -81,6 +81,15 @@ crash! { creating_a_client_in_a_group_and_in_one_that_is_not_there:
     },
 }
 
+crash! { creating_a_client_that_is_in_one_group_twice:
+    { "command": "createGroup", "groupname": "g" } => { "command": "createGroup" },
+    { "command": "createClient", "username": "u", "groups": [{ "groupname": "g" }, { "groupname": "g" }] } =>
+        { "command": "createClient", "error": "Internal error" },
+    { "command": "getGroup", "groupname": "g" } => {
+        "command": "getGroup", "data": { "group": { "groupname": "g", "clients": [], "roles": [] } },
+    },
+}
+
 /// 2.0.11 does it, and dies of it. Those from 2.0.15 on refuse it.
 mod deleting_the_anonymous_group {
     use super::*;

@@ -34,7 +34,7 @@ pub struct Hazards {
 pub struct Danger {
     /// It would ruin it, and would not if the broker were restarted before.
     pub mended_by_restart_before: bool,
-    /// It would ruin it with its last command, and a restart after it would mend that.
+    /// It would ruin it with its only command, and a restart after it would mend that.
     pub mended_by_restart_after: bool,
     /// It would ruin it.
     pub fatal: bool,
@@ -49,8 +49,8 @@ impl Hazards {
             saved.records("groups").map(|group| string(group, "groupname")).collect::<BTreeSet<_>>();
         let mut anonymous = saved.anonymous_group().into_iter().collect::<BTreeSet<_>>();
         let mut has_answered_with_names = false;
-        let last = payload.commands().len().saturating_sub(1);
-        for (position, command) in payload.commands().iter().enumerate() {
+        let is_alone = payload.commands().len() == 1;
+        for command in payload.commands().iter() {
             let (group, role) = (c_string(command, "groupname"), c_string(command, "rolename"));
             match name(command).as_str() {
                 "deleterole" => {
@@ -69,8 +69,9 @@ impl Hazards {
                 "getgroup" | "listgroups" => has_answered_with_names = true,
                 "deleteclient" => danger.fatal |= has_answered_with_names,
                 "createclient" if may_be_refused_between_groups(command, &groups) => {
-                    danger.mended_by_restart_after |= position == last;
-                    danger.fatal |= position != last;
+                    // A command before it in the payload may have been done, and then the ruin is saved.
+                    danger.mended_by_restart_after |= is_alone;
+                    danger.fatal |= !is_alone;
                 }
                 _ => {}
             }
