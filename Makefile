@@ -4,6 +4,8 @@ SHELL := /bin/bash
 CARGO ?= cargo
 # How many cases the differential test makes up.
 CASES ?= 10000
+# And how many with real brokers.
+BROKER_CASES ?= 500
 # For how long each target is fuzzed, and which; all if none is named.
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?=
@@ -17,7 +19,7 @@ export RUST_TEST_THREADS ?= 4
 export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-differential test-differential-matrix fuzz test-panics test-crash test-faults test-valgrind docker-images test-docker test-matrix bench bench-brokers bench-stall bench-growth lint fmt dependencies clean
+.PHONY: help run build test test-differential test-differential-matrix test-differential-brokers fuzz test-panics test-crash test-faults test-valgrind docker-images test-docker test-matrix bench bench-brokers bench-stall bench-growth lint fmt dependencies clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 26
@@ -39,6 +41,10 @@ test-differential: dependencies ## compare CASES=10000 random cases with the C p
 test-differential-matrix: dependencies ## the same with those of 2.0.11, 2.0.21 and 2.1.2, in root folders; as root
 	$(CARGO) build --release --workspace --locked
 	@bash scripts/differential-matrix.sh $(CASES)
+
+test-differential-brokers: dependencies ## compare whole brokers, 2.0.11, 2.0.21 and 2.1.2, on BROKER_CASES=500 random cases each; as root
+	$(CARGO) build --release --workspace --locked
+	@DYNSEC_DIFF_BROKER_CASES=$(BROKER_CASES) bash scripts/differential-matrix.sh $(CASES) --brokers
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS=600, and the differential test for as long
 	@bash scripts/dependencies.sh --fuzz

@@ -3,13 +3,21 @@
 # suite's root folder, which scripts/chroots.sh makes; DYNSEC_CHROOTS names where the folders are. Needs root.
 # What each run says is in target/differential (or CARGO_TARGET_DIR's).
 #
-# usage: scripts/differential-matrix.sh CASES [SUITE...]
+# usage: scripts/differential-matrix.sh CASES [--brokers] [SUITE...]
+#   --brokers   only the cases with real brokers, of which DYNSEC_DIFF_BROKER_CASES says how many
 # `cargo build --release --workspace` has to have been run.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cases=$1
 shift
+tests=()
+if [[ ${1:-} == --brokers ]]; then
+    shift
+    tests=(on_real_brokers_ours_differs_only_as_documented)
+    cases=${DYNSEC_DIFF_BROKER_CASES:-500}
+    export DYNSEC_DIFF_BROKER_CASES=$cases
+fi
 suites=("$@")
 ((${#suites[@]})) || suites=(bookworm trixie forky)
 
@@ -19,7 +27,7 @@ say() { printf '%s\n' "$*" >&2; }
 bash scripts/chroots.sh "${suites[@]}"
 
 target=$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-logs=$target/differential
+logs=$target/differential${tests[*]:+-brokers}
 mkdir -p "$logs"
 program=$(cargo test --release --no-run --locked --package plugin-host --test differential \
     --message-format json --quiet | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
@@ -32,9 +40,9 @@ in_root() {
     export DYNSEC_DIFF_ROOT=${DYNSEC_CHROOTS:-$PWD/target/chroots}/$1
     # shellcheck disable=SC2016 # The inner shell fills these in.
     if unshare --mount true 2>/dev/null; then
-        unshare --mount bash -c 'mount -t tmpfs tmpfs "$DYNSEC_DIFF_ROOT/tmp" && exec "$0" --nocapture' "$program"
+        unshare --mount bash -c 'mount -t tmpfs tmpfs "$DYNSEC_DIFF_ROOT/tmp" && exec "$0" --nocapture "$@"' "$program" "${tests[@]}"
     else
-        "$program" --nocapture
+        "$program" --nocapture "${tests[@]}"
     fi
 }
 
@@ -42,7 +50,7 @@ failed=()
 for suite in "${suites[@]}"; do
     say "Comparing with the C plugin of $suite: $cases cases (log: $logs/$suite.log)"
     if in_root "$suite" >"$logs/$suite.log" 2>&1; then
-        sed -n '/^ours against the C plugin, seeds/,/^$/p' "$logs/$suite.log" | grep -E '^ours|cases$|known difference'
+        sed -n '/^ours against the C plugin,.* seeds/,/^$/p' "$logs/$suite.log" | grep -E '^ours|cases$|known difference'
     else
         failed+=("$suite")
         sed -n '/^failures:$/,$p' "$logs/$suite.log" | sed -n '1,200p'

@@ -47,6 +47,12 @@ pub struct Death {
 }
 
 impl Death {
+    /// How a process ended, and what it said.
+    #[must_use]
+    pub fn new(status: ExitStatus, stderr: String) -> Self {
+        Self { status, stderr }
+    }
+
     /// The signal that ended it; none if it exited.
     #[must_use]
     pub fn signal(&self) -> Option<c_int> {

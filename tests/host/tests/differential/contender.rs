@@ -1,6 +1,7 @@
-//! One plugin in its own process, with its own policy file, doing what a script says.
+//! One plugin in its own process, with its own policy file, doing what a script says: here in the plugin host, in
+//! [`crate::on_broker`] in a real broker.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use crate::generate::FLEET;
 use crate::plugins::PluginUnderTest;
 use crate::saved;
 use crate::script::Step;
+use crate::wire::Delivered;
 
 /// What a step did.
 #[derive(Clone, Debug, Default)]
@@ -24,17 +26,50 @@ pub struct Outcome {
     pub audit: Vec<Text>,
     /// The policy file afterwards, as [`saved::read`] compares it; only after a payload.
     pub saved: Option<saved::Saved>,
+    /// What came to whom; only on a real broker.
+    pub delivered: BTreeMap<Text, Vec<Delivered>>,
+    /// What those who were not connected were answered when they tried to be: CONNACKs, and of the last a SUBACK; only
+    /// on a real broker.
+    pub connected: BTreeMap<Text, Vec<Option<u8>>>,
 }
 
-/// A plugin under test. Every client of [`FLEET`] is connected before each step.
-pub struct Contender {
+/// A plugin that does what a script says.
+pub trait Contender {
+    /// Ends the broker as a broker ends.
+    fn stop(&mut self) -> Result<(), Death>;
+
+    /// Starts the broker again, with what its policy file holds. Whatever it was doing is forgotten.
+    fn start_again(&mut self) -> Result<Outcome, Death>;
+
+    fn policy_file(&self) -> PathBuf;
+
+    /// Does a step. Restarts concern both contenders, and are not done here.
+    fn perform(&mut self, step: &Step) -> Result<Outcome, Death>;
+
+    /// Does a step that nobody compares.
+    fn perform_alone(&mut self, step: &Step) -> Result<(), Death> {
+        match step {
+            Step::Restart(_) => {
+                self.stop()?;
+                self.start_again()?;
+            }
+            step => {
+                self.perform(step)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A plugin under test in the plugin host. Every client of [`FLEET`] is connected before each step.
+pub struct OnHost {
     plugin: PluginUnderTest,
     directory: PathBuf,
     process: HostProcess,
     ticks: bool,
 }
 
-impl Contender {
+impl OnHost {
     /// Starts a broker with a policy file.
     pub fn start(
         plugin: &PluginUnderTest,
@@ -48,21 +83,6 @@ impl Contender {
         let mut contender = Self { plugin: plugin.clone(), directory, process, ticks: false };
         let outcome = contender.init()?;
         Ok((contender, outcome))
-    }
-
-    /// Ends the broker as a broker ends.
-    pub fn stop(&mut self) -> Result<(), Death> {
-        self.process.ask(&Request::Cleanup).map(|_| ())
-    }
-
-    /// Starts the broker again, with what its policy file holds. Whatever it was doing is forgotten.
-    pub fn start_again(&mut self) -> Result<Outcome, Death> {
-        self.process = spawn(&self.plugin, &self.directory).expect("plugin-host starts");
-        self.init()
-    }
-
-    pub fn policy_file(&self) -> PathBuf {
-        policy_file(&self.directory)
     }
 
     fn init(&mut self) -> Result<Outcome, Death> {
@@ -85,22 +105,45 @@ impl Contender {
         Ok(())
     }
 
-    /// Does a step that nobody compares.
-    pub fn perform_alone(&mut self, step: &Step) -> Result<(), Death> {
-        match step {
-            Step::Restart(_) => {
-                self.stop()?;
-                self.start_again()?;
-            }
-            step => {
-                self.perform(step)?;
-            }
+    /// Lets the plugin finish what a payload began: its response, and then the disconnects, which may come two
+    /// ticks later.
+    fn settle(&mut self, mut answer: Answer) -> Result<Answer, Death> {
+        const PATIENCE_MS: usize = 3000;
+        const TICKS_AFTER_RESPONSE: usize = 3;
+        if !self.ticks {
+            return Ok(answer);
         }
-        Ok(())
+        let has_responded =
+            |answer: &Answer| answer.deeds.iter().any(|deed| matches!(deed, Deed::Publish(_)));
+        for _ in 0..PATIENCE_MS {
+            if has_responded(&answer) {
+                break;
+            }
+            let late = self.process.ask(&Request::Tick { count: 1, pause_ms: 1 })?;
+            answer.deeds.extend(late.deeds);
+        }
+        for _ in 0..TICKS_AFTER_RESPONSE {
+            answer.deeds.extend(self.process.ask(&ONE_TICK)?.deeds);
+        }
+        Ok(answer)
+    }
+}
+
+impl Contender for OnHost {
+    fn stop(&mut self) -> Result<(), Death> {
+        self.process.ask(&Request::Cleanup).map(|_| ())
     }
 
-    /// Does a step. Restarts concern both contenders, and are not done here.
-    pub fn perform(&mut self, step: &Step) -> Result<Outcome, Death> {
+    fn start_again(&mut self) -> Result<Outcome, Death> {
+        self.process = spawn(&self.plugin, &self.directory).expect("plugin-host starts");
+        self.init()
+    }
+
+    fn policy_file(&self) -> PathBuf {
+        policy_file(&self.directory)
+    }
+
+    fn perform(&mut self, step: &Step) -> Result<Outcome, Death> {
         let outcome = match step {
             Step::Control { clientid, payload } => {
                 let request =
@@ -140,29 +183,6 @@ impl Contender {
         }
         Ok(outcome)
     }
-
-    /// Lets the plugin finish what a payload began: its response, and then the disconnects, which may come two
-    /// ticks later.
-    fn settle(&mut self, mut answer: Answer) -> Result<Answer, Death> {
-        const PATIENCE_MS: usize = 3000;
-        const TICKS_AFTER_RESPONSE: usize = 3;
-        if !self.ticks {
-            return Ok(answer);
-        }
-        let has_responded =
-            |answer: &Answer| answer.deeds.iter().any(|deed| matches!(deed, Deed::Publish(_)));
-        for _ in 0..PATIENCE_MS {
-            if has_responded(&answer) {
-                break;
-            }
-            let late = self.process.ask(&Request::Tick { count: 1, pause_ms: 1 })?;
-            answer.deeds.extend(late.deeds);
-        }
-        for _ in 0..TICKS_AFTER_RESPONSE {
-            answer.deeds.extend(self.process.ask(&ONE_TICK)?.deeds);
-        }
-        Ok(answer)
-    }
 }
 
 /// `MOSQ_ERR_ACL_DENIED`.
@@ -171,7 +191,7 @@ const EVENT_TICK: i32 = 9;
 const LOG_INFO: i32 = 1;
 const ONE_TICK: Request = Request::Tick { count: 1, pause_ms: 0 };
 
-fn policy_file(directory: &Path) -> PathBuf {
+pub fn policy_file(directory: &Path) -> PathBuf {
     directory.join("dynamic-security.json")
 }
 
@@ -194,7 +214,7 @@ fn outcome(answer: Answer) -> Outcome {
 }
 
 /// `dynsec: CLIENTID/USERNAME | COMMAND …`
-fn is_audit(line: &Text) -> bool {
+pub fn is_audit(line: &Text) -> bool {
     let line = line.to_string();
     line.starts_with("dynsec: ") && line.contains(" | ")
 }

@@ -6,7 +6,7 @@
 use plugin_host::Death;
 use serde_json::{Value, json};
 
-use crate::contender::Contender;
+use crate::contender::{Contender, OnHost};
 use crate::difference::responses;
 use crate::plugins::{PluginUnderTest, Version, ours, theirs, version};
 use crate::script::{Dress, Payload, Step};
@@ -133,7 +133,7 @@ mod getting_a_group_and_deleting_its_client_in_one_batch {
 
     fn answer(plugin: &PluginUnderTest) -> Vec<Value> {
         let directory = plugin.place.directory();
-        let (mut contender, _) = Contender::start(
+        let (mut contender, _) = OnHost::start(
             plugin,
             directory.path(),
             br#"{"clients":[{"username":"u"}],"groups":[{"groupname":"g","clients":[{"username":"u"}]}]}"#,
@@ -168,7 +168,7 @@ mod getting_a_group_and_deleting_its_client_in_one_batch {
 /// connected.
 fn answers(plugin: &PluginUnderTest, commands: &[Value]) -> Result<Vec<Value>, Death> {
     let directory = plugin.place.directory();
-    let (mut contender, _) = Contender::start(plugin, directory.path(), b"{}")?;
+    let (mut contender, _) = OnHost::start(plugin, directory.path(), b"{}")?;
     let mut answers = Vec::new();
     for command in commands {
         let payload = Payload::Commands(vec![command.clone()], Dress::Plain);

@@ -1,5 +1,6 @@
 //! Telling what two plugins did apart.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Debug, Write};
 
 use plugin_host::{Message, Text};
@@ -8,6 +9,7 @@ use serde_json::Value;
 use crate::contender::Outcome;
 use crate::saved::Saved;
 use crate::script::shortened;
+use crate::wire::Delivered;
 
 /// In what two outcomes of one step differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +24,10 @@ pub enum Aspect {
     Audit,
     /// The policy file.
     Saved,
+    /// What was delivered to one client.
+    Delivered,
+    /// Who got in.
+    Connected,
     /// One of them is dead.
     Death,
 }
@@ -31,13 +37,17 @@ pub enum Aspect {
 pub struct Difference {
     pub step: usize,
     pub aspect: Aspect,
+    /// Whom it is about, where it is about one.
+    pub client: Option<Text>,
     pub ours: String,
     pub theirs: String,
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "  step {}, {:?}:", self.step, self.aspect)?;
+        write!(out, "  step {}, {:?}", self.step, self.aspect)?;
+        self.client.iter().try_for_each(|client| write!(out, ", {client}"))?;
+        writeln!(out, ":")?;
         writeln!(out, "    ours:   {}", shortened(&self.ours))?;
         writeln!(out, "    theirs: {}", shortened(&self.theirs))
     }
@@ -46,24 +56,40 @@ impl fmt::Display for Difference {
 /// All the aspects in which two outcomes differ.
 pub fn differences(step: usize, ours: &Outcome, theirs: &Outcome) -> Vec<Difference> {
     let mut found = Vec::new();
-    let mut compare = |aspect, ours: &dyn Debug, theirs: &dyn Debug, equal: bool| {
+    let mut compare = |aspect, client: Option<&Text>, ours: &dyn Debug, theirs: &dyn Debug, equal: bool| {
         if !equal {
-            found.push(Difference { step, aspect, ours: format!("{ours:?}"), theirs: format!("{theirs:?}") });
+            let (client, ours, theirs) = (client.cloned(), format!("{ours:?}"), format!("{theirs:?}"));
+            found.push(Difference { step, aspect, client, ours, theirs });
         }
     };
-    compare(Aspect::ReturnCode, &ours.rc, &theirs.rc, ours.rc == theirs.rc);
-    compare(Aspect::Kicked, &ours.kicked, &theirs.kicked, ours.kicked == theirs.kicked);
-    compare(Aspect::Audit, &ours.audit, &theirs.audit, ours.audit == theirs.audit);
+    compare(Aspect::ReturnCode, None, &ours.rc, &theirs.rc, ours.rc == theirs.rc);
+    compare(Aspect::Kicked, None, &ours.kicked, &theirs.kicked, ours.kicked == theirs.kicked);
+    compare(Aspect::Audit, None, &ours.audit, &theirs.audit, ours.audit == theirs.audit);
+    // Whoever was disconnected may have got some of it or not.
+    let stayed = |client: &&Text| !ours.kicked.contains(*client) && !theirs.kicked.contains(*client);
+    let receivers = ours.delivered.keys().chain(theirs.delivered.keys()).collect::<BTreeSet<_>>();
+    for client in receivers.into_iter().filter(stayed) {
+        let (ours, theirs) = (ours.delivered.get(client), theirs.delivered.get(client));
+        compare(Aspect::Delivered, Some(client), &ours, &theirs, same_deliveries(ours, theirs));
+    }
+    // Who was disconnected by one of them only has nothing to try with the other.
+    let triers = ours.connected.keys().chain(theirs.connected.keys()).collect::<BTreeSet<_>>();
+    for client in
+        triers.into_iter().filter(|client| ours.kicked.contains(*client) == theirs.kicked.contains(*client))
+    {
+        let (ours, theirs) = (ours.connected.get(client), theirs.connected.get(client));
+        compare(Aspect::Connected, Some(client), &ours, &theirs, ours == theirs);
+    }
     let same_messages = ours.published.len() == theirs.published.len()
         && ours.published.iter().zip(&theirs.published).all(|(ours, theirs)| same_message(ours, theirs));
     if !same_messages {
         let (ours, theirs) = (messages(&ours.published), messages(&theirs.published));
-        found.push(Difference { step, aspect: Aspect::Published, ours, theirs });
+        found.push(Difference { step, aspect: Aspect::Published, client: None, ours, theirs });
     }
     // The order of members means nothing in a file; that of records and links does.
     if ours.saved != theirs.saved {
         let (ours, theirs) = (file(ours.saved.as_ref()), file(theirs.saved.as_ref()));
-        found.push(Difference { step, aspect: Aspect::Saved, ours, theirs });
+        found.push(Difference { step, aspect: Aspect::Saved, client: None, ours, theirs });
     }
     found
 }
@@ -74,6 +100,18 @@ fn same_message(ours: &Message, theirs: &Message) -> bool {
         || ordered(&ours.payload).is_some_and(|payload| Some(payload) == ordered(&theirs.payload));
     let theirs = Message { payload: ours.payload.clone(), ..theirs.clone() };
     same_payload && *ours == theirs
+}
+
+/// The same messages in the same order; answers to commands may be spelled otherwise.
+fn same_deliveries(ours: Option<&Vec<Delivered>>, theirs: Option<&Vec<Delivered>>) -> bool {
+    let all = |came: Option<&Vec<Delivered>>| {
+        let came = came.into_iter().flatten();
+        came.map(|(topic, payload)| {
+            (topic.clone(), ordered(payload).map_or_else(|| payload.clone(), |text| Text::from(&text)))
+        })
+        .collect::<Vec<_>>()
+    };
+    all(ours) == all(theirs)
 }
 
 /// JSON in one spelling, with its members in their order.

@@ -4,13 +4,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use plugin_host::Death;
+use plugin_host::{Access, AclRequest, Death, Text};
 use serde_json::Value;
 
-use crate::contender::{Contender, Outcome};
+use crate::contender::{Contender, OnHost, Outcome};
 use crate::difference::{Aspect, Difference, differences, responses};
 use crate::hazards::{Danger, Hazards, half_applied};
 use crate::known_differences::{KnownDifference, Seen};
+use crate::on_broker::OnBroker;
 use crate::plugins::PluginUnderTest;
 use crate::saved::{self, Saved};
 use crate::script::{Files, Payload, Script, Step};
@@ -22,6 +23,34 @@ pub struct Duel<'a> {
     pub ours: &'a PluginUnderTest,
     pub theirs: &'a PluginUnderTest,
     pub known: &'a [KnownDifference],
+    pub arena: Arena,
+}
+
+/// Where they meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arena {
+    /// In the plugin host, which asks them what a broker would.
+    Host,
+    /// In two real brokers, with real clients.
+    Brokers,
+}
+
+/// A contender, and what came of its start.
+type Started = Result<(Box<dyn Contender>, Outcome), Death>;
+
+impl Arena {
+    fn start(self, plugin: &PluginUnderTest, directory: &Path, policy: &[u8]) -> Started {
+        match self {
+            Self::Host => {
+                let (contender, outcome) = OnHost::start(plugin, directory, policy)?;
+                Ok((Box::new(contender), outcome))
+            }
+            Self::Brokers => {
+                let (contender, outcome) = OnBroker::start(plugin, directory, policy)?;
+                Ok((Box::new(contender), outcome))
+            }
+        }
+    }
 }
 
 /// What came of it.
@@ -35,8 +64,8 @@ pub struct Verdict {
 /// A duel under way.
 struct Round<'a> {
     duel: Duel<'a>,
-    ours: Contender,
-    theirs: Contender,
+    ours: Box<dyn Contender>,
+    theirs: Box<dyn Contender>,
     hazards: Hazards,
     /// The policy that both have.
     policy: Saved,
@@ -69,17 +98,17 @@ impl<'a> Round<'a> {
         let policy = format!("{:#}", script.policy);
         let start = |side: Side, plugin| {
             let directory = directory.join(side.name());
-            Contender::start(plugin, &directory, policy.as_bytes()).map_err(|death| side.death(0, &death))
+            duel.arena.start(plugin, &directory, policy.as_bytes()).map_err(|death| side.death(0, &death))
         };
         let mut verdict = Verdict::default();
         match (start(Side::Ours, duel.ours), start(Side::Theirs, duel.theirs)) {
             (Ok((ours, ours_started)), Ok((theirs, theirs_started))) => {
                 let policy = saved::read(&ours.policy_file());
-                verdict.news.extend(differences(0, &ours_started, &theirs_started));
-                if !verdict.news.is_empty() {
-                    return Err(verdict);
+                let mut round = Self { duel, ours, theirs, hazards: Hazards::default(), policy, verdict };
+                match round.compare(0, &Step::Restart(Files::Own), &ours_started, &theirs_started) {
+                    Ok(_) => Ok(round),
+                    Err(News) => Err(round.verdict),
                 }
-                Ok(Self { duel, ours, theirs, hazards: Hazards::default(), policy, verdict })
             }
             (ours, Err(_)) if script.wild && (ours.is_ok() || duel.is_with_itself()) => {
                 verdict.tally.count("policy files that the C plugin does not survive");
@@ -103,9 +132,7 @@ impl<'a> Round<'a> {
                     }
                     self.control(number, step, payload, danger)
                 }
-                Step::Login { .. } | Step::Acl(_) | Step::Tick | Step::Reload => {
-                    self.perform(number, step).map(|_| ())
-                }
+                Step::Login { .. } | Step::Acl(_) | Step::Tick | Step::Reload => self.other(number, step),
             };
             if result.is_err() {
                 return;
@@ -134,6 +161,14 @@ impl<'a> Round<'a> {
         }
     }
 
+    fn other(&mut self, number: usize, step: &Step) -> Result<(), News> {
+        let Done { diverged, .. } = self.perform(number, step)?;
+        if diverged && self.duel.arena == Arena::Brokers {
+            return self.resynchronise(number, "after a known difference");
+        }
+        Ok(())
+    }
+
     /// Both do a step.
     fn perform(&mut self, number: usize, step: &Step) -> Result<Done, News> {
         let (ours, theirs) = (self.ours.perform(step), self.theirs.perform(step));
@@ -155,6 +190,9 @@ impl<'a> Round<'a> {
             (Step::Acl(_), Some(rc)) => tally.count(format!("ACL checks answered {rc}")),
             _ => {}
         }
+        tally.add_to("deliveries", theirs.delivered.values().map(Vec::len).sum());
+        let got_in = |codes: &&Vec<Option<u8>>| codes.contains(&Some(0));
+        tally.add_to("clients that came back", theirs.connected.values().filter(got_in).count());
         for response in responses(theirs) {
             let text = |name| response.get(name).and_then(Value::as_str);
             let command = text("command").unwrap_or_default();
@@ -180,10 +218,18 @@ impl<'a> Round<'a> {
         for difference in differences(number, ours, theirs) {
             let aspect = difference.aspect;
             let (policy, hazards) = (&self.policy, &self.hazards);
+            // What came of a decision shows it.
+            let decision = as_decision(step, &difference, ours, theirs);
+            let (aspect, step) = match &decision {
+                Some(decision) => (Aspect::ReturnCode, decision),
+                None => (aspect, step),
+            };
             let seen = Seen { aspect, step, ours, theirs, policy, hazards };
             if let Some(known) = self.duel.known.iter().find(|known| known.covers(&seen)) {
                 self.verdict.tally.count(format!("known difference: {}", known.name));
-                diverged |= matches!(aspect, Aspect::Published | Aspect::Saved);
+                // Real clients have sessions that go their own ways then.
+                diverged |= self.duel.arena == Arena::Brokers && aspect != Aspect::Audit
+                    || matches!(aspect, Aspect::Published | Aspect::Saved);
             } else {
                 self.verdict.news.push(difference);
             }
@@ -253,6 +299,33 @@ impl<'a> Round<'a> {
     }
 }
 
+/// The decision that a difference shows: a delivery is one about its receiver, and who gets in subscribes.
+fn as_decision(step: &Step, difference: &Difference, ours: &Outcome, theirs: &Outcome) -> Option<Step> {
+    let client = difference.client.clone()?;
+    let (access, topic) = match (difference.aspect, step) {
+        (Aspect::Delivered, Step::Acl(request)) => (Access::Read, request.topic.clone()),
+        (Aspect::Delivered, Step::Control { .. }) => {
+            (Access::Read, Text::from("$CONTROL/dynamic-security/v1/response"))
+        }
+        (Aspect::Connected, _) => {
+            let codes = |outcome: &Outcome| {
+                outcome
+                    .connected
+                    .get(&client)
+                    .and_then(|codes| codes.split_last())
+                    .map(|(_, logins)| logins.to_vec())
+            };
+            let logins = codes(ours).filter(|logins| logins.last() == Some(&Some(0)))?;
+            if Some(logins) != codes(theirs) {
+                return None;
+            }
+            (Access::Subscribe, Text::from("#"))
+        }
+        _ => return None,
+    };
+    Some(Step::Acl(AclRequest { clientid: client, access, topic }))
+}
+
 /// What came of a step.
 struct Done {
     theirs: Outcome,
@@ -280,7 +353,7 @@ impl Side {
             Self::Ours => (death, not_mine),
             Self::Theirs => (not_mine, death),
         };
-        Difference { step, aspect: Aspect::Death, ours, theirs }
+        Difference { step, aspect: Aspect::Death, client: None, ours, theirs }
     }
 }
 

@@ -128,8 +128,13 @@ fn half_applied_before(seen: &Seen<'_>) -> bool {
     };
     let answered = responses(seen.theirs);
     let follows = |position: &usize| position + 1 < answered.len();
-    matches!(seen.aspect, Aspect::Published | Aspect::Saved)
-        && half_applied(payload, &answered).iter().any(follows)
+    let half = half_applied(payload, &answered);
+    match seen.aspect {
+        Aspect::Published | Aspect::Saved => half.iter().any(follows),
+        // By the changed password or client id.
+        Aspect::Connected => !half.is_empty(),
+        _ => false,
+    }
 }
 
 /// 2.0.11 disconnects those whom a refused modifyClient or modifyGroup is about; 2.1 takes the empty username of

@@ -85,7 +85,7 @@ pub fn priorities_too_far_apart(seen: &Seen<'_>) -> bool {
             };
             policy(seen.ours) == policy(seen.theirs)
         }
-        Aspect::Kicked | Aspect::Audit | Aspect::Death => false,
+        Aspect::Kicked | Aspect::Audit | Aspect::Death | Aspect::Delivered | Aspect::Connected => false,
     };
     is_about_order && (in_policy || seen.commands().iter().any(is_extreme))
 }

@@ -8,6 +8,7 @@
 //! - `DYNSEC_DIFF_ROOT`: the root folder of another system, where both plugins run by chroot, which needs root;
 //!   `DYNSEC_THEIRS` is a path in it then.
 //! - `DYNSEC_DIFF_CASES`: how many cases; 500.
+//! - `DYNSEC_DIFF_BROKER_CASES`: how many of them on real brokers; 10.
 //! - `DYNSEC_DIFF_SECONDS`: for how long, instead of a number of cases.
 //! - `DYNSEC_DIFF_SEED`: the seed of the first case; the others follow. A failure names the seed of its case.
 //! - `DYNSEC_DIFF_FAILURES`: after how many failures to stop; 1.
@@ -35,12 +36,14 @@ mod known_differences;
 mod known_for_certificates;
 mod known_in_log;
 mod known_priorities;
+mod on_broker;
 mod place;
 mod plugins;
 mod saved;
 mod script;
 mod shrink;
 mod tally;
+mod wire;
 
 use std::collections::BTreeSet;
 use std::env;
@@ -53,26 +56,39 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use duel::{Duel, Verdict};
+use duel::{Arena, Duel, Verdict};
 use known_differences::KNOWN_DIFFERENCES;
 use script::Script;
 use tally::Tally;
 
 const SEED: u64 = 20_110_000;
 const CASES: u64 = 500;
+const BROKER_CASES: u64 = 10;
 
 #[test]
 fn ours_differs_from_the_c_plugin_only_as_documented() {
     let (ours, theirs) = (plugins::ours(), plugins::theirs());
-    let duel = Duel { ours: &ours, theirs: &theirs, known: KNOWN_DIFFERENCES };
+    let duel = Duel { ours: &ours, theirs: &theirs, known: KNOWN_DIFFERENCES, arena: Arena::Host };
     run("ours against the C plugin", duel, generate::script, cases());
+}
+
+/// The same with real brokers and clients: what was delivered to whom, and who got in, counts too.
+#[test]
+fn on_real_brokers_ours_differs_only_as_documented() {
+    let (ours, theirs) = plugins::on_broker();
+    let duel = Duel { ours: &ours, theirs: &theirs, known: KNOWN_DIFFERENCES, arena: Arena::Brokers };
+    let cases = setting("DYNSEC_DIFF_BROKER_CASES").unwrap_or(BROKER_CASES);
+    let tally = run("ours against the C plugin, on real brokers", duel, generate::broker_script, cases);
+    for what in ["payloads", "ACL checks", "logins", "deliveries", "clients that came back"] {
+        assert!(cases < BROKER_CASES || tally.of(what) > 0, "the cases have {what}");
+    }
 }
 
 /// What C loads, ours loads, and means the same by it.
 #[test]
 fn ours_reads_flawed_files_as_the_c_plugin_does() {
     let (ours, theirs) = (plugins::ours(), plugins::theirs());
-    let duel = Duel { ours: &ours, theirs: &theirs, known: KNOWN_DIFFERENCES };
+    let duel = Duel { ours: &ours, theirs: &theirs, known: KNOWN_DIFFERENCES, arena: Arena::Host };
     run("ours against the C plugin, with flawed files", duel, generate::flawed_script, cases() / 2);
 }
 
@@ -80,8 +96,17 @@ fn ours_reads_flawed_files_as_the_c_plugin_does() {
 #[test]
 fn c_plugin_against_itself_gives_no_difference() {
     let theirs = plugins::theirs();
-    let duel = Duel { ours: &theirs, theirs: &theirs, known: &[] };
+    let duel = Duel { ours: &theirs, theirs: &theirs, known: &[], arena: Arena::Host };
     run("the C plugin against itself, with flawed files", duel, generate::flawed_script, cases() / 10);
+    let (_, on_broker) = plugins::on_broker();
+    let duel_of_brokers = Duel { ours: &on_broker, theirs: &on_broker, arena: Arena::Brokers, ..duel };
+    let cases_on_brokers = setting("DYNSEC_DIFF_BROKER_CASES").unwrap_or(BROKER_CASES) / 5;
+    run(
+        "the C plugin against itself, on real brokers",
+        duel_of_brokers,
+        generate::broker_script,
+        cases_on_brokers,
+    );
     let tally = run("the C plugin against itself", duel, generate::script, cases() / 5);
     for what in ["payloads", "ACL checks", "logins", "restarts with each other's file"] {
         assert!(tally.of(what) > 0, "the cases have {what}");
@@ -142,7 +167,9 @@ fn run(title: &str, duel: Duel<'_>, script_of: fn(u64) -> Script, cases: u64) ->
         }
     };
     thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+        // Brokers and their clients mostly wait for each other.
+        let each = if duel.arena == Arena::Brokers { 2 } else { 1 };
+        for _ in 0..each * thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(work);
         }
     });

@@ -84,6 +84,15 @@ impl Place {
         HostProgram { path: self.bring(program), root: self.root.clone() }
     }
 
+    /// A command that runs a program of the place.
+    pub fn command(&self, program: &str) -> Command {
+        let Some(root) = &self.root else { return Command::new(program) };
+        // It becomes the program, so that a signal to it reaches that.
+        let mut command = Command::new("chroot");
+        command.arg(root).arg(program);
+        command
+    }
+
     /// A directory that the place sees, in memory where that is possible: the C plugin writes its file with
     /// every command.
     pub fn directory(&self) -> TempDir {

@@ -65,6 +65,13 @@ pub fn theirs() -> PluginUnderTest {
     PluginUnderTest { path, options: Vec::new(), host: place.program(Path::new(version().host())), place }
 }
 
+/// Both as real brokers have them: ours without its denial log, which C has not.
+pub fn on_broker() -> (PluginUnderTest, PluginUnderTest) {
+    let mut ours = ours();
+    ours.options.push(("denial_log", "false".to_owned()));
+    (ours, theirs())
+}
+
 /// The version of theirs, by what is in it.
 pub fn version() -> Version {
     static VERSION: OnceLock<Version> = OnceLock::new();

@@ -15,6 +15,12 @@ impl Tally {
         *self.counts.entry(what.into()).or_default() += 1;
     }
 
+    pub fn add_to(&mut self, what: &str, count: usize) {
+        if count > 0 {
+            *self.counts.entry(what.to_owned()).or_default() += count as u64;
+        }
+    }
+
     /// Counts how many different ones there are.
     pub fn distinguish(&mut self, what: &'static str, one: String) {
         self.kinds.entry(what).or_default().insert(one);

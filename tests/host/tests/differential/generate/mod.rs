@@ -8,14 +8,15 @@ mod names;
 mod policy;
 mod topics;
 
-use names::{CLIENT_IDS, CLIENTS, PASSWORDS, STRANGER};
+use names::{CLIENT_IDS, CLIENTS, STRANGER};
 use plugin_host::{Access, AclRequest, Text};
 use serde_json::{Value, json};
 
+use crate::plugins::{self, Version};
 use crate::script::{Dress, Files, Payload, Script, Step};
 
 pub use dice::Dice;
-pub use names::FLEET;
+pub use names::{FLEET, PASSWORDS};
 
 /// Something on which the plugins are known to differ. Most cases are about none of them, so that what differs
 /// there is news.
@@ -47,7 +48,7 @@ type Traits<'a> = &'a [Trait];
 /// The case of a seed.
 pub fn script(seed: u64) -> Script {
     let dice = &mut Dice::new(seed);
-    let traits = dice.subset(&TRAITS, 6);
+    let traits = traits(dice);
     let wild = dice.percent(15);
     let policy = policy::policy(dice, &traits);
     let mut steps = Vec::new();
@@ -56,6 +57,29 @@ pub fn script(seed: u64) -> Script {
     }
     steps.push(everything());
     Script { policy, steps, wild }
+}
+
+/// The case of a seed for real brokers, where a step takes longer and the administrator is no client of the policy.
+pub fn broker_script(seed: u64) -> Script {
+    let dice = &mut Dice::new(seed);
+    let traits = traits(dice);
+    let policy = policy::policy(dice, &traits);
+    let mut steps = Vec::new();
+    for _ in 0..dice.number(10..=50) {
+        steps.push(step(dice, &traits));
+    }
+    steps.push(everything());
+    Script { policy, steps, wild: false }
+}
+
+/// What a case is about: rarely something on which they differ. Versions of the C plugin that know placeholders
+/// and `allowwildcardsubs` are to be compared in that often.
+fn traits(dice: &mut Dice) -> Vec<Trait> {
+    let mut traits = dice.subset(&TRAITS, 6);
+    if plugins::version() >= Version::V2_1_2 {
+        traits.extend(dice.subset(&[Trait::Substitution, Trait::AllowWildcardSubs], 40));
+    }
+    traits
 }
 
 /// The case of a seed that is about a file which is not as it should be: what it says is asked for, and not

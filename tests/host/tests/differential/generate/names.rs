@@ -16,7 +16,7 @@ pub const ADMIN: &str = "admin";
 pub const STRANGER: &str = "stranger";
 
 /// Who is connected all the time: client id and username.
-pub const FLEET: [(&str, Option<&str>); 10] = [
+pub const FLEET: [(&str, Option<&str>); 13] = [
     ("c-admin", Some(ADMIN)),
     ("c-alice", Some("alice")),
     ("c-alice-2", Some("alice")),
@@ -24,6 +24,10 @@ pub const FLEET: [(&str, Option<&str>); 10] = [
     ("c-carol", Some("carol")),
     ("c-emile", Some("émile")),
     ("c-x", Some("x/+#")),
+    // Ids that would widen an ACL for `%c` if they were put in its place.
+    ("a/+", Some("bob")),
+    ("#", Some("carol")),
+    ("+", None),
     ("c-stranger", Some(STRANGER)),
     ("anonymous-1", None),
     ("anonymous-2", None),

@@ -7,7 +7,14 @@ const USUAL_FILTERS: [&str; 6] = ["#", "a/#", "a/+", "+/b", "a/b", "a/b/c"];
 const USUAL_TOPICS: [&str; 3] = ["a", "a/b", "a/b/c"];
 
 /// What ACLs are about, and what clients subscribe to.
-const FILTERS: [&str; 30] = [
+const FILTERS: [&str; 37] = [
+    "c-alice/#",
+    "alice/#",
+    "alice/+/#",
+    "a/alice/#",
+    "x/c-alice/+",
+    "%c",
+    "%u/#",
     "#",
     "+",
     "a",
@@ -41,8 +48,15 @@ const FILTERS: [&str; 30] = [
 ];
 
 /// What clients publish to, and are sent.
-const TOPICS: [&str; 23] = [
+const TOPICS: [&str; 30] = [
     "c-alice",
+    "x/c-alice/y",
+    "c-alice/alice",
+    "b/alice",
+    "bob",
+    "bob/x/y",
+    "c-bob",
+    "émile/x",
     "alice/x",
     "a/alice",
     "a",
@@ -71,7 +85,11 @@ const TOPICS: [&str; 23] = [
 const MALFORMED: [&str; 8] = ["a#", "x/#/y", "+a", "a/b+", "#/a", "a/#b", "", "##"];
 
 /// What 2.1 and ours replace by the client's id and username.
-const SUBSTITUTED: [&str; 4] = ["%c", "%u/#", "a/%u", "x/%c/+"];
+/// Also where they are no whole level, and stay as they are.
+const SUBSTITUTED: [&str; 16] = [
+    "%c", "%u/#", "a/%u", "x/%c/+", "%u", "%c/#", "a/%u/#", "+/%u", "%c/%u", "%u/+/#", "a/%c/c", "%C", "x%u",
+    "%u%c", "%c/%c", "$SYS/%u",
+];
 
 /// The topic of an ACL.
 pub fn acl(dice: &mut Dice, substitution: bool) -> String {

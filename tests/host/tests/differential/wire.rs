@@ -1,0 +1,208 @@
+//! A client of a real broker, MQTT 5.0 or 3.1.1: what it sends is what it was told, byte for byte, and what comes is
+//! kept. It reads only when it waits, so that a case is one thread.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use plugin_host::Text;
+
+/// Longer than anything takes that comes at all.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const CONNACK: u8 = 0x20;
+const PUBLISH: u8 = 0x30;
+const PUBACK: u8 = 0x40;
+const SUBACK: u8 = 0x90;
+const UNSUBACK: u8 = 0xb0;
+const PINGRESP: u8 = 0xd0;
+const DISCONNECT: u8 = 0xe0;
+
+/// The version of MQTT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    V311 = 4,
+    V5 = 5,
+}
+
+/// A message that came: topic and payload.
+pub type Delivered = (Text, Text);
+
+/// A connection. Every message is sent to it at QoS 0.
+pub struct Wire {
+    stream: TcpStream,
+    protocol: Protocol,
+    packet_id: u16,
+    /// What has come and was not taken yet.
+    pub inbox: Vec<Delivered>,
+}
+
+/// The connection is over; the reason code of the broker's DISCONNECT, if there was one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Over(pub Option<u8>);
+
+impl From<io::Error> for Over {
+    fn from(error: io::Error) -> Self {
+        let silent = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+        assert!(!silent, "the broker neither answers nor closes");
+        Self(None)
+    }
+}
+
+impl Wire {
+    /// Connects, with a session that ends with the connection. The code of the CONNACK if that refuses it, or nothing
+    /// if the broker just closes.
+    pub fn connect(
+        port: u16,
+        protocol: Protocol,
+        clientid: &str,
+        username: Option<&str>,
+        password: Option<&str>,
+    ) -> Result<Self, Option<u8>> {
+        let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|_| None)?;
+        stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.set_nodelay(true)).map_err(|_| None)?;
+        let mut wire = Self { stream, protocol, packet_id: 0, inbox: Vec::new() };
+        let mut flags = 0x02;
+        let mut payload = field(clientid.as_bytes());
+        for (flag, text) in [(0x80, username), (0x40, password)] {
+            if let Some(text) = text {
+                flags |= flag;
+                payload.extend(field(text.as_bytes()));
+            }
+        }
+        let mut body = field(b"MQTT");
+        body.extend([protocol as u8, flags, 0, 0]);
+        wire.properties(&mut body);
+        body.extend(payload);
+        wire.send(0x10, &body);
+        let answer = wire.wait_for(CONNACK);
+        match answer {
+            Ok(body) if body[1] == 0 => Ok(wire),
+            Ok(body) => Err(Some(body[1])),
+            Err(_) => Err(None),
+        }
+    }
+
+    /// Publishes at QoS 1; the code of the PUBACK.
+    pub fn publish(&mut self, topic: &[u8], payload: &[u8]) -> Result<u8, Over> {
+        let mut body = field(topic);
+        self.next_id(&mut body);
+        self.properties(&mut body);
+        body.extend(payload);
+        self.send(PUBLISH | 0x02, &body);
+        Ok(self.wait_for(PUBACK)?.get(2).copied().unwrap_or(0))
+    }
+
+    /// The code of the SUBACK.
+    pub fn subscribe(&mut self, filter: &[u8]) -> Result<u8, Over> {
+        let mut body = self.about_filter(filter);
+        body.push(0);
+        self.send(0x82, &body);
+        Ok(self.wait_for(SUBACK)?.last().copied().unwrap_or(0))
+    }
+
+    /// The code of the UNSUBACK.
+    pub fn unsubscribe(&mut self, filter: &[u8]) -> Result<u8, Over> {
+        let body = self.about_filter(filter);
+        self.send(0xa2, &body);
+        Ok(self.wait_for(UNSUBACK)?.get(3).copied().unwrap_or(0))
+    }
+
+    /// Waits until the broker has done all that was sent to it; what was to be delivered by then is in the inbox.
+    pub fn ping(&mut self) -> Result<(), Over> {
+        self.send(0xc0, &[]);
+        self.wait_for(PINGRESP).map(|_| ())
+    }
+
+    /// Ends the connection in order.
+    pub fn disconnect(mut self) {
+        self.send(DISCONNECT, &[]);
+        let mut rest = [0; 64];
+        while self.stream.read(&mut rest).is_ok_and(|count| count > 0) {}
+    }
+
+    fn about_filter(&mut self, filter: &[u8]) -> Vec<u8> {
+        let mut body = Vec::new();
+        self.next_id(&mut body);
+        self.properties(&mut body);
+        body.extend(field(filter));
+        body
+    }
+
+    fn next_id(&mut self, body: &mut Vec<u8>) {
+        self.packet_id = self.packet_id.checked_add(1).unwrap_or(1);
+        body.extend(self.packet_id.to_be_bytes());
+    }
+
+    /// None.
+    fn properties(&self, body: &mut Vec<u8>) {
+        if self.protocol == Protocol::V5 {
+            body.push(0);
+        }
+    }
+
+    fn send(&mut self, kind: u8, body: &[u8]) {
+        let mut packet = vec![kind];
+        let mut length = body.len();
+        loop {
+            let low = u8::try_from(length & 0x7f).expect("seven bits");
+            length >>= 7;
+            packet.push(if length > 0 { low | 0x80 } else { low });
+            if length == 0 {
+                break;
+            }
+        }
+        packet.extend(body);
+        // What the broker said before it closed is still to be read.
+        drop(self.stream.write_all(&packet));
+    }
+
+    /// Reads until a packet of that kind has come, and keeps the messages before it.
+    fn wait_for(&mut self, kind: u8) -> Result<Vec<u8>, Over> {
+        loop {
+            let (came, body) = self.packet()?;
+            match came & 0xf0 {
+                PUBLISH => {
+                    let message = self.message(&body);
+                    self.inbox.push(message);
+                }
+                DISCONNECT => return Err(Over(Some(body.first().copied().unwrap_or(0)))),
+                other if other == kind => return Ok(body),
+                _ => {}
+            }
+        }
+    }
+
+    fn packet(&mut self) -> Result<(u8, Vec<u8>), Over> {
+        let mut byte = [0];
+        self.stream.read_exact(&mut byte)?;
+        let kind = byte[0];
+        let (mut length, mut shift) = (0, 0);
+        loop {
+            self.stream.read_exact(&mut byte)?;
+            length |= usize::from(byte[0] & 0x7f) << shift;
+            shift += 7;
+            if byte[0] & 0x80 == 0 {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        Ok((kind, body))
+    }
+
+    /// Of a PUBLISH at QoS 0.
+    fn message(&self, body: &[u8]) -> Delivered {
+        let length = usize::from(u16::from_be_bytes([body[0], body[1]]));
+        let (topic, mut rest) = body[2..].split_at(length);
+        if self.protocol == Protocol::V5 {
+            rest = &rest[1 + usize::from(rest[0])..];
+        }
+        (Text::from(topic), Text::from(rest))
+    }
+}
+
+fn field(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).expect("a field of MQTT is not that long");
+    [&length.to_be_bytes(), bytes].concat()
+}
