@@ -194,11 +194,16 @@ impl Policy {
                 };
                 match &cut {
                     Some(cut) => {
-                        let candidates = held.index.candidates(*acl_type, &asked, cut);
-                        candidates.into_iter().for_each(|acl| hold_against(acl));
+                        for acl in held.index.candidates(*acl_type, &asked, cut) {
+                            hold_against(acl);
+                        }
                     }
                     // What is asked for is irregular.
-                    None => held.role.acls(*acl_type).iter().for_each(|acl| hold_against(acl)),
+                    None => {
+                        for acl in held.role.acls(*acl_type) {
+                            hold_against(acl);
+                        }
+                    }
                 }
             }
         }
