@@ -55,6 +55,7 @@ mod other_plugin;
 mod panics;
 mod panics_2_1;
 mod payloads;
+mod places;
 mod publish;
 mod query;
 mod rehash;
@@ -106,6 +107,7 @@ const CASES: &[&[harness::case::Case]] = &[
     options::CASES,
     other_plugin::CASES,
     payloads::CASES,
+    places::CASES,
     publish::CASES,
     query::CASES,
     rehash::CASES,

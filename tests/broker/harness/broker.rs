@@ -44,6 +44,8 @@ pub(crate) struct Home {
     pub(crate) library: PathBuf,
     /// Variables that the broker is given.
     pub(crate) environment: Vec<(String, String)>,
+    /// What is mounted for the broker alone.
+    pub(crate) mounts: String,
 }
 
 /// A running broker, ended when dropped. Its end has to be orderly: a broker that crashed, also while it
@@ -81,6 +83,17 @@ impl Broker {
 
     pub(crate) fn policy_path(&self) -> PathBuf {
         self.folder().join("dynamic-security.json")
+    }
+
+    /// How we reach a file of the folder that is mounted for the broker alone.
+    pub(crate) fn as_it_sees(&self, name: &str) -> PathBuf {
+        let inside = self.home.place.inside(&self.folder().join(name));
+        self.process.its_root().join(inside.strip_prefix("/").expect("an absolute path"))
+    }
+
+    /// Runs a script in the folder, and with the mounts, that the broker has.
+    pub(crate) fn run_beside(&self, script: &str) {
+        self.process.run_beside(self.folder(), script);
     }
 
     /// The policy file as it is.
@@ -240,8 +253,14 @@ impl Home {
             for (number, port) in ports.iter().enumerate() {
                 text = text.replace(&format!("{{port{number}}}"), &port.to_string());
             }
-            let mut process =
-                self.place.start(self.folder.path(), &text, &ports, &self.environment, &self.log_path(*runs));
+            let mut process = self.place.start(
+                self.folder.path(),
+                &text,
+                &ports,
+                &self.environment,
+                &self.mounts,
+                &self.log_path(*runs),
+            );
             match self.until_ready(&mut process, *runs, &ports) {
                 None => return Ok((process, ports)),
                 Some(_) if self.place.port_was_taken(&self.log(*runs)) => ports = free_ports(ports.len()),

@@ -3,6 +3,7 @@
 //! path of ours is called inside, how a program is run and ended.
 
 use std::fs::File;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -146,19 +147,39 @@ impl Place {
         })
     }
 
-    /// Starts a broker with this configuration and these ports in `folder`, what it says going to `log`.
+    /// Whether brokers can be given file systems of their own; if not, that is said where it is seen.
+    pub(crate) fn can_mount(&self) -> bool {
+        let can = are_root() && !matches!(self, Self::Image(_));
+        if !can {
+            // Not by `println!`: of a test that passes nobody would see it.
+            let thread = std::thread::current();
+            let text = format!(
+                "\nNOT TESTED: {}: its broker needs a file system of its own, which takes root and no container\n",
+                thread.name().unwrap_or("a test")
+            );
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
+        can
+    }
+
+    /// Starts a broker with this configuration and these ports in `folder`, what it says going to `log`. Before,
+    /// the shell runs `mounts` in the folder; what is mounted there only the broker sees, and it ends with it.
     pub(crate) fn start(
         &self,
         folder: &Path,
         configuration: &str,
         ports: &[u16],
         environment: &[(String, String)],
+        mounts: &str,
         log: &Path,
     ) -> Process {
         let file = folder.join("mosquitto.conf");
         let (mut command, text, container) = match self {
             Self::Here | Self::Root(_) => {
                 let mut command = self.broker();
+                if !mounts.is_empty() {
+                    command = in_a_namespace(&command, folder, mounts);
+                }
                 // That of who runs the tests is not for their brokers.
                 command.env_remove("MOSQUITTO_DYNSEC_PASSWORD");
                 command.envs(environment.iter().map(|(name, value)| (name, value)));
@@ -195,6 +216,15 @@ impl Place {
     }
 }
 
+/// The command, in a mount namespace of its own, after a script. All of it is one process (unshare(1), `exec`).
+fn in_a_namespace(command: &Command, folder: &Path, script: &str) -> Command {
+    let mut within = Command::new("unshare");
+    let script = format!("(cd \"$0\"; {script}); exec \"$@\"");
+    within.args(["--mount", "--propagation", "private", "sh", "-e", "-c", &script]).arg(folder);
+    within.arg(command.get_program()).args(command.get_args());
+    within
+}
+
 /// A running broker. Ended when dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -205,6 +235,20 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// Where the file systems are as the broker sees them.
+    pub(crate) fn its_root(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root", self.child.id()))
+    }
+
+    /// Runs a script in the folder, and with the mounts, that the broker has.
+    pub(crate) fn run_beside(&self, folder: &Path, script: &str) {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--mount=/proc/{}/ns/mnt", self.child.id()));
+        let status =
+            command.args(["sh", "-e", "-c", "cd \"$0\"; eval \"$1\""]).arg(folder).arg(script).status();
+        assert!(status.as_ref().is_ok_and(ExitStatus::success), "{script}: {status:?}");
+    }
+
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() {

@@ -47,6 +47,7 @@ pub(crate) struct Setup<'trial> {
     files: Vec<(String, Vec<u8>)>,
     links: Vec<(String, String)>,
     environment: Vec<(String, String)>,
+    mounts: String,
 }
 
 impl<'trial> Setup<'trial> {
@@ -61,6 +62,7 @@ impl<'trial> Setup<'trial> {
             roots_policy_mode: None,
             links: Vec::new(),
             environment: Vec::new(),
+            mounts: String::new(),
             ports: 1,
             files: Vec::new(),
         }
@@ -108,6 +110,13 @@ impl<'trial> Setup<'trial> {
     /// Gives the broker an environment variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Has the shell run this in the broker's folder, before each start, where `Place::can_mount`. What it mounts
+    /// only the broker sees.
+    pub(crate) fn mounted(mut self, script: &str) -> Self {
+        script.clone_into(&mut self.mounts);
         self
     }
 
@@ -170,7 +179,8 @@ impl<'trial> Setup<'trial> {
         let library = self.plugin.library(self.place, dir, self.by_mosquitto);
         let configuration = self.fill_in(dir);
         let environment = self.environment;
-        let home = Home { place: self.place.clone(), folder, configuration, library, environment };
+        let place = self.place.clone();
+        let home = Home { place, folder, configuration, library, environment, mounts: self.mounts };
         Broker::start(home, self.ports)
     }
 
