@@ -124,7 +124,7 @@ pub(super) fn get(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answ
     session.log("getClient", &[("username", name)]);
     Ok(Answer::data(|writer| {
         writer.key("client");
-        write(writer, &client, session.compat(), session.host);
+        write(writer, &client, session.policy, session.host);
     }))
 }
 
@@ -134,7 +134,7 @@ pub(super) fn list(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Ans
     let total = policy.clients().len();
     let answer = page.answer("clients", total, policy.clients_from(page.offset()), |writer, client| {
         if page.verbose {
-            write(writer, client, session.compat(), session.host);
+            write(writer, client, policy, session.host);
         } else {
             writer.string(client.username.as_bytes());
         }
@@ -213,7 +213,7 @@ fn groups_of_known_client(
     Ok(Some(Links::from_given(links)))
 }
 
-pub(super) fn write(writer: &mut Writer, client: &Client, compat: Compat, host: &dyn Host) {
+pub(super) fn write(writer: &mut Writer, client: &Client, policy: &Policy, host: &dyn Host) {
     writer.begin_object();
     writer.key("username");
     writer.string(client.username.as_bytes());
@@ -226,9 +226,9 @@ pub(super) fn write(writer: &mut Writer, client: &Client, compat: Compat, host: 
         writer.key("disabled");
         writer.bool(true);
     }
-    members::write_roles(writer, &client.roles);
-    members::write_groups(writer, &client.groups);
-    if compat == Compat::V2_1 {
+    members::write_roles(writer, &policy.roles_there(&client.roles));
+    members::write_groups(writer, &policy.groups_there(&client.groups));
+    if policy.compat() == Compat::V2_1 {
         writer.key("connections");
         writer.begin_array();
         for connection in host.connections(&client.username, client.clientid.as_ref()) {

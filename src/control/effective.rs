@@ -140,7 +140,7 @@ pub(super) fn affected(session: &mut Session<'_>, fields: &Fields<'_>) -> Result
         for username in holders.clients.iter().skip(page.offset()).take(page.limit()) {
             match policy.client(username.as_bytes()) {
                 Some(client) if page.verbose => {
-                    clients::write(writer, client, session.compat(), session.host);
+                    clients::write(writer, client, session.policy, session.host);
                 }
                 _ => writer.string(username.as_bytes()),
             }

@@ -171,6 +171,6 @@ fn write(writer: &mut Writer, group: &Group, policy: &Policy) {
         writer.end_object();
     }
     writer.end_array();
-    members::write_roles(writer, &group.roles);
+    members::write_roles(writer, &policy.roles_there(&group.roles));
     writer.end_object();
 }

@@ -43,8 +43,8 @@ pub(super) fn who_am_i(session: &mut Session<'_>, fields: &Fields<'_>) -> Result
     Ok(Answer::data(|writer| {
         about.write(writer);
         if let Some(client) = client {
-            members::write_groups(writer, &client.groups);
-            members::write_roles(writer, &client.roles);
+            members::write_groups(writer, &policy.groups_there(&client.groups));
+            members::write_roles(writer, &policy.roles_there(&client.roles));
         } else if let Some(group) = policy.anonymous_group() {
             // Anonymous clients have a group and its roles, and none of their own.
             writer.key("groups");

@@ -8,6 +8,9 @@ use crate::injection::panic_point;
 use crate::panics::{Panicked, caught};
 use crate::sessions::Kick;
 
+/// Out of how many records links to deleted roles and groups are taken at a tick: well under a millisecond.
+const SWEPT: usize = 256;
+
 impl Plugin {
     /// The broker's loop has come round. What there is to do is done part by part: a panic in one must not keep
     /// answers and disconnects from being done, at this tick or any other.
@@ -51,9 +54,15 @@ impl Plugin {
     fn answer(&self) {
         let answered = self.advance_at_tick();
         // 2.1 sends what was published in a tick in its next round, and without events that is long in coming.
-        if answered || self.sessions.lock().has_due() {
+        let is_to_be_swept = self.sweep(SWEPT);
+        if answered || is_to_be_swept || self.sessions.lock().has_due() {
             self.bell.ring();
         }
+    }
+
+    /// Takes out links to roles and groups that were deleted. Says whether there are more.
+    pub(super) fn sweep(&self, most: usize) -> bool {
+        self.policy.read().is_to_be_swept() && self.policy.write().sweep(most)
     }
 
     pub(super) fn kick(&self, kicks: Vec<Kick>) {

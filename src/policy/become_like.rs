@@ -18,6 +18,7 @@ pub struct Difference {
 impl Policy {
     /// Makes this policy what `new` is. Records that are the same in both stay untouched.
     pub fn become_like(&mut self, new: &Self) -> Difference {
+        self.replace_all_that_link_to_gone();
         let (roles, groups) = (self.touched_roles(new), self.touched_groups(new));
         let mut difference = Difference::default();
         let mut concerned = Holders::default();
@@ -28,25 +29,25 @@ impl Policy {
             if self.role(role.name.as_bytes()) == Some(role) {
                 continue;
             }
-            self.replace_role(role.name.clone(), Some(Role::clone(role)));
+            self.replace_role(&role.name, Some(Role::clone(role)));
             difference.records = difference.records.saturating_add(1);
         }
-        for group in new.groups() {
-            if self.group(group.name.as_bytes()) == Some(group) {
+        for group in new.groups().map(|group| new.group_there(group)) {
+            if self.group(group.name.as_bytes()).is_some_and(|old| **old == *group) {
                 continue;
             }
-            self.replace_group(group.name.clone(), Some(Group::clone(group)));
+            self.replace_group(&group.name, Some(Group::clone(&group)));
             difference.records = difference.records.saturating_add(1);
         }
-        for client in new.clients() {
+        for client in new.clients().map(|client| new.client_there(client)) {
             let old = self.client(client.username.as_bytes());
-            if old == Some(client) {
+            if old.is_some_and(|old| **old == *client) {
                 continue;
             }
-            if old.is_some_and(|old| is_concerned(old, client)) {
+            if old.is_some_and(|old| is_concerned(old, &client)) {
                 concerned.clients.insert(client.username.clone());
             }
-            self.replace_client(client.username.clone(), Some(Client::clone(client)));
+            self.replace_client(client.username.clone(), Some(Client::clone(&client)));
             difference.records = difference.records.saturating_add(1);
         }
         self.remove_what_is_not_in(new, &mut difference, &mut concerned);
@@ -68,12 +69,12 @@ impl Policy {
         }
         let groups: Vec<_> = self.groups().map(|group| group.name.clone()).collect();
         for name in groups.into_iter().filter(|name| new.group(name.as_bytes()).is_none()) {
-            self.replace_group(name, None);
+            self.replace_group(&name, None);
             difference.records = difference.records.saturating_add(1);
         }
         let roles: Vec<_> = self.roles().map(|role| role.name.clone()).collect();
         for name in roles.into_iter().filter(|name| new.role(name.as_bytes()).is_none()) {
-            self.replace_role(name, None);
+            self.replace_role(&name, None);
             difference.records = difference.records.saturating_add(1);
         }
     }
@@ -92,8 +93,9 @@ impl Policy {
 
     /// Groups whose roles are others in `new`, or that are not there.
     fn touched_groups(&self, new: &Self) -> HashSet<GroupName> {
-        let differs = |group: &Group| {
-            new.group(group.name.as_bytes()).is_none_or(|other| !are_the_same(&group.roles, &other.roles))
+        let differs = |group: &Group| match new.group(group.name.as_bytes()) {
+            Some(other) => !are_the_same(&group.roles, &new.roles_there(&other.roles)),
+            None => true,
         };
         self.groups().filter(|group| differs(group)).map(|group| group.name.clone()).collect()
     }
@@ -164,8 +166,16 @@ mod tests {
         let mark = here.mark();
         let difference = here.become_like(&there);
         let same = |a: &Policy, b: &Policy| {
-            assert!(a.clients().eq(b.clients()) && a.groups().eq(b.groups()) && a.roles().eq(b.roles()));
-            assert_eq!((a.anonymous_group(), a.change_index()), (b.anonymous_group(), b.change_index()));
+            let clients = |policy: &Policy| {
+                policy.clients().map(|client| policy.client_there(client).into_owned()).collect::<Vec<_>>()
+            };
+            let groups = |policy: &Policy| {
+                policy.groups().map(|group| policy.group_there(group).into_owned()).collect::<Vec<_>>()
+            };
+            assert_eq!((clients(a), groups(a)), (clients(b), groups(b)));
+            assert!(a.roles().eq(b.roles()));
+            let anonymous = |policy: &Policy| policy.anonymous_group().map(|group| group.name.clone());
+            assert_eq!((anonymous(a), a.change_index()), (anonymous(b), b.change_index()));
             assert_eq!(a.default_access(), b.default_access());
         };
         same(&here, &there);

@@ -44,6 +44,32 @@ impl Policy {
         self.journal.forget_before(mark);
     }
 
+    /// Takes the policy back to what it was then.
+    pub fn undo_to(&mut self, mark: Mark) {
+        let (mut clients, mut groups) = (Vec::new(), Vec::new());
+        while let Some(replaced) = self.journal.pop_beyond(mark) {
+            match replaced {
+                Replaced::Client { name, old, was_deleted } => {
+                    drop(self.swap_client(&name, old.as_ref()));
+                    if !was_deleted {
+                        self.deleted.remove(&name);
+                    }
+                    clients.push(name);
+                }
+                Replaced::Group(name, old) => {
+                    drop(self.swap_group(&name, old.as_ref()));
+                    groups.push(name);
+                }
+                Replaced::Role(name, old) => drop(self.swap_role(&name, old)),
+                Replaced::DefaultAccess(old) => self.default_access = old,
+                Replaced::AnonymousGroup(old) => self.anonymous_group = old,
+                Replaced::ChangeIndex(old) => self.change_index = old,
+                Replaced::Extra(old) => self.extra = old,
+            }
+        }
+        self.note_all(&clients, &groups);
+    }
+
     /// Takes the policy back to what it was at the mark, and says whose rights or login that changes,
     /// be it that they got them by it or that they had lost them.
     ///

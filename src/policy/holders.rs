@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::table::Id;
 use super::{Client, GroupName, Link, Policy, Username};
 
 /// Whom a change to a role or group concerns.
@@ -28,7 +29,7 @@ impl Policy {
         group: &[u8],
     ) -> impl Iterator<Item = (&'a Arc<Client>, &'a Link<GroupName>)> {
         let with_link = |client: &'a Arc<Client>| Some((client, client.groups.get(group)?));
-        let members = self.relations().members(group).filter_map(|id| self.client_by_id(id));
+        let members = self.member_ids(group).filter_map(|id| self.client_by_id(id));
         let mut members: Vec<_> = members.filter_map(with_link).collect();
         // Those that came with the file are in this order already.
         members.sort_by(|(a, _), (b, _)| a.username.cmp(&b.username));
@@ -39,8 +40,8 @@ impl Policy {
     #[must_use]
     pub fn holders_of_role(&self, role: &[u8]) -> Holders {
         let mut holders = Holders { clients: self.with_role(role).collect(), anonymous: false };
-        for group in self.relations().groups_with_role(role).filter_map(|id| self.group_by_id(id)) {
-            holders.extend(self.holders_of_group(group.name.as_bytes()));
+        for group in self.groups_with_role(role) {
+            holders.extend(self.holders_of_group(group.as_bytes()));
         }
         holders
     }
@@ -56,26 +57,34 @@ impl Policy {
 
     /// Whether any client or group has a role.
     pub(super) fn is_role_held(&self, role: &[u8]) -> bool {
-        let relations = self.relations();
-        relations.clients_with_role(role).next().is_some()
-            || relations.groups_with_role(role).next().is_some()
+        self.with_role(role).next().is_some() || self.groups_with_role(role).next().is_some()
     }
 
     /// The clients that have a role themselves.
     pub(super) fn with_role(&self, role: &[u8]) -> impl Iterator<Item = Username> {
-        let clients = self.relations().clients_with_role(role).filter_map(|id| self.client_by_id(id));
+        let relations = self.role(role).map(|_| self.relations());
+        let ids = relations.into_iter().flat_map(|relations| relations.clients_with_role(role));
+        let clients = ids.filter_map(|id| self.client_by_id(id));
         clients.map(|client| client.username.clone())
     }
 
     /// The clients that are in a group.
     pub(super) fn in_group(&self, group: &[u8]) -> impl Iterator<Item = Username> {
-        let clients = self.relations().members(group).filter_map(|id| self.client_by_id(id));
+        let clients = self.member_ids(group).filter_map(|id| self.client_by_id(id));
         clients.map(|client| client.username.clone())
+    }
+
+    // What links to a group or role that is gone is no member and no holder.
+    fn member_ids(&self, group: &[u8]) -> impl Iterator<Item = Id> {
+        let relations = self.group(group).map(|_| self.relations());
+        relations.into_iter().flat_map(|relations| relations.members(group))
     }
 
     /// The groups that have a role.
     pub(super) fn groups_with_role(&self, role: &[u8]) -> impl Iterator<Item = GroupName> {
-        let groups = self.relations().groups_with_role(role).filter_map(|id| self.group_by_id(id));
+        let relations = self.role(role).map(|_| self.relations());
+        let ids = relations.into_iter().flat_map(|relations| relations.groups_with_role(role));
+        let groups = ids.filter_map(|id| self.group_by_id(id));
         groups.map(|group| group.name.clone())
     }
 }

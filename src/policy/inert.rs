@@ -52,7 +52,7 @@ impl Policy {
             })
             .collect();
         for group in groups {
-            self.replace_group(group.name.clone(), Some(group));
+            self.replace_group(&group.name.clone(), Some(group));
         }
     }
 }

@@ -42,6 +42,16 @@ impl Journal {
         self.end() > mark.0
     }
 
+    /// The present end, for what does not go back to it.
+    pub(super) fn end_mark(&self) -> Mark {
+        Mark(self.end())
+    }
+
+    /// Whether nothing that came before can be undone any more.
+    pub(super) fn is_forgotten(&self, mark: Mark) -> bool {
+        mark.0 <= self.forgotten
+    }
+
     fn end(&self) -> usize {
         self.forgotten.saturating_add(self.entries.len())
     }

@@ -17,6 +17,7 @@ mod deleted;
 mod effective;
 mod explain;
 mod extra;
+mod gone;
 mod group;
 mod held;
 mod history;

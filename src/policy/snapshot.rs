@@ -1,10 +1,12 @@
 //! [`Snapshot`]: what a policy was at one moment, to be saved by another thread while it goes on changing.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::gone::Gone;
 use super::table::Sorted;
-use super::{Client, Compat, DefaultAccess, Extra, Group, GroupName, Link, Role};
+use super::{Client, Compat, DefaultAccess, Extra, Group, GroupName, Link, Links, Role, RoleName};
 
 /// A policy as it was when [`super::Policy::snapshot`] was called.
 ///
@@ -20,6 +22,7 @@ pub struct Snapshot {
     pub(super) anonymous_group: Option<GroupName>,
     pub(super) change_index: i64,
     pub(super) extra: Extra,
+    pub(super) gone: Gone,
 }
 
 impl Snapshot {
@@ -63,6 +66,12 @@ impl Snapshot {
     #[must_use]
     pub fn role(&self, name: &[u8]) -> Option<&Arc<Role>> {
         self.roles.find(name)
+    }
+
+    /// Those of these links that lead to roles that were there: a record can link to some that were deleted.
+    #[must_use]
+    pub fn roles_there<'l>(&self, links: &'l Links<RoleName>) -> Cow<'l, Links<RoleName>> {
+        self.gone.roles_there(links)
     }
 
     /// What applies where no ACL matches.

@@ -2,7 +2,7 @@
 //!
 //! Clients say which roles and groups they have, groups say which roles; everything else (a group's
 //! members, a role's holders) is derived and follows each replacement by itself. So no order of
-//! changes leaves a reference to something that is gone, and undoing is putting records back.
+//! changes leaves a reference to something that is gone that leads anywhere, and undoing is putting records back.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::costs::Costs;
 use super::deleted::Deleted;
 use super::extra::InertIn;
+use super::gone::Gone;
 use super::journal::{Journal, Replaced};
 use super::levels::Keys;
 use super::merged::MergedRoles;
@@ -17,8 +18,8 @@ use super::relations::Relations;
 use super::role_index::RoleIndex;
 use super::table::{Id, Table};
 use super::{
-    Acl, AclType, Client, Compat, DefaultAccess, Extra, Group, GroupName, Links, LoginStamp, Mark, Role,
-    RoleName, Snapshot, Username,
+    Acl, AclType, Client, Compat, DefaultAccess, Extra, Group, GroupName, Links, LoginStamp, Role, RoleName,
+    Snapshot, Username,
 };
 
 /// Clients, groups and roles, and what applies where they say nothing.
@@ -26,17 +27,19 @@ use super::{
 pub struct Policy {
     compat: Compat,
     keys: Keys,
-    clients: Table<Client, LoginStamp>,
+    pub(super) clients: Table<Client, LoginStamp>,
     pub(super) deleted: Deleted,
     pub(super) costs: Costs,
-    groups: Table<Group>,
+    pub(super) groups: Table<Group>,
     roles: Table<Role, RoleIndex>,
-    default_access: DefaultAccess,
+    pub(super) default_access: DefaultAccess,
     self_service: bool,
     pub(super) anonymous_group: Option<GroupName>,
-    change_index: i64,
-    extra: Extra,
-    // INVARIANT: follows from `clients` and `groups`; only `swap_client` and `swap_group` touch it.
+    pub(super) change_index: i64,
+    pub(super) extra: Extra,
+    /// What records link to that is not there.
+    pub(super) gone: Gone,
+    // INVARIANT: follows from `clients` and `groups`, also from their links to what is gone.
     pub(super) relations: Relations,
     /// Follows from roles, groups and clients; what replaces a role or group outdates it.
     pub(super) merged: MergedRoles,
@@ -80,6 +83,7 @@ impl Policy {
             anonymous_group: None,
             change_index: 0,
             extra: Extra::default(),
+            gone: Gone::default(),
             relations: Relations::default(),
             merged: MergedRoles::default(),
             journal: Journal::default(),
@@ -217,14 +221,16 @@ impl Policy {
             anonymous_group: self.anonymous_group.clone(),
             change_index: self.change_index,
             extra: self.extra.clone(),
+            gone: self.gone.clone(),
         }
     }
 
-    /// Adds a client or replaces the one of its name.
+    /// Adds a client or replaces the one of its name, without its links to what was deleted meanwhile.
     ///
     /// # Errors
     /// [`MissingReference`], and no change, if it names a role or group that does not exist.
     pub fn put_client(&mut self, client: Client) -> Result<(), MissingReference> {
+        let client = self.client_to_put(client);
         self.require_links(&client)?;
         if self.client(client.username.as_bytes()).is_none() {
             self.drop_inert_members(client.username.as_bytes());
@@ -250,25 +256,29 @@ impl Policy {
         Ok(())
     }
 
-    /// Adds a group or replaces the one of its name; its members stay.
+    /// Adds a group or replaces the one of its name, without its links to what was deleted meanwhile; its members
+    /// stay.
     ///
     /// # Errors
     /// [`MissingReference`], and no change, if it names a role that does not exist.
     pub fn put_group(&mut self, group: Group) -> Result<(), MissingReference> {
+        let group = self.group_to_put(group);
         self.require_roles(&group.roles)?;
         if self.group(group.name.as_bytes()).is_none() {
+            self.group_comes(&group.name);
             self.drop_inert(InertIn::AnonymousGroup, group.name.as_bytes());
         }
-        self.replace_group(group.name.clone(), Some(group));
+        self.replace_group(&group.name.clone(), Some(group));
         Ok(())
     }
 
     /// Adds a role or replaces the one of its name; its holders stay.
     pub fn put_role(&mut self, role: Role) {
         if self.role(role.name.as_bytes()).is_none() {
+            self.role_comes(&role.name);
             self.drop_inert_links(role.name.as_bytes());
         }
-        self.replace_role(role.name.clone(), Some(role));
+        self.replace_role(&role.name.clone(), Some(role));
     }
 
     /// Takes a client away.
@@ -308,26 +318,6 @@ impl Policy {
         self.journal.push(Replaced::Extra(std::mem::replace(&mut self.extra, extra)));
     }
 
-    /// Takes the policy back to what it was then.
-    pub fn undo_to(&mut self, mark: Mark) {
-        while let Some(replaced) = self.journal.pop_beyond(mark) {
-            match replaced {
-                Replaced::Client { name, old, was_deleted } => {
-                    drop(self.swap_client(&name, old.as_ref()));
-                    if !was_deleted {
-                        self.deleted.remove(&name);
-                    }
-                }
-                Replaced::Group(name, old) => drop(self.swap_group(&name, old.as_ref())),
-                Replaced::Role(name, old) => drop(self.swap_role(&name, old)),
-                Replaced::DefaultAccess(old) => self.default_access = old,
-                Replaced::AnonymousGroup(old) => self.anonymous_group = old,
-                Replaced::ChangeIndex(old) => self.change_index = old,
-                Replaced::Extra(old) => self.extra = old,
-            }
-        }
-    }
-
     fn require_links(&self, client: &Client) -> Result<(), MissingReference> {
         self.require_roles(&client.roles)?;
         match client.groups.iter().find(|link| self.group(link.name.as_bytes()).is_none()) {
@@ -349,17 +339,19 @@ impl Policy {
         self.journal.push(Replaced::Client { name, old, was_deleted });
     }
 
-    pub(super) fn replace_group(&mut self, name: GroupName, group: Option<Group>) {
-        let old = self.swap_group(&name, group.map(Arc::new).as_ref());
-        self.journal.push(Replaced::Group(name, old));
+    pub(super) fn replace_group(&mut self, name: &GroupName, group: Option<Group>) {
+        let old = self.swap_group(name, group.map(Arc::new).as_ref());
+        self.journal.push(Replaced::Group(name.clone(), old));
+        self.note_group(name);
     }
 
-    pub(super) fn replace_role(&mut self, name: RoleName, role: Option<Role>) {
-        let old = self.swap_role(&name, role.map(Arc::new));
-        self.journal.push(Replaced::Role(name, old));
+    pub(super) fn replace_role(&mut self, name: &RoleName, role: Option<Role>) {
+        let old = self.swap_role(name, role.map(Arc::new));
+        self.journal.push(Replaced::Role(name.clone(), old));
+        self.note_role(name);
     }
 
-    fn swap_client(&mut self, name: &Username, new: Option<&Arc<Client>>) -> Option<Arc<Client>> {
+    pub(super) fn swap_client(&mut self, name: &Username, new: Option<&Arc<Client>>) -> Option<Arc<Client>> {
         self.journal.touch();
         let (id, old) = if let Some(new) = new {
             self.deleted.remove(name);
@@ -374,7 +366,7 @@ impl Policy {
         old
     }
 
-    fn swap_group(&mut self, name: &GroupName, new: Option<&Arc<Group>>) -> Option<Arc<Group>> {
+    pub(super) fn swap_group(&mut self, name: &GroupName, new: Option<&Arc<Group>>) -> Option<Arc<Group>> {
         self.journal.touch();
         self.merged.outdate();
         let (id, old) = match new {
@@ -385,7 +377,7 @@ impl Policy {
         old
     }
 
-    fn swap_role(&mut self, name: &RoleName, new: Option<Arc<Role>>) -> Option<Arc<Role>> {
+    pub(super) fn swap_role(&mut self, name: &RoleName, new: Option<Arc<Role>>) -> Option<Arc<Role>> {
         self.journal.touch();
         self.merged.outdate();
         let keys = self.keys;

@@ -15,6 +15,7 @@ mod disk;
 mod effective;
 mod evaluation;
 mod explanations;
+mod gone;
 mod payloads;
 mod power;
 mod sequences;

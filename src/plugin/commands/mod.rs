@@ -118,6 +118,9 @@ impl Plugin {
             self.pipeline.queue.lock().expose();
         } else {
             self.finish();
+            if !self.has_ticked.load(Ordering::Relaxed) {
+                self.sweep(usize::MAX);
+            }
         }
     }
 

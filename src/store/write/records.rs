@@ -134,6 +134,7 @@ fn acl(writer: &mut Writer, acl_type: AclType, acl: &Acl, compat: Compat) {
 }
 
 fn roles(object: &mut Object<'_, '_>, links: &Links<RoleName>, extra: &Extra, policy: &Snapshot) {
+    let links = &*policy.roles_there(links);
     let inert =
         staying(extra, InertIn::Roles, |role, _| links.get(role).is_some() || policy.role(role).is_none());
     object.array("roles", links.is_empty() && inert.is_empty(), |writer| {
