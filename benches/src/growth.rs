@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use crate::adversarial;
 use crate::bench::Bench;
 use crate::policies;
 
@@ -42,5 +43,6 @@ pub fn check(bench: &Bench) -> Result<(), Box<dyn Error>> {
         policies::count_explanation(bench, LARGE)?,
         EXPLANATION,
     );
+    adversarial::compare(bench, &mut compare)?;
     if failed.is_empty() { Ok(()) } else { Err(format!("these grow too fast: {}", failed.join("; ")).into()) }
 }

@@ -19,6 +19,7 @@
     reason = "a program for developers, about rough numbers"
 )]
 
+mod adversarial;
 mod bench;
 mod brokers;
 mod callgrind;
@@ -40,11 +41,12 @@ use results::Results;
 use table::Table;
 
 /// What can be measured.
-const SUITES: [(&str, Measure); 6] = [
+const SUITES: [(&str, Measure); 7] = [
     ("checks", checks::run),
     ("load", policies::load),
     ("changes", policies::changes),
     ("reads", policies::reads),
+    ("adversarial", adversarial::run),
     ("brokers", brokers::measure),
     ("stall", stall::run),
 ];
