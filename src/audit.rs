@@ -37,6 +37,59 @@ pub(crate) fn line(actor: &Actor, entry: &Entry<'_>, now: SystemTime) -> Vec<u8>
     line
 }
 
+/// What was done without a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// The policy file was changed by another hand, and read again: that many records differ.
+    Reload { records: usize },
+    /// The same, but the file cannot be used, for that reason.
+    RefusedReload(String),
+    /// The password of that client was hashed again at its login.
+    RehashPassword(Vec<u8>),
+}
+
+/// The line about a deed without a command.
+pub(crate) fn line_of_deed(deed: &Deed, now: SystemTime) -> Vec<u8> {
+    let (actor, name) = match deed {
+        Deed::Reload { .. } | Deed::RefusedReload(_) => ("file", "reload"),
+        Deed::RehashPassword(_) => ("plugin", "rehashPassword"),
+    };
+    let mut writer = Writer::new(Style::Compact);
+    writer.begin_object();
+    writer.key("time");
+    writer.string(utc(now));
+    writer.key("actor");
+    writer.string(actor);
+    writer.key("command");
+    writer.string(name);
+    match deed {
+        Deed::Reload { records } => {
+            writer.key("target");
+            writer.begin_object();
+            writer.key("records");
+            writer.int(i64::try_from(*records).unwrap_or(i64::MAX));
+            writer.end_object();
+        }
+        Deed::RehashPassword(username) => {
+            writer.key("target");
+            writer.begin_object();
+            writer.key("username");
+            writer.string(String::from_utf8_lossy(username).as_bytes());
+            writer.end_object();
+        }
+        Deed::RefusedReload(_) => {}
+    }
+    writer.key("outcome");
+    writer.string(match deed {
+        Deed::RefusedReload(why) => why,
+        Deed::Reload { .. } | Deed::RehashPassword(_) => "done",
+    });
+    writer.end_object();
+    let mut line = writer.into_bytes();
+    line.push(b'\n');
+    line
+}
+
 /// The line about lines that could not be kept until the file could be written again.
 pub(crate) fn lost(count: u64, now: SystemTime) -> Vec<u8> {
     format!("{{\"time\":\"{}\",\"lost\":{count}}}\n", utc(now)).into_bytes()

@@ -173,6 +173,14 @@ impl Denials {
         lines
     }
 
+    /// All that is still to be said, since nothing comes any more.
+    pub(crate) fn take_all(&self) -> Vec<Vec<u8>> {
+        let mut state = self.state.lock();
+        let mut lines = std::mem::take(&mut state.waiting);
+        lines.append(&mut state.sum_up());
+        lines
+    }
+
     /// Whether there is room for one more kind; where there is none, the denial is counted.
     fn room(&self, state: &mut State) -> bool {
         self.in_use.store(true, Ordering::Release);

@@ -169,3 +169,19 @@ fn an_action_that_comes_again_is_counted_by_its_number_until_the_interval_ends()
     log.publish("d1", "a");
     assert_eq!(log.at(120), [format!("dynsec: denied again{JOHN} | times=1")]);
 }
+
+#[test]
+fn at_the_end_all_is_said_that_was_counted() {
+    let log = Log::new();
+    log.publish("d1", "a");
+    assert_eq!(log.at(0).len(), 1);
+    log.publish("d1", "a");
+    log.publish("d1", "a");
+    log.publish("d1", "b");
+    let lines = log.denials.take_all();
+    let text: Vec<_> = lines.iter().map(|line| String::from_utf8_lossy(line)).collect();
+    assert_eq!(text.len(), 2, "{text:?}");
+    assert!(text[0].starts_with("dynsec: denied | ") && text[0].contains("topic=b"), "{text:?}");
+    assert!(text[1].starts_with("dynsec: denied again | ") && text[1].ends_with(" | times=2"), "{text:?}");
+    assert!(log.denials.take_all().is_empty());
+}

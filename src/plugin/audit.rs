@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 
 use super::{Actor, Plugin};
-use crate::audit;
+use crate::audit::{self, Deed};
 use crate::broker::LogLevel;
 use crate::control::{ControlTopic, Responses};
 use crate::store::{Trail, TrailNews};
@@ -96,6 +96,21 @@ impl Audit {
         inner.submit();
     }
 
+    /// Takes down what was done without a command.
+    fn record_deed(&self, deed: &Deed) {
+        let Some(inner) = &self.0 else { return };
+        {
+            let mut lines = inner.shared.lines.lock();
+            if lines.len() >= MOST_LINES {
+                inner.shared.lost.fetch_add(1, Ordering::Relaxed);
+            } else {
+                lines.push(audit::line_of_deed(deed, SystemTime::now()));
+                inner.shared.sync.store(true, Ordering::Release);
+            }
+        }
+        inner.submit();
+    }
+
     /// Tries again what could not be written; the news to be logged.
     fn tick(&self) -> Vec<(LogLevel, String)> {
         let Some(inner) = &self.0 else { return Vec::new() };
@@ -169,6 +184,11 @@ impl Plugin {
         if !self.has_ticked.load(Ordering::Relaxed) {
             self.tell_of_audit();
         }
+    }
+
+    /// Takes down what was done without a command.
+    pub(super) fn audit_deed(&self, deed: &Deed) {
+        self.audit.record_deed(deed);
     }
 
     /// Logs what there is to say about the file.

@@ -16,6 +16,13 @@ impl Plugin {
         }
     }
 
+    /// Writes all that the denial log has still to say, at the broker's end.
+    pub(super) fn log_last_denials(&self) {
+        for line in self.denials.take_all() {
+            self.broker.log(LogLevel::Notice, &line);
+        }
+    }
+
     /// The same for brokers that do not tick: 2.0 with `per_listener_settings true`. Those call from one thread only.
     pub(super) fn log_denials_without_ticks(&self) {
         if self.family == BrokerFamily::V2_0 && !self.has_ticked.load(Ordering::Relaxed) {

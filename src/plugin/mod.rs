@@ -204,6 +204,7 @@ impl Plugin {
     /// not written again.
     pub fn shutdown(&self) {
         self.verifier.pending.clear();
+        self.log_last_denials();
         self.finish_unanswered();
         self.audit.end();
         self.metrics_file.end();

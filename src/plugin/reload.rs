@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Plugin;
+use crate::audit::Deed;
 use crate::broker::LogLevel;
 use crate::control::Disconnect;
 use crate::injection::panic_point;
@@ -59,6 +60,7 @@ impl Plugin {
             Ok(Err(error)) => error.to_string(),
             Err(panicked) => format!("a bug in the plugin: {}; please report it", panicked.text),
         };
+        self.audit_deed(&Deed::RefusedReload(refused.clone()));
         let line = format!("dynsec: not reloaded, and the running policy stays in force: {refused}");
         self.broker.log(LogLevel::Error, line.as_bytes());
     }
@@ -91,6 +93,7 @@ impl Plugin {
             store.accept();
             store.path().to_owned()
         };
+        self.audit_deed(&Deed::Reload { records: difference.records });
         // Whatever comes of what is said of it, those whom it concerns are disconnected.
         let said = caught(|| {
             panic_point("a reload, the policy changed");

@@ -13,6 +13,7 @@ cases! {
     denials_are_summed_up: theirs_fails("all", "logs no reasons"),
     without_ticks_denials_are_logged_at_once: theirs_fails("all", "logs no reasons"),
     whoever_reads_the_log_over_mqtt_reads_denials: theirs_fails("all", "logs no reasons"),
+    what_was_counted_is_logged_when_the_broker_ends: theirs_fails("all", "logs no reasons"),
     the_denial_log_can_be_turned_off: theirs_fails("all", "has no such option"),
 }
 
@@ -173,4 +174,23 @@ fn the_denial_log_can_be_turned_off(trial: &Trial) {
         broker.admin().client().round_trip();
         assert!(!broker.log().contains("clientNotFound"), "{}", broker.log());
     }
+}
+
+/// Also where the broker's log goes to clients too, of whom there are none any more then.
+fn what_was_counted_is_logged_when_the_broker_ends(trial: &Trial) {
+    let mut broker = trial.broker().line("log_dest topic").start();
+    let mut admin = broker.admin();
+    admin.create_client("john");
+    let _reader =
+        broker.client("reader").login(ADMIN, ADMIN_PASSWORD).connect().subscribed("$SYS/broker/log/#");
+    let mut john = broker.client("d1").login("john", "pw").connect();
+    for _ in 0..3 {
+        assert_eq!(john.publish("door/1", "open"), NOT_AUTHORIZED);
+    }
+    broker.wait_for_log("dynsec: denied | publishClientSend | clientid=d1");
+    broker.stop();
+    let log = broker.log();
+    let summary =
+        log.lines().find(|line| line.contains("dynsec: denied again | publishClientSend | clientid=d1"));
+    assert!(summary.is_some_and(|line| line.ends_with(" | times=2")), "{log}");
 }

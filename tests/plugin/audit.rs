@@ -143,3 +143,25 @@ fn a_start_says_if_the_file_cannot_be_made() {
     assert_eq!(place.logged("cannot be written: No such file").len(), 1);
     plugin.shutdown();
 }
+
+#[test]
+fn an_edited_file_that_is_reloaded_has_a_line_and_so_has_one_that_is_refused() {
+    let (place, plugin) = started();
+    plugin.on_reload();
+    let edited = json!({"clients": [{"username": "new"}], "groups": [], "roles": [{"rolename": "r"}]});
+    std::fs::write(place.policy_path(), edited.to_string()).unwrap();
+    plugin.on_reload();
+    std::fs::write(place.policy_path(), "not JSON").unwrap();
+    plugin.on_reload();
+    plugin.shutdown();
+    let mut lines = lines(&place);
+    let why = lines[1].as_object_mut().unwrap().shift_remove("outcome").unwrap();
+    assert!(why.as_str().unwrap().contains("not JSON") || why.as_str().unwrap().contains("line 1"), "{why}");
+    assert_eq!(
+        lines,
+        [
+            json!({"actor": "file", "command": "reload", "target": {"records": 2}, "outcome": "done"}),
+            json!({"actor": "file", "command": "reload"}),
+        ]
+    );
+}

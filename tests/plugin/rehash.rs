@@ -55,6 +55,28 @@ fn the_logins_between_two_ticks_are_saved_together_at_the_second() {
 }
 
 #[test]
+fn the_audit_trail_has_a_line_for_it() {
+    let place = place();
+    let file = place.directory.path().join("audit.jsonl");
+    let plugin = place
+        .start(BrokerFamily::V2_0, |options| {
+            options.rehash_on_login = true;
+            options.audit_file = Some(file.clone());
+        })
+        .unwrap();
+    settle(&place, &plugin);
+    assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
+    settle(&place, &plugin);
+    plugin.shutdown();
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut line: Value = serde_json::from_str(&text).unwrap();
+    line.as_object_mut().unwrap().shift_remove("time").unwrap();
+    let wanted = json!({"actor": "plugin", "command": "rehashPassword", "target": {"username": "ann"},
+                        "outcome": "done"});
+    assert_eq!(line, wanted);
+}
+
+#[test]
 fn where_the_broker_does_not_tick_it_is_saved_in_the_login() {
     let place = place();
     let plugin = start(&place);

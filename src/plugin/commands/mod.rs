@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::{Actor, ControlTopic, Plugin};
+use crate::audit::Deed;
 use crate::bell::Bell;
 use crate::broker::LogLevel;
 use crate::control::{self, Disconnect, Responses};
@@ -61,6 +62,8 @@ struct Pace {
 enum Effect {
     Log(LogLevel, Vec<u8>),
     Respond(Actor, Responses),
+    /// The password of that client was hashed again, and that is saved.
+    Rehashed(Vec<u8>),
     /// Whom to disconnect, of those who had come when the count of logins was that.
     Disconnect(Vec<Disconnect>, u64),
 }
@@ -189,7 +192,8 @@ impl Plugin {
                     self.audit(actor, responses);
                 }
             }
-            self.perform(effects.into_iter().filter(|effect| matches!(effect, Effect::Log(..))).collect());
+            let is_heard = |effect: &Effect| matches!(effect, Effect::Log(..) | Effect::Rehashed(_));
+            self.perform(effects.into_iter().filter(is_heard).collect());
             if self.is_idle() {
                 return;
             }
@@ -252,6 +256,11 @@ impl Plugin {
             match effect {
                 Effect::Log(level, line) => self.broker.log(level, &line),
                 Effect::Respond(actor, responses) => self.respond(&actor, &responses),
+                Effect::Rehashed(username) => {
+                    let what = b"dynsec: password hashed again at the login | username=";
+                    self.broker.log(LogLevel::Info, &[&what[..], &username].concat());
+                    self.audit_deed(&Deed::RehashPassword(username));
+                }
                 Effect::Disconnect(whom, logins) => {
                     let kicks = {
                         let mut sessions = self.sessions.lock();

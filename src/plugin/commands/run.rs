@@ -83,8 +83,7 @@ impl Plugin {
             }
             Work::Rehash(hashes) => {
                 let names = rehash::put(policy, hashes.clone());
-                let what = b"dynsec: password hashed again at the login | username=";
-                let log = names.iter().map(|name| [what, name.as_bytes()].concat()).collect();
+                let log = names.iter().map(|name| name.as_bytes().to_vec()).collect();
                 Outcome { changed: !names.is_empty(), log, ..nothing(Responses::default()) }
             }
             Work::Refused(_, responses) => nothing(responses.clone()),
@@ -156,7 +155,12 @@ pub(super) fn answer_all(queue: &mut Queue, effects: &mut Vec<Effect>) {
         let actor = entry.actor().cloned();
         let Some(done) = entry.done else { continue };
         let Outcome { responses, disconnects, log, .. } = done.outcome;
-        effects.extend(log.into_iter().map(|line| Effect::Log(LogLevel::Info, line)));
+        let is_rehash = matches!(entry.work, Work::Rehash(_));
+        effects.extend(
+            log.into_iter().map(|text| {
+                if is_rehash { Effect::Rehashed(text) } else { Effect::Log(LogLevel::Info, text) }
+            }),
+        );
         if let Some(actor) = actor {
             effects.push(Effect::Respond(actor, responses));
         }
