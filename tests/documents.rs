@@ -1,11 +1,12 @@
-//! What the documents say of the options, against the list of them.
+//! What the documents say of the options and commands, against the lists of them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use mosquitto_dynsec::control;
 use mosquitto_dynsec::options::OPTIONS;
 
 const PREFIX: &str = "plugin_opt_";
@@ -47,4 +48,28 @@ fn the_readme_says_the_defaults() {
             option.name
         );
     }
+}
+
+/// The tables of a text that have this for the head of their first column, as its cells.
+fn first_columns<'t>(text: &'t str, head: &str) -> Vec<Vec<&'t str>> {
+    let tables = text.split("\n\n").filter_map(|block| block.strip_prefix(&format!("| {head} | ")));
+    tables.map(|table| table.lines().skip(2).filter_map(|row| row.split(" | ").next()).collect()).collect()
+}
+
+#[test]
+fn the_commands_are_documented_and_whether_they_change_the_policy() {
+    let text = read("docs/commands.md");
+    let tables = first_columns(&text, "command");
+    assert_eq!(
+        tables.len(),
+        3,
+        "those that change the policy, those that ask, and those that only this plugin has"
+    );
+    let mut documented = BTreeMap::new();
+    for (table, changes) in tables.into_iter().zip([true, false, false]) {
+        for name in table.into_iter().flat_map(|cell| cell.split('`').skip(1).step_by(2)) {
+            assert_eq!(documented.insert(name, changes), None, "{name} is there twice");
+        }
+    }
+    assert_eq!(documented, control::commands().collect());
 }

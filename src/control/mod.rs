@@ -53,6 +53,11 @@ const NO_COMMAND: &[u8] = b"Unknown command";
 /// How many bytes one byte of a string may become in JSON: `\u0001`.
 const LONGEST_ESCAPE: usize = 6;
 
+/// The names of all commands, each with whether it changes the policy.
+pub fn commands() -> impl Iterator<Item = (&'static str, bool)> {
+    command::COMMANDS.iter().map(|command| (command.name, command.mutates))
+}
+
 /// Runs the commands of a payload.
 ///
 /// The policy is changed in place; what it was before can be brought back with [`Policy::undo_to`] and
