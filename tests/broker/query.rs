@@ -1,5 +1,7 @@
 //! The topic for commands that change nothing: a monitor needs no right to change anything.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
 
 use crate::harness::admin::{CONTROL, RESPONSE};
@@ -9,6 +11,7 @@ use crate::harness::packet::NOT_AUTHORIZED;
 cases! {
     a_monitor_asks_and_changes_nothing: theirs_fails("all", "has no such topic"),
     the_query_topic_takes_rights_of_its_own: theirs_fails("all", "has no such topic"),
+    mosquitto_ctrl_does_not_hear_questions_on_other_topics: theirs_fails("2.0", "has no such topics"),
 }
 
 const QUERY: &str = "$CONTROL/dynamic-security/v1/query";
@@ -69,4 +72,82 @@ fn the_query_topic_takes_rights_of_its_own(trial: &Trial) {
         QUERY_RESPONSE,
         r#"{"responses":[{"command":"Unknown command","error":"Invalid/missing commands"}]}"#,
     );
+}
+
+/// It takes the first answer that comes on the administrators' topic for its own.
+fn mosquitto_ctrl_does_not_hear_questions_on_other_topics(trial: &Trial) {
+    const OWN: &str = "$CONTROL/dynamic-security/v1/self";
+    const OWN_RESPONSE: &str = "$CONTROL/dynamic-security/v1/self/response";
+    const ENOUGH: usize = 20;
+    let broker = trial.broker().start();
+    let mut admin = broker.admin();
+    let mut rights = monitors_rights();
+    let own = [
+        ["publishClientSend", OWN],
+        ["subscribeLiteral", OWN_RESPONSE],
+        ["publishClientReceive", OWN_RESPONSE],
+    ];
+    rights.as_array_mut().unwrap().extend(own.map(|[acltype, topic]| json!([acltype, topic, true])));
+    admin.create_client_with("monitor", &rights);
+    let mut monitor = broker.client("m").login("monitor", "pw").connect();
+    monitor = monitor.subscribed(QUERY_RESPONSE).subscribed(OWN_RESPONSE);
+    let about = json!({"command": "explainACL", "acltype": "subscribe", "topic": "a"});
+    let mut about_admin = about.clone();
+    about_admin["username"] = "admin".into();
+    let questions = [
+        (OWN, OWN_RESPONSE, json!({"commands": [{"command": "whoAmI"}, about]}).to_string()),
+        (
+            QUERY,
+            QUERY_RESPONSE,
+            json!({"commands": [about_admin, {"command": "listClients"}, {"command": "lintPolicy"},
+                {"command": "getMetrics"}, {"command": "getEffectiveACLs", "username": "admin"},
+                {"command": "explainLogin", "username": "nobody"}]})
+            .to_string(),
+        ),
+    ];
+    let mut ask = |topic: &str, response: &str, question: &str| {
+        assert_eq!(monitor.publish(topic, question), 0);
+        assert_eq!(monitor.receive().topic, *response);
+    };
+    for (topic, response, question) in &questions {
+        ask(topic, response, question);
+    }
+    let done = AtomicBool::new(false);
+    let asked = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let mut asked = 0;
+            while asked < ENOUGH || !done.load(Ordering::Relaxed) {
+                for (topic, response, question) in &questions {
+                    ask(topic, response, question);
+                    asked += 1;
+                }
+            }
+            asked
+        });
+        for number in 0..5 {
+            let (role, client) = (format!("role-{number}"), format!("client-{number}"));
+            assert_eq!(broker.ctrl(&["createRole", &role]).fine(), "");
+            assert_eq!(broker.ctrl(&["createClient", &client, "-p", "pw"]).fine(), "");
+            assert_eq!(broker.ctrl(&["addClientRole", &client, &role, "5"]).fine(), "");
+            let shown = format!("Username: {client}\nClientid:\nRoles: {role} (priority: 5)\n");
+            assert!(broker.ctrl(&["getClient", &client]).words().starts_with(&shown));
+            assert!(broker.ctrl(&["listRoles"]).fine().starts_with("admin\nmonitor\nrole-0\n"));
+            let twice = broker.ctrl(&["createRole", &role]);
+            assert!(twice.complaint().contains("Role already exists"), "{twice:?}");
+        }
+        done.store(true, Ordering::Relaxed);
+        asking.join().unwrap()
+    });
+    assert!(asked >= ENOUGH);
+    // Its answers were all there is on that topic.
+    let mut answers = 0;
+    while answers < 5 * 6 {
+        let answer = admin.response();
+        let command = answer["responses"][0]["command"].as_str().unwrap().to_owned();
+        let is_of_ctrl = ["createRole", "createClient", "addClientRole", "getClient", "listRoles"]
+            .contains(&command.as_str());
+        assert!(is_of_ctrl, "{answer}");
+        answers += 1;
+    }
+    admin.client().received_nothing();
 }
