@@ -26,6 +26,7 @@ mod callgrind;
 mod checks;
 mod document;
 mod growth;
+mod logins;
 mod policies;
 mod results;
 mod stall;
@@ -41,12 +42,13 @@ use results::Results;
 use table::Table;
 
 /// What can be measured.
-const SUITES: [(&str, Measure); 7] = [
+const SUITES: [(&str, Measure); 8] = [
     ("checks", checks::run),
     ("load", policies::load),
     ("changes", policies::changes),
     ("reads", policies::reads),
     ("adversarial", adversarial::run),
+    ("logins", logins::run),
     ("brokers", brokers::measure),
     ("stall", stall::run),
 ];

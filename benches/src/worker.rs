@@ -7,7 +7,9 @@ use std::io::{self, BufRead, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use plugin_host::{AclRequest, Answer, Host, NotConnected, PreparedAclCheck, Request, obey};
+use plugin_host::{
+    AclRequest, Answer, Host, NotConnected, PreparedAclCheck, PreparedLogin, Request, Text, obey,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::callgrind;
@@ -35,6 +37,30 @@ pub enum Order {
     },
     /// The instructions of anything else are counted.
     CountAsk(Request),
+    /// Logins are made, one after another, each timed alone.
+    TimeLogins(Vec<Login>),
+    /// Everybody has logged in, leaves and logs in again: all of that is a batch.
+    Reconnect {
+        /// Everybody.
+        logins: Vec<Login>,
+        /// How many batches.
+        batches: usize,
+    },
+    /// The instructions of one such batch are counted.
+    CountReconnect(Vec<Login>),
+}
+
+/// A client that logs in.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Login {
+    /// Its id.
+    pub clientid: String,
+    /// Its name.
+    pub username: String,
+    /// Its password, the right one or not.
+    pub password: String,
+    /// Whether the plugin is to let it in.
+    pub succeeds: bool,
 }
 
 /// What came of an order.
@@ -104,6 +130,39 @@ fn execute(host: &mut Host, order: Order) -> Result<Done, Box<dyn Error>> {
             let singles = next.take(calls.max(200)).map(|check| (time_one(check) - clock).max(0.0)).collect();
             Ok(Done { batches, singles, ..Done::default() })
         }
+        Order::TimeLogins(logins) => {
+            let text = |text: &str| Text::from(text.as_bytes());
+            let mut singles = Vec::new();
+            for Login { clientid, username, password, succeeds } in &logins {
+                let login = host.prepare_login(&text(clientid), &text(username), &text(password));
+                let start = Instant::now();
+                let rc = login.run();
+                singles.push(start.elapsed().as_nanos() as f64);
+                if (rc == Some(0)) != *succeeds {
+                    return Err(format!("the plugin answered {rc:?} to {username}").into());
+                }
+                // Of who is refused, the broker tells this too.
+                login.end();
+            }
+            Ok(Done { singles, ..Done::default() })
+        }
+        Order::Reconnect { logins, batches } => {
+            let all = log_in(host, &logins)?;
+            let mut times = Vec::new();
+            for _ in 0..batches {
+                let start = Instant::now();
+                reconnect(&all)?;
+                times.push(start.elapsed().as_nanos() as f64);
+            }
+            Ok(Done { batches: times, ..Done::default() })
+        }
+        Order::CountReconnect(logins) => {
+            let all = log_in(host, &logins)?;
+            let mut outcome = Ok(());
+            callgrind::count(|| outcome = reconnect(&all))?;
+            outcome?;
+            Ok(Done::default())
+        }
         Order::Count { before, checks } => {
             let before = prepare(host, &before)?;
             let checks = prepare(host, &checks)?;
@@ -112,6 +171,26 @@ fn execute(host: &mut Host, order: Order) -> Result<Done, Box<dyn Error>> {
             Ok(Done::default())
         }
     }
+}
+
+/// The logins, each made once, as far as they are to succeed: what is remembered of them is remembered then.
+fn log_in(host: &Host, logins: &[Login]) -> Result<Vec<PreparedLogin>, Box<dyn Error>> {
+    let text = |text: &str| Text::from(text.as_bytes());
+    let mut all = Vec::new();
+    for login in logins {
+        let prepared =
+            host.prepare_login(&text(&login.clientid), &text(&login.username), &text(&login.password));
+        if login.succeeds && prepared.run() != Some(0) {
+            return Err(format!("the plugin does not let {} in", login.username).into());
+        }
+        all.push(prepared);
+    }
+    Ok(all)
+}
+
+fn reconnect(all: &[PreparedLogin]) -> Result<(), &'static str> {
+    all.iter().for_each(PreparedLogin::end);
+    if all.iter().all(|login| login.run() == Some(0)) { Ok(()) } else { Err("a login was refused") }
 }
 
 fn prepare(host: &Host, checks: &[AclRequest]) -> Result<Vec<PreparedAclCheck>, NotConnected> {

@@ -4,14 +4,16 @@
 //! which nobody is shown. An entry holds as long as the [`LoginStamp`] of its client: it ends with that
 //! client's password, client id or disabled flag, not with its roles.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::hash::Hasher as _;
 
+use hashbrown::HashTable;
 use parking_lot::Mutex;
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 use subtle::ConstantTimeEq as _;
 
+use crate::keyed::Keyed;
 use crate::policy::{LoginStamp, Username};
 
 /// How many clients are remembered that are not connected.
@@ -24,17 +26,19 @@ pub(crate) struct VerifiedLogins {
     /// `None` where the system gives no random bytes: then nothing is remembered.
     hasher: Option<SipHasher24>,
     most: usize,
+    keyed: Keyed,
     entries: Mutex<Entries>,
 }
 
 #[derive(Default)]
 struct Entries {
-    by_name: HashMap<Username, Entry>,
+    by_name: HashTable<Entry>,
     /// Every name in `by_name`, once; the one at the front is the next that may go.
     order: VecDeque<Username>,
 }
 
 struct Entry {
+    username: Username,
     tag: [u8; 16],
     stamp: LoginStamp,
 }
@@ -47,17 +51,16 @@ impl VerifiedLogins {
     fn with_room_for(most: usize) -> Self {
         let mut key = [0; 16];
         let hasher = getrandom::fill(&mut key).is_ok().then(|| SipHasher24::new_with_key(&key));
-        Self { hasher, most, entries: Mutex::default() }
+        Self { hasher, most, keyed: Keyed::default(), entries: Mutex::default() }
     }
 
     /// Whether this password of the client was verified, and nothing has changed since.
     pub(crate) fn matches(&self, username: &[u8], password: &[u8], stamp: LoginStamp) -> bool {
         let Some(tag) = self.tag(username, password) else { return false };
+        let hash = self.keyed.hash(username);
         let entries = self.entries.lock();
-        entries
-            .by_name
-            .get(username)
-            .is_some_and(|entry| entry.stamp == stamp && bool::from(entry.tag.ct_eq(&tag)))
+        let entry = entries.by_name.find(hash, |entry| entry.username.as_bytes() == username);
+        entry.is_some_and(|entry| entry.stamp == stamp && bool::from(entry.tag.ct_eq(&tag)))
     }
 
     /// The password was verified while the client had that stamp. Who is connected is kept, whatever else
@@ -70,8 +73,15 @@ impl VerifiedLogins {
         is_connected: impl Fn(&[u8]) -> bool,
     ) {
         let Some(tag) = self.tag(username.as_bytes(), password) else { return };
+        let hash_of = |username: &Username| self.keyed.hash(username.as_bytes());
         let mut entries = self.entries.lock();
-        if entries.by_name.insert(username.clone(), Entry { tag, stamp }).is_none() {
+        let entries = &mut *entries;
+        let entry = Entry { username: username.clone(), tag, stamp };
+        let known = entries.by_name.find_mut(hash_of(username), |entry| entry.username == *username);
+        if let Some(known) = known {
+            *known = entry;
+        } else {
+            entries.by_name.insert_unique(hash_of(username), entry, |entry| hash_of(&entry.username));
             entries.order.push_back(username.clone());
         }
         if entries.by_name.len() <= self.most {
@@ -80,7 +90,11 @@ impl VerifiedLogins {
         for _ in 0..LOOKED_AT {
             let Some(oldest) = entries.order.pop_front() else { return };
             if !is_connected(oldest.as_bytes()) {
-                entries.by_name.remove(&oldest);
+                if let Ok(entry) =
+                    entries.by_name.find_entry(hash_of(&oldest), |entry| entry.username == oldest)
+                {
+                    entry.remove();
+                }
                 return;
             }
             entries.order.push_back(oldest);

@@ -110,21 +110,22 @@ impl Plugin {
         let Some(username) = request.subject.username else {
             return Plan::answer(Effect::Defer, "anonymous");
         };
-        let client = policy.client(username);
-        let mut plan = match (policy.authenticate(request), client) {
-            (LoginVerdict::Defer, None) if self.denies_unknown => {
-                Plan::answer(Effect::Deny, "clientNotFound")
-            }
-            (LoginVerdict::Defer, None) => Plan::answer(Effect::Defer, "clientNotFound"),
-            (LoginVerdict::Defer, Some(_)) if request.password.is_none() => {
-                Plan::answer(Effect::Defer, "missingPassword")
-            }
-            (LoginVerdict::Defer, Some(_)) => Plan::answer(Effect::Defer, LoginRefusal::NoPassword.name()),
-            (LoginVerdict::Refuse(refusal), _) => Plan::answer(Effect::Deny, refusal.name()),
-            (LoginVerdict::Verify { client, hash, stamp }, _) => {
+        let refusal = match policy.authenticate(request) {
+            // What most logins are: they are not looked up twice.
+            LoginVerdict::Verify { client, hash, stamp } => {
                 let answer = Plan::answer(Effect::Deny, LoginRefusal::WrongPassword.name());
-                Plan { client: Some((client, stamp)), hash: Some(hash), ..answer }
+                return Plan { client: Some((client, stamp)), hash: Some(hash), is_known: true, ..answer };
             }
+            LoginVerdict::Refuse(refusal) => Some(refusal),
+            LoginVerdict::Defer => None,
+        };
+        let client = policy.client(username);
+        let mut plan = match (refusal, client) {
+            (Some(refusal), _) => Plan::answer(Effect::Deny, refusal.name()),
+            (None, None) if self.denies_unknown => Plan::answer(Effect::Deny, "clientNotFound"),
+            (None, None) => Plan::answer(Effect::Defer, "clientNotFound"),
+            (None, Some(_)) if request.password.is_none() => Plan::answer(Effect::Defer, "missingPassword"),
+            (None, Some(_)) => Plan::answer(Effect::Defer, LoginRefusal::NoPassword.name()),
         };
         plan.is_known = client.is_some();
         plan.was_deleted = policy.was_deleted(username);

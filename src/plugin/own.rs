@@ -138,7 +138,10 @@ impl Own {
 
     /// A connection has ended: it gets no answer any more.
     pub(super) fn left(&self, session: SessionId) {
-        self.state.lock().asked.retain(|_, asked| *asked != session);
+        let mut state = self.state.lock();
+        if !state.asked.is_empty() {
+            state.asked.retain(|_, asked| *asked != session);
+        }
     }
 
     /// Whether that question's connection is still there.

@@ -102,6 +102,18 @@ impl Host {
         })
     }
 
+    /// A login that can be made again and again, for measuring. The broker does not know the client.
+    #[must_use]
+    pub fn prepare_login(&self, clientid: &Text, username: &Text, password: &Text) -> PreparedLogin {
+        PreparedLogin {
+            logins: self.callbacks(Event::BasicAuth).collect(),
+            ends: self.callbacks(Event::Disconnect).collect(),
+            client: Client::new(clientid.clone(), Some(username), Vec::new()),
+            username: username.to_c_string(),
+            password: password.to_c_string(),
+        }
+    }
+
     /// A client leaves. False if it was not there.
     #[must_use]
     pub fn disconnect(&self, clientid: &Text) -> bool {
@@ -182,6 +194,32 @@ impl PreparedAclCheck {
         first_decision(self.callbacks.iter(), |callback| {
             callback.acl_check(&self.client, self.access, &self.topic)
         })
+    }
+}
+
+/// A login with everything looked up: [`Self::run`] is little more than the plugin's own work.
+pub struct PreparedLogin {
+    logins: Vec<Callback>,
+    ends: Vec<Callback>,
+    client: Arc<Client>,
+    username: CString,
+    password: CString,
+}
+
+impl PreparedLogin {
+    /// Asks the plugin.
+    #[must_use]
+    pub fn run(&self) -> Option<c_int> {
+        first_decision(self.logins.iter(), |callback| {
+            callback.basic_auth(&self.client, Some(&self.username), Some(&self.password))
+        })
+    }
+
+    /// Tells the plugin that the connection has ended.
+    pub fn end(&self) {
+        for callback in &self.ends {
+            callback.disconnected(&self.client);
+        }
     }
 }
 

@@ -23,7 +23,7 @@ mod serve;
 mod text;
 
 pub use exports::fill_freed_memory;
-pub use host::{Host, NotConnected, PreparedAclCheck, measure};
+pub use host::{Host, NotConnected, PreparedAclCheck, PreparedLogin, measure};
 pub use load_error::LoadError;
 pub use process::{Death, HostProcess, HostProgram};
 pub use protocol::{Access, AclRequest, Answer, Deed, Kicked, Message, Request};

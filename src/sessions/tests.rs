@@ -1,0 +1,230 @@
+use std::collections::HashSet;
+
+use super::*;
+use crate::policy::{Client, Compat, Extra, Link, Links, Policy, Priority, Role, RoleName, Username};
+
+fn user(name: &str) -> Disconnect {
+    Disconnect::Username(Username::new(name.as_bytes()).unwrap())
+}
+
+fn log_in(sessions: &mut Sessions, session: usize, username: Option<&str>, clientid: &str) {
+    sessions.logged_in(&Login {
+        session: SessionId(session),
+        username: username.map(str::as_bytes),
+        clientid: clientid.as_bytes(),
+        address: Some(b"127.0.0.1"),
+        is_others: false,
+    });
+}
+
+fn disconnect<const N: usize>(sessions: &mut Sessions, whom: [Disconnect; N]) {
+    sessions.disconnect_later(whom, sessions.logins());
+}
+
+fn by_id(clientid: &str) -> Kick {
+    Kick::ClientId(clientid.as_bytes().to_vec())
+}
+
+fn by_name(name: &str) -> Kick {
+    Kick::Username(name.as_bytes().to_vec())
+}
+
+#[test]
+fn disconnects_come_on_the_second_tick() {
+    let mut sessions = Sessions::default();
+    log_in(&mut sessions, 1, Some("ann"), "a1");
+    disconnect(&mut sessions, [user("ann")]);
+    assert_eq!(sessions.tick(), []);
+    assert_eq!(sessions.tick(), [by_id("a1")]);
+    assert_eq!(sessions.tick(), []);
+}
+
+#[test]
+fn who_came_back_in_between_stays() {
+    let mut sessions = Sessions::default();
+    log_in(&mut sessions, 1, Some("ann"), "a1");
+    log_in(&mut sessions, 2, Some("ann"), "a2");
+    disconnect(&mut sessions, [user("ann")]);
+    sessions.ended(SessionId(1));
+    log_in(&mut sessions, 3, Some("ann"), "a1");
+    sessions.tick();
+    assert_eq!(sessions.tick(), [by_id("a2")]);
+}
+
+#[test]
+fn who_takes_over_a_client_id_is_a_new_connection() {
+    let mut sessions = Sessions::default();
+    log_in(&mut sessions, 1, Some("ann"), "a1");
+    disconnect(&mut sessions, [user("ann")]);
+    log_in(&mut sessions, 2, Some("ann"), "a1");
+    assert_eq!(sessions.all_due(), [], "the broker has ended the first");
+    sessions.ended(SessionId(1));
+    disconnect(&mut sessions, [user("ann")]);
+    assert_eq!(sessions.all_due(), [by_id("a1")], "its end does not hide the second");
+}
+
+#[test]
+fn who_came_between_the_change_and_its_answer_stays() {
+    let mut sessions = Sessions::default();
+    log_in(&mut sessions, 1, Some("ann"), "a1");
+    let logins = sessions.logins();
+    log_in(&mut sessions, 2, Some("ann"), "a2");
+    sessions.disconnect_later([user("ann")], logins);
+    assert!(sessions.has_due());
+    assert_eq!(sessions.all_due(), [by_id("a1")]);
+    assert!(!sessions.has_due());
+}
+
+#[test]
+fn a_password_asked_again_is_no_new_login() {
+    let mut sessions = Sessions::default();
+    log_in(&mut sessions, 1, Some("ann"), "a1");
+    disconnect(&mut sessions, [user("ann")]);
+    log_in(&mut sessions, 1, Some("ann"), "a1");
+    assert_eq!(sessions.all_due(), [by_id("a1")]);
+}
+
+#[test]
+fn a_name_without_logins_is_disconnected_by_name() {
+    let mut sessions = Sessions::default();
+    log_in(&mut sessions, 1, Some("bob"), "b");
+    disconnect(&mut sessions, [user("certificate")]);
+    assert_eq!(sessions.all_due(), [by_name("certificate")]);
+}
+
+fn act_with_certificate(sessions: &mut Sessions, session: usize, username: &str, clientid: &str) {
+    sessions.is_there(&Login {
+        session: SessionId(session),
+        username: Some(username.as_bytes()),
+        clientid: clientid.as_bytes(),
+        address: None,
+        is_others: false,
+    });
+}
+
+#[test]
+fn certificates_of_a_name_are_disconnected_with_its_logins() {
+    let mut sessions = Sessions::default();
+    log_in(&mut sessions, 1, Some("ann"), "a1");
+    act_with_certificate(&mut sessions, 2, "ann", "a2");
+    disconnect(&mut sessions, [user("ann")]);
+    assert_eq!(sessions.all_due(), [by_name("ann")], "there may be more that have not shown themselves");
+    disconnect(&mut sessions, [user("ann")]);
+    log_in(&mut sessions, 3, Some("ann"), "a3");
+    assert_eq!(sessions.all_due(), [by_id("a2"), by_id("a1")], "who came since stays");
+}
+
+#[test]
+fn a_certificate_shows_no_second_connection_of_who_logged_in() {
+    let mut sessions = Sessions::default();
+    log_in(&mut sessions, 1, Some("ann"), "a1");
+    act_with_certificate(&mut sessions, 1, "ann", "a1");
+    assert_eq!(sessions.connections(b"ann", None).len(), 1);
+    sessions.ended(SessionId(1));
+    assert_eq!(sessions.connections(b"ann", None), []);
+}
+
+#[test]
+fn anonymous_clients_are_disconnected_by_id() {
+    let mut sessions = Sessions::default();
+    log_in(&mut sessions, 1, None, "x");
+    disconnect(&mut sessions, [Disconnect::Anonymous]);
+    assert_eq!(sessions.all_due(), [by_id("x")]);
+    sessions.ended(SessionId(1));
+    disconnect(&mut sessions, [Disconnect::Anonymous]);
+    assert_eq!(sessions.all_due(), [], "a socket without a name yet is nobody's business");
+}
+
+#[test]
+fn of_a_crowd_those_are_disconnected_who_were_there() {
+    let mut policy = Policy::new(Compat::V2_1);
+    let role = RoleName::new(b"r").unwrap();
+    policy.put_role(Role::new(role.clone()));
+    let link = Link { name: role.clone(), priority: Priority::DEFAULT_LINK, extra: Extra::default() };
+    let roles = Links::from_given([link]);
+    for number in 0..5000 {
+        let username = Username::new(format!("u{number}").as_bytes()).unwrap();
+        policy.put_client(Client { roles: roles.clone(), ..Client::new(username) }).unwrap();
+    }
+    let (holders, crowd) = policy.concerned(HashSet::from([role.clone()]), HashSet::new());
+    assert!(holders.clients.is_empty());
+    policy.remove_role(&role);
+    let mut sessions = Sessions::default();
+    for number in 0..3000 {
+        log_in(&mut sessions, number, Some(&format!("u{number}")), &format!("c{number}"));
+    }
+    log_in(&mut sessions, 9001, Some("other"), "other");
+    log_in(&mut sessions, 9002, None, "anonymous");
+    disconnect(&mut sessions, [Disconnect::Crowd(Arc::new(crowd.unwrap()))]);
+    log_in(&mut sessions, 9003, Some("u4000"), "later");
+    sessions.ended(SessionId(1));
+    log_in(&mut sessions, 1, Some("u1"), "c1");
+    sessions.ended(SessionId(2));
+    assert_eq!(sessions.tick(), []);
+    let mut all = BTreeSet::new();
+    for _ in 0..20 {
+        let kicks = sessions.tick();
+        assert!(kicks.len() <= BY_ID_IN_A_TICK);
+        all.extend(kicks);
+    }
+    assert_eq!(all.len(), 2998);
+    for spared in ["c1", "c2", "other", "anonymous", "later"] {
+        assert!(!all.contains(&by_id(spared)), "{spared}");
+    }
+}
+
+#[test]
+fn many_are_disconnected_a_few_at_a_tick() {
+    let mut sessions = Sessions::default();
+    for number in 0..500 {
+        log_in(&mut sessions, number, Some("ann"), &format!("a{number}"));
+    }
+    disconnect(&mut sessions, [user("ann")]);
+    let mut all = sessions.tick();
+    let mut ticks = 0;
+    loop {
+        let kicks = sessions.tick();
+        if kicks.is_empty() {
+            break;
+        }
+        assert!(kicks.len() <= BY_ID_IN_A_TICK);
+        all.extend(kicks);
+        ticks += 1;
+    }
+    assert_eq!((all.len(), ticks), (500, 3));
+}
+
+#[test]
+fn the_uninvited_are_disconnected_once_and_nobody_else() {
+    let mut sessions = Sessions::default();
+    log_in(&mut sessions, 1, Some("ann"), "a1");
+    let others = Login {
+        session: SessionId(2),
+        username: Some(b"bob"),
+        clientid: b"b1",
+        address: None,
+        is_others: true,
+    };
+    sessions.logged_in(&others);
+    assert_eq!(sessions.kind(b"ann", b"a1"), Kind::LoggedIn);
+    assert_eq!(sessions.kind(b"bob", b"b1"), Kind::LetInByOthers);
+    assert_eq!(sessions.kind(b"bob", b"a1"), Kind::Unseen);
+    for _ in 0..3 {
+        sessions.disconnect_uninvited(b"eve", b"e1");
+        sessions.disconnect_uninvited(b"bob", b"b2");
+        sessions.disconnect_uninvited(b"bob", b"a1");
+    }
+    assert_eq!(sessions.tick(), [by_id("b2"), by_name("eve")]);
+    assert_eq!(sessions.tick(), []);
+}
+
+#[test]
+fn connections_are_those_of_the_name_and_id() {
+    let mut sessions = Sessions::default();
+    log_in(&mut sessions, 1, Some("ann"), "a1");
+    log_in(&mut sessions, 2, Some("ann"), "a2");
+    assert_eq!(sessions.connections(b"ann", None).len(), 2);
+    let address = Some(b"127.0.0.1".to_vec());
+    assert_eq!(sessions.connections(b"ann", Some(b"a2")), [Connection { address }]);
+    assert!(sessions.connections(b"bob", None).is_empty());
+}
