@@ -36,4 +36,11 @@ impl Disconnect {
         let anonymous = holders.anonymous.then_some(Self::Anonymous);
         anonymous.into_iter().chain(holders.clients.into_iter().map(Self::Username))
     }
+
+    /// The same, and those of a crowd.
+    #[must_use]
+    pub fn holders_and_crowd((holders, crowd): (Holders, Option<Crowd>)) -> Vec<Self> {
+        let crowd = crowd.map(|crowd| Self::Crowd(Arc::new(crowd)));
+        Self::holders(holders).chain(crowd).collect()
+    }
 }

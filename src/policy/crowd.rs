@@ -15,6 +15,8 @@ pub struct Crowd {
     then: Snapshot,
     roles: HashSet<RoleName>,
     groups: HashSet<GroupName>,
+    /// Roles and groups do not matter: it is all clients.
+    all: bool,
 }
 
 impl Crowd {
@@ -22,7 +24,8 @@ impl Crowd {
     #[must_use]
     pub fn has(&self, username: &[u8]) -> bool {
         let Some(client) = self.then.client(username) else { return false };
-        client.roles.iter().any(|link| self.roles.contains(&link.name))
+        self.all
+            || client.roles.iter().any(|link| self.roles.contains(&link.name))
             || client.groups.iter().any(|link| {
                 self.groups.contains(&link.name)
                     || self
@@ -52,6 +55,7 @@ impl fmt::Debug for Crowd {
         f.debug_struct("Crowd")
             .field("roles", &self.roles)
             .field("groups", &self.groups)
+            .field("all", &self.all)
             .finish_non_exhaustive()
     }
 }
@@ -66,7 +70,7 @@ impl Policy {
         groups: HashSet<GroupName>,
     ) -> (Holders, Option<Crowd>) {
         let mut holders = Holders::default();
-        let mut crowd = Crowd { then: self.snapshot(), roles: HashSet::new(), groups: HashSet::new() };
+        let mut crowd = Crowd { all: false, ..self.all_clients() };
         for role in roles {
             if self.are_few_with_role(role.as_bytes()) {
                 holders.extend(self.holders_of_role(role.as_bytes()));
@@ -86,6 +90,12 @@ impl Policy {
         }
         let is_crowd = !(crowd.roles.is_empty() && crowd.groups.is_empty());
         (holders, is_crowd.then_some(crowd))
+    }
+
+    /// All clients.
+    #[must_use]
+    pub fn all_clients(&self) -> Crowd {
+        Crowd { then: self.snapshot(), roles: HashSet::new(), groups: HashSet::new(), all: true }
     }
 
     fn are_few_with_role(&self, role: &[u8]) -> bool {

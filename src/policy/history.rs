@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::journal::Replaced;
-use super::{GroupName, Holders, Mark, Policy, RoleName, Username};
+use super::{Action, Crowd, DefaultAccess, GroupName, Holders, Mark, Policy, RoleName, Username};
 
 /// What a part of the history is about.
 #[derive(Default)]
@@ -12,6 +12,8 @@ struct Touched {
     groups: HashSet<GroupName>,
     roles: HashSet<RoleName>,
     anonymous: bool,
+    /// The default access as it was before each change of it.
+    default_access: Vec<DefaultAccess>,
 }
 
 impl Policy {
@@ -73,8 +75,9 @@ impl Policy {
     /// Takes the policy back to what it was at the mark, and says whose rights or login that changes,
     /// be it that they got them by it or that they had lost them.
     ///
-    /// The default access is nobody's own: as when a command sets it, nobody is concerned.
-    pub fn take_back(&mut self, mark: Mark) -> Holders {
+    /// The default access is nobody's own: that some of it is denied again concerns everybody, since anybody may have
+    /// used it. That some of it was denied for a while has let nobody in and concerns nobody, as when a command sets it.
+    pub fn take_back(&mut self, mark: Mark) -> (Holders, Option<Crowd>) {
         let mut touched = Touched::default();
         for replaced in self.journal.beyond(mark) {
             match replaced {
@@ -82,16 +85,23 @@ impl Policy {
                 Replaced::Group(name, _) => _ = touched.groups.insert(name.clone()),
                 Replaced::Role(name, _) => _ = touched.roles.insert(name.clone()),
                 Replaced::AnonymousGroup(_) => touched.anonymous = true,
-                Replaced::DefaultAccess(_) | Replaced::ChangeIndex(_) | Replaced::Extra(_) => {}
+                Replaced::DefaultAccess(before) => touched.default_access.push(*before),
+                Replaced::ChangeIndex(_) | Replaced::Extra(_) => {}
             }
         }
+        touched.default_access.push(self.default_access());
         let mut concerned =
             Holders { clients: touched.clients.iter().cloned().collect(), ..Holders::default() };
         concerned.anonymous = touched.anonymous;
         self.add_holders(&touched, &mut concerned);
         self.undo_to(mark);
         self.add_holders(&touched, &mut concerned);
-        concerned
+        let present = self.default_access();
+        let was_wider = Action::ALL.into_iter().any(|action| {
+            !present.allows(action) && touched.default_access.iter().any(|access| access.allows(action))
+        });
+        concerned.anonymous |= was_wider;
+        (concerned, was_wider.then(|| self.all_clients()))
     }
 
     fn add_holders(&self, touched: &Touched, concerned: &mut Holders) {
@@ -136,7 +146,8 @@ mod tests {
         let mut policy = policy();
         let mark = policy.mark();
         change(&mut policy);
-        let holders = policy.take_back(mark);
+        let (holders, crowd) = policy.take_back(mark);
+        assert!(crowd.is_none());
         assert!(!policy.changed_since(mark));
         let anonymous = holders.anonymous.then(|| "anonymous".to_owned());
         holders.clients.iter().map(ToString::to_string).chain(anonymous).collect()
@@ -169,6 +180,28 @@ mod tests {
     }
 
     #[test]
+    fn a_default_access_that_was_wider_for_a_while_concerns_everybody() {
+        let wider = |policy: &mut Policy, action| {
+            policy.set_default_access(policy.default_access().with(action, true));
+        };
+        let narrower = |policy: &mut Policy, action| {
+            policy.set_default_access(policy.default_access().with(action, false));
+        };
+        let mut policy = policy();
+        wider(&mut policy, Action::Unsubscribe);
+        let mark = policy.mark();
+        narrower(&mut policy, Action::Unsubscribe);
+        let (holders, crowd) = policy.take_back(mark);
+        assert!(holders == Holders::default() && crowd.is_none(), "that let nobody in");
+        wider(&mut policy, Action::Subscribe);
+        narrower(&mut policy, Action::Subscribe);
+        let (holders, crowd) = policy.take_back(mark);
+        assert!(holders.anonymous && holders.clients.is_empty());
+        let crowd: Vec<_> = crowd.iter().flat_map(Crowd::usernames).map(ToString::to_string).collect();
+        assert_eq!(crowd, ["ann", "bob", "eve"]);
+    }
+
+    #[test]
     fn what_is_kept_up_to_a_mark_is_not_undone() {
         let mut policy = policy();
         policy.put_client(Client::new(name("one"))).unwrap();
@@ -176,7 +209,7 @@ mod tests {
         policy.put_client(Client::new(name("two"))).unwrap();
         policy.put_client(Client::new(name("one"))).unwrap();
         policy.keep_to(saved);
-        let holders = policy.take_back(saved);
+        let (holders, _) = policy.take_back(saved);
         assert_eq!(holders.clients.len(), 2);
         assert!(policy.client(b"one").is_some() && policy.client(b"two").is_none());
         // The history goes on where it ended.

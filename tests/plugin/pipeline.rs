@@ -2,8 +2,8 @@
 
 use mosquitto_dynsec::broker::{BrokerFamily, LogLevel};
 use mosquitto_dynsec::options::SaveMode;
-use mosquitto_dynsec::plugin::{Actor, Plugin};
-use mosquitto_dynsec::policy::Effect;
+use mosquitto_dynsec::plugin::{Actor, Plugin, SessionId};
+use mosquitto_dynsec::policy::{Effect, LoginRequest, Subject};
 use serde_json::{Value, json};
 
 use crate::disk::{Mood, Moody};
@@ -53,6 +53,8 @@ fn names(place: &Place) -> Vec<String> {
     clients.iter().map(|client| client["username"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Of the password `pw`.
+const HASH_OF_PW: &str = "$7$101$AAECAwQFBgcICQoL$l8zqSPOVOsX6BzXddvHVSUz51tfFGYiwZgYMerEYSK2kmFD86m93us2E5cM8HAComZhsUAqG/9HmFNzmBd+GRQ==";
 const NOT_SAVED: &str = "Not saved, nothing was changed: no storage space";
 
 #[test]
@@ -196,6 +198,36 @@ fn who_was_let_in_by_what_is_undone_is_disconnected() {
     plugin.on_tick();
     assert_eq!(answers(&place), [NOT_SAVED]);
     assert_eq!(*place.host.kicked.lock().unwrap(), 0);
+}
+
+#[test]
+fn who_may_have_used_a_default_access_that_is_undone_is_disconnected() {
+    for (before, during, kicks) in [(false, true, vec!["any", "guest"]), (true, false, vec![])] {
+        let place = Place::with(&json!({
+            "defaultACLAccess": {"subscribe": before},
+            "clients": [{"username": "ann", "encoded_password": HASH_OF_PW}],
+        }));
+        let disk = Moody::new();
+        let plugin = place.start_on(&disk, |_| ());
+        assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
+        let subject = Subject { username: None, clientid: Some(b"guest") };
+        let anonymous = LoginRequest { subject, address: None, password: None };
+        assert_eq!(plugin.on_basic_auth(SessionId(99), &anonymous), Effect::Defer);
+        disk.set(Mood::Waits);
+        let set =
+            json!({"command": "setDefaultACLAccess", "acls": [{"acltype": "subscribe", "allow": during}]});
+        send(&plugin, &[set]);
+        disk.until_a_save_waits(&plugin);
+        disk.set(Mood::Fails);
+        settle(&place, &plugin);
+        assert_eq!(answers(&place), [NOT_SAVED]);
+        plugin.on_tick();
+        plugin.on_tick();
+        plugin.on_tick();
+        let mut kicked = place.host.kicked_names.lock().unwrap().clone();
+        kicked.sort();
+        assert_eq!(kicked, kicks);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! After a panic: the policy is put right, or nothing is let through any more.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Effect;
@@ -9,7 +10,7 @@ use crate::broker::LogLevel;
 use crate::control::{self, Disconnect, Outcome, Responses};
 use crate::panics::{Panicked, caught};
 use crate::plugin::Plugin;
-use crate::policy::{Holders, Mark};
+use crate::policy::Mark;
 
 impl Plugin {
     /// A payload has panicked. What came of it is undone. If that panics too, the policy is read from the disk
@@ -34,23 +35,28 @@ impl Plugin {
         let first = marks.min();
         let undone = match first {
             _ if was_broken => None,
-            None => Some(Holders::default()),
+            None => Some(Default::default()),
             Some(first) => caught(|| self.policy.write().take_back(first)).ok(),
         };
-        match undone {
-            Some(concerned) => {
-                let whom: Vec<_> = Disconnect::holders(concerned).collect();
-                if !whom.is_empty() {
-                    effects.push(Effect::Disconnect(whom, self.sessions.lock().logins()));
-                }
-                // The panic may have come between a save and the note of it: the disk knows.
-                if first.is_some() {
-                    effects.push(self.read_again());
-                } else {
-                    self.broken.store(false, Ordering::Release);
-                }
+        if let Some(concerned) = undone {
+            let whom = Disconnect::holders_and_crowd(concerned);
+            if !whom.is_empty() {
+                effects.push(Effect::Disconnect(whom, self.sessions.lock().logins()));
             }
-            None => effects.push(self.read_again()),
+            // The panic may have come between a save and the note of it: the disk knows.
+            if first.is_some() {
+                effects.push(self.read_again());
+            } else {
+                self.broken.store(false, Ordering::Release);
+            }
+        } else {
+            // Nobody knows who was let in by what.
+            let before = caught(|| self.policy.read().all_clients()).ok();
+            effects.push(self.read_again());
+            let crowds = before.into_iter().chain(Some(self.policy.read().all_clients()));
+            let crowds = crowds.map(|crowd| Disconnect::Crowd(Arc::new(crowd)));
+            let whom = crowds.chain([Disconnect::Anonymous]).collect();
+            effects.push(Effect::Disconnect(whom, self.sessions.lock().logins()));
         }
         while let Some(entry) = queue.take_first() {
             match entry.work {

@@ -143,7 +143,7 @@ impl Plugin {
         }
         if exposed {
             let logins = self.sessions.lock().logins();
-            effects.push(Effect::Disconnect(Disconnect::holders(concerned).collect(), logins));
+            effects.push(Effect::Disconnect(Disconnect::holders_and_crowd(concerned), logins));
         }
         queue.run_again();
     }
