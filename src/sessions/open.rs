@@ -1,6 +1,9 @@
 //! [`Open`]: the connections that are there, found by their identity, their client id and their username.
 //!
-//! Thousands may come back at the same moment, so one that comes or goes costs one allocation and a few look-ups.
+//! Thousands may come back at the same moment, so one that comes or goes costs a few look-ups and no allocation if
+//! another was there before: its place keeps the room for its texts.
+
+use std::mem;
 
 use hashbrown::HashTable;
 
@@ -11,6 +14,9 @@ use crate::keyed::Keyed;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId(pub usize);
 
+/// How many bytes a place keeps for the texts of the next connection.
+const MOST_KEPT: usize = 128;
+
 /// The number of a place in [`Open`].
 type Place = u32;
 
@@ -19,7 +25,7 @@ type Place = u32;
 pub(super) struct Session {
     id: SessionId,
     /// The client id, the username and the address, one behind the other.
-    texts: Box<[u8]>,
+    texts: Vec<u8>,
     /// Where the client id and the username end.
     ends: [usize; 2],
     /// An anonymous client has no username.
@@ -60,7 +66,7 @@ impl Session {
 pub(super) struct Open {
     // INVARIANT: each session is in `by_id` and in `by_clientid`, and in one ring with all those of its username,
     // of which one is in `by_username`.
-    sessions: Vec<Option<Session>>,
+    sessions: Vec<Session>,
     free: Vec<Place>,
     by_id: HashTable<Place>,
     by_clientid: HashTable<Place>,
@@ -74,7 +80,7 @@ impl Open {
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = SessionId> {
-        self.sessions.iter().flatten().map(|session| session.id)
+        self.by_id.iter().filter_map(|&place| at(&self.sessions, place)).map(|session| session.id)
     }
 
     pub(super) fn get(&self, id: SessionId) -> Option<&Session> {
@@ -107,18 +113,18 @@ impl Open {
         }
         let [username, address] = [login.username, login.address].map(Option::unwrap_or_default);
         let end = login.clientid.len().saturating_add(username.len());
-        let mut texts = Vec::with_capacity(end.saturating_add(address.len()));
+        // As many connections as there are numbers no broker has.
+        let next = Place::try_from(self.sessions.len()).unwrap_or(Place::MAX);
+        let place = self.free.pop().unwrap_or(next);
+        let mut texts =
+            at_mut(&mut self.sessions, place).map(|free| mem::take(&mut free.texts)).unwrap_or_default();
+        texts.reserve_exact(end.saturating_add(address.len()));
         for text in [login.clientid, username, address] {
             texts.extend_from_slice(text);
         }
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.sessions.push(None);
-            // As many connections as this no broker has.
-            Place::try_from(self.sessions.len().saturating_sub(1)).unwrap_or(Place::MAX)
-        });
         let session = Session {
             id: login.session,
-            texts: texts.into_boxed_slice(),
+            texts,
             ends: [login.clientid.len(), end],
             has_username: login.username.is_some(),
             has_address: login.address.is_some(),
@@ -136,8 +142,10 @@ impl Open {
         let (id, hash_of_clientid, hash_of_username) =
             (self.hash_of_id(session.id), session.hash_of_clientid, session.hash_of_username);
         let other = self.place_of_username(hash_of_username, username);
-        let Some(free) = self.sessions.get_mut(place as usize) else { return };
-        *free = Some(session);
+        match self.sessions.get_mut(place as usize) {
+            Some(free) => *free = session,
+            None => self.sessions.push(session),
+        }
         let (sessions, keyed) = (&mut self.sessions, self.keyed);
         self.by_id.insert_unique(id, place, |&place| {
             at(sessions, place).map_or(0, |session| keyed.hash_number(session.id.0 as u64))
@@ -176,30 +184,33 @@ impl Open {
     }
 
     fn remove_at(&mut self, place: Place) {
-        let Some(session) = self.sessions.get_mut(place as usize).and_then(Option::take) else { return };
+        let keyed = self.keyed;
+        let Some(session) = at_mut(&mut self.sessions, place) else { return };
+        session.texts.clear();
+        session.texts.shrink_to(MOST_KEPT);
+        let (id, next, previous) = (keyed.hash_number(session.id.0 as u64), session.next, session.previous);
+        let (hash_of_clientid, hash_of_username) = (session.hash_of_clientid, session.hash_of_username);
         self.free.push(place);
-        let id = self.hash_of_id(session.id);
         if let Ok(entry) = self.by_id.find_entry(id, |&other| other == place) {
             entry.remove();
         }
-        if let Ok(entry) = self.by_clientid.find_entry(session.hash_of_clientid, |&other| other == place) {
+        if let Ok(entry) = self.by_clientid.find_entry(hash_of_clientid, |&other| other == place) {
             entry.remove();
         }
-        if session.next == place {
-            if let Ok(entry) = self.by_username.find_entry(session.hash_of_username, |&other| other == place)
-            {
+        if next == place {
+            if let Ok(entry) = self.by_username.find_entry(hash_of_username, |&other| other == place) {
                 entry.remove();
             }
             return;
         }
-        if let Some(previous) = at_mut(&mut self.sessions, session.previous) {
-            previous.next = session.next;
+        if let Some(before) = at_mut(&mut self.sessions, previous) {
+            before.next = next;
         }
-        if let Some(next) = at_mut(&mut self.sessions, session.next) {
-            next.previous = session.previous;
+        if let Some(after) = at_mut(&mut self.sessions, next) {
+            after.previous = previous;
         }
-        if let Some(first) = self.by_username.find_mut(session.hash_of_username, |&other| other == place) {
-            *first = session.next;
+        if let Some(first) = self.by_username.find_mut(hash_of_username, |&other| other == place) {
+            *first = next;
         }
     }
 
@@ -224,15 +235,16 @@ impl Open {
     }
 }
 
-fn at(sessions: &[Option<Session>], place: Place) -> Option<&Session> {
-    sessions.get(place as usize)?.as_ref()
+/// What is at a place that one of the tables names: a connection that is there.
+fn at(sessions: &[Session], place: Place) -> Option<&Session> {
+    sessions.get(place as usize)
 }
 
-fn at_mut(sessions: &mut [Option<Session>], place: Place) -> Option<&mut Session> {
-    sessions.get_mut(place as usize)?.as_mut()
+fn at_mut(sessions: &mut [Session], place: Place) -> Option<&mut Session> {
+    sessions.get_mut(place as usize)
 }
 
-fn is_at(sessions: &[Option<Session>], place: Place, id: SessionId) -> bool {
+fn is_at(sessions: &[Session], place: Place, id: SessionId) -> bool {
     at(sessions, place).is_some_and(|session| session.id == id)
 }
 
