@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
+use super::case::not_run;
 use super::container::{Container, Image};
 use super::{fault, wait_for};
 
@@ -151,6 +152,7 @@ impl Place {
     pub(crate) fn can_mount(&self) -> bool {
         let can = are_root() && !matches!(self, Self::Image(_));
         if !can {
+            not_run();
             // Not by `println!`: of a test that passes nobody would see it.
             let thread = std::thread::current();
             let text = format!(
