@@ -20,6 +20,14 @@ cases! {
         "all",
         "has no such option"
     ),
+    new_passwords_get_the_iterations_of_their_broker: theirs_fails(
+        "all",
+        "gives them 101 (2.0) or 1000 (2.1)"
+    ),
+    each_limit_has_an_option_and_an_error_that_names_it: theirs_fails(
+        "all",
+        "has none"
+    ),
     a_wrong_value_is_refused: theirs_fails(
         "all",
         "has no such option",
@@ -83,6 +91,80 @@ fn the_iterations_of_new_passwords_can_be_chosen(trial: &Trial) {
     broker.client("any").login("john", "pw").connect().round_trip();
     // The administrator's is as old as it was.
     broker.admin();
+}
+
+fn new_passwords_get_the_iterations_of_their_broker(trial: &Trial) {
+    let broker = trial.broker().start();
+    let mut admin = broker.admin();
+    let iterations = |username: &str| {
+        let policy = broker.policy();
+        let clients = policy["clients"].as_array().unwrap();
+        let client = clients.iter().find(|client| client["username"] == username).unwrap();
+        // 2.1's C plugin writes `$7$iterations$…`.
+        let encoded =
+            client["encoded_password"].as_str().and_then(|text| text.split('$').nth(2)?.parse().ok());
+        encoded.or_else(|| client["iterations"].as_u64()).unwrap_or_else(|| panic!("none in {client}"))
+    };
+    let expected = if trial.like_2_1() { 10_000 } else { 1_000 };
+    admin.fine(&json!({"command": "createClient", "username": "created", "password": "pw"}));
+    assert_eq!(iterations("created"), expected);
+    let before = iterations("admin");
+    admin.fine(&json!({"command": "createClient", "username": "set"}));
+    admin.fine(&json!({"command": "setClientPassword", "username": "set", "password": "pw"}));
+    admin.fine(&json!({"command": "modifyClient", "username": "created", "password": "other"}));
+    assert_eq!((iterations("set"), iterations("created")), (expected, expected));
+    // Hashes that were there stay as they are.
+    assert_eq!(iterations("admin"), before);
+    for (username, password) in [("set", "pw"), ("created", "other")] {
+        broker.client("any").login(username, password).connect().round_trip();
+    }
+}
+
+fn each_limit_has_an_option_and_an_error_that_names_it(trial: &Trial) {
+    let limits = [
+        "payload_bytes 3000",
+        "commands 5",
+        "json_depth 6",
+        "name_bytes 9",
+        "topic_bytes 10",
+        "topic_levels 3",
+        "acls_per_role 2",
+        "response_bytes 4000",
+    ];
+    let setup =
+        limits.iter().fold(trial.broker(), |setup, limit| setup.line(&format!("plugin_opt_max_{limit}")));
+    let broker = setup.start();
+    let mut admin = broker.admin();
+    for name in ["c1", "c2", "c3"] {
+        admin.fine(&json!({"command": "createClient", "username": name, "textname": "x".repeat(1500)}));
+    }
+    let get = json!({"command": "getDefaultACLAccess"});
+    let acl = |topic: &str| json!({"acltype": "publishClientSend", "topic": topic, "allow": true});
+    let role = |topics: &[&str]| {
+        let acls: Vec<_> = topics.iter().map(|topic| acl(topic)).collect();
+        json!({"command": "createRole", "rolename": "r", "acls": acls})
+    };
+    let add = |topic: &str| json!({"command": "addRoleACL", "rolename": "r", "acltype": "publishClientSend", "topic": topic});
+    let too_much = [
+        (json!([{"command": "listRoles", "x": "x".repeat(3000)}]), "Payload longer than 3000 bytes"),
+        (json!(vec![&get; 6]), "More than 5 commands in a payload"),
+        (json!([{"command": "listRoles", "x": [[[[]]]]}]), "Payload nested more than 6 levels deep"),
+        (json!([{"command": "createClient", "username": "0123456789"}]), "Username longer than 9 bytes"),
+        (json!([role(&["01234567890"])]), "Topic longer than 10 bytes"),
+        (json!([{"command": "createRole", "rolename": "r"}, add("a/b/c/d/e")]), "Topic with more than 3 `/`"),
+        (json!([role(&["a", "b", "c"])]), "More than 2 ACLs in a role"),
+        (
+            json!([{"command": "listClients", "verbose": true}]),
+            "Response longer than 4000 bytes; ask for less, or for a part by count and offset",
+        ),
+    ];
+    for (commands, error) in too_much {
+        let answer = admin.exchange(json!({ "commands": commands }).to_string());
+        let last = answer["responses"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["error"], error, "{commands}");
+        admin.command(&json!({"command": "deleteRole", "rolename": "r"}));
+    }
+    assert_eq!(admin.fine(&json!({"command": "listClients"}))["clients"], json!(["admin", "c1", "c2", "c3"]));
 }
 
 fn a_wrong_value_is_refused(trial: &Trial) {
