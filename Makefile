@@ -98,6 +98,8 @@ lint: ## check format, lints and scripts
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTFLAGS='--cfg fuzzing' $(CARGO) clippy --manifest-path fuzz/Cargo.toml --target-dir target/fuzz-lint \
+	    --all-targets --locked -- -D warnings
 	shellcheck .ci/run scripts/*.sh docker/*.sh
 
 fmt: ## format the code

@@ -9,7 +9,8 @@ set -euo pipefail
 # C plugin that the tests compare with, and the clients.
 packages=(gcc libc6-dev libclang-dev libmosquitto-dev make mosquitto mosquitto-clients mosquitto-dev)
 if [[ ${1:-} == --lint ]]; then
-    packages+=(shellcheck)
+    # libFuzzer, which the fuzz targets build, is C++.
+    packages+=(shellcheck g++)
 elif [[ ${1:-} == --bench || ${1:-} == --valgrind ]]; then
     packages+=(valgrind)
 elif [[ ${1:-} == --strace ]]; then
