@@ -229,7 +229,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next whole value, if it comes next and can be had the fast way.
-    pub(super) fn sprout(&mut self) -> Option<Value<'a>> {
+    pub(super) fn sprout(&mut self, leaving: &str) -> Option<Value<'a>> {
         self.skip_whitespace();
         let start = match (self.due, self.open.last()) {
             (Due::Value | Due::ElementOrEnd, _) => self.at,
@@ -240,7 +240,7 @@ impl<'a> Reader<'a> {
             }
             _ => return None,
         };
-        let value = sprout::value(self.source, start)?;
+        let value = sprout::value(self.source, start, leaving)?;
         self.at = value.span.end;
         self.due = Due::CommaOrEnd;
         Some(value)

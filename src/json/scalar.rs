@@ -102,9 +102,28 @@ fn hex4(text: &[u8]) -> Option<u32> {
     Some(value.unwrap_or(0))
 }
 
+/// The number that most are: a few digits and nothing else.
+fn small_integer(text: &[u8]) -> Option<(f64, usize)> {
+    let mut number = 0_u32;
+    for (at, byte) in text.iter().enumerate().take(9) {
+        match byte {
+            b'0'..=b'9' => {
+                number = number.checked_mul(10)?.checked_add(u32::from(byte.wrapping_sub(b'0')))?;
+            }
+            b'.' | b'e' | b'E' => return None,
+            _ if at == 0 => return None,
+            _ => return Some((f64::from(number), at)),
+        }
+    }
+    None
+}
+
 /// Reads the number that `text` begins with, as `strtod` does among the characters that cJSON lets it
 /// see: `01`, `1.`, `-.5` and `1e` (which is 1, and an `e` behind it) are numbers.
 pub(super) fn number(text: &[u8]) -> Scanned<f64> {
+    if let Some(scanned) = small_integer(text) {
+        return Ok(scanned);
+    }
     let digits_from = |at: usize| {
         let rest = text.get(at..).unwrap_or_default();
         let end = rest.iter().position(|byte| !byte.is_ascii_digit());

@@ -59,7 +59,16 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The text is not JSON.
     pub fn next_value(&mut self) -> Result<Option<Value<'a>>, ParseError> {
-        match self.sprout() {
+        self.next_value_leaving("")
+    }
+
+    /// [`Self::next_value`]. If it is an object, arrays among its members that are called `leaving` may be without
+    /// their elements, which can be many: they are then to be read from where the array is.
+    ///
+    /// # Errors
+    /// The text is not JSON.
+    pub fn next_value_leaving(&mut self, leaving: &str) -> Result<Option<Value<'a>>, ParseError> {
+        match self.sprout(leaving) {
             Some(value) => Ok(Some(value)),
             None => self.next_value_of(usize::MAX),
         }

@@ -46,6 +46,10 @@ pub struct Member<'a> {
 /// ASCII case, and up to the first NUL byte, which ends a string in C.
 #[must_use]
 pub fn name_is(name: &[u8], wanted: &str) -> bool {
+    // As it mostly is.
+    if name == wanted.as_bytes() {
+        return true;
+    }
     let ends_there = name.len() == wanted.len() || name.get(wanted.len()) == Some(&0);
     ends_there && name.get(..wanted.len()).is_some_and(|head| head.eq_ignore_ascii_case(wanted.as_bytes()))
 }

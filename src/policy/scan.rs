@@ -24,6 +24,8 @@ const ANY: u16 = 0;
 const NEVER: u16 = u16::MAX;
 /// A filter for which depth says nothing.
 const NO_DEPTH: u16 = u16::MAX - 1;
+/// A malformed filter that matches no topic; no topic that a broker lets through is so deep.
+const MALFORMED: u16 = u16::MAX - 3;
 
 /// Filters by rank, with what is filed under each.
 #[derive(Debug)]
@@ -56,6 +58,8 @@ pub(super) struct Print {
     open: u16,
     levels: [u16; MAX_HASHED],
     tail: u16,
+    /// Malformed filters need not be looked at.
+    skips_malformed: bool,
 }
 
 /// Some bits of a hash, never [`ANY`].
@@ -70,9 +74,13 @@ fn depth(levels: usize) -> u16 {
 impl Print {
     /// Of a filter of an ACL.
     fn of_filter(filter: &[u8], keys: &Keys) -> Self {
-        let mut print = Self { closed: NEVER, open: 0, levels: [ANY; MAX_HASHED], tail: ANY };
+        let mut print = Self { closed: NEVER, open: 0, ..NOTHING };
         if filter.is_empty() || !is_well_formed(filter) {
-            // What comes of it depends on the topic: always to be looked at.
+            // What comes of it depends on the topic: always to be looked at. To match it must end in what C takes
+            // for a `+/#`, which does not look at what is behind.
+            if !filter.windows(3).any(|bytes| bytes == b"+/#") {
+                print.closed = MALFORMED;
+            }
             return print;
         }
         let mut levels = Levels::none();
@@ -103,11 +111,17 @@ impl Print {
             open: count,
             levels: [ANY; MAX_HASHED],
             tail: levels.tail().map_or(ANY, |tail| bits(keys.hash(tail))),
+            skips_malformed: false,
         };
         for (index, print) in print.levels.iter_mut().enumerate().take(levels.count()) {
             *print = bits(levels.term(index));
         }
         print
+    }
+
+    /// The same for a topic which no malformed filter has anything to say about.
+    pub(super) fn skipping_malformed(self, skips_malformed: bool) -> Self {
+        Self { skips_malformed, ..self }
     }
 }
 
@@ -171,7 +185,8 @@ impl Columns {
 }
 
 /// The print of no filter.
-const NOTHING: Print = Print { closed: NEVER, open: NEVER, levels: [ANY; MAX_HASHED], tail: ANY };
+const NOTHING: Print =
+    Print { closed: NEVER, open: NEVER, levels: [ANY; MAX_HASHED], tail: ANY, skips_malformed: false };
 
 impl<T> Default for Scan<T> {
     fn default() -> Self {
@@ -235,8 +250,10 @@ impl<T: Borrow<Acl>> Scan<T> {
             if !any {
                 continue;
             }
-            for ((rank, item), alive) in block.items.iter().zip(candidates) {
+            let closed = &block.columns.closed;
+            for (((rank, item), alive), closed) in block.items.iter().zip(candidates).zip(closed) {
                 if alive != 0
+                    && !(topic.skips_malformed && *closed == MALFORMED)
                     && is_before(*rank)
                     && let Some(found) = is_it(*rank, item)
                 {
@@ -285,7 +302,8 @@ impl Columns {
         for (level, column) in levels.iter_mut().zip(&self.levels) {
             *level = of(column);
         }
-        let print = Print { closed: of(&self.closed), open: of(&self.open), levels, tail: of(&self.tail) };
+        let (closed, open, tail) = (of(&self.closed), of(&self.open), of(&self.tail));
+        let print = Print { closed, open, levels, tail, ..NOTHING };
         self.remove(at);
         print
     }

@@ -7,6 +7,9 @@ use hashbrown::HashTable;
 use super::levels::Keys;
 use super::{Client, Group, Role};
 
+/// For how many more records there is room behind those that come all at once: moving many takes long, and is to
+/// happen to no first command.
+const MORE: usize = 1024;
 /// How many records share an allocation of the sorted list.
 const CHUNK: usize = 256;
 
@@ -158,11 +161,12 @@ impl<R: Named, D: Default> Table<R, D> {
             derive(&mut derived, None, &record);
             Some(Slot { record, derived })
         };
-        self.slots = records.into_iter().map(slot).collect();
+        self.slots = Vec::with_capacity(records.len().saturating_add(MORE));
+        self.slots.extend(records.into_iter().map(slot));
         self.free = Vec::new();
         self.by_name.clear();
         let slots = &self.slots;
-        self.by_name.reserve(slots.len(), |&id| hash_of(slots, id, keys));
+        self.by_name.reserve(slots.len().saturating_add(MORE), |&id| hash_of(slots, id, keys));
         for (id, slot) in (0..).zip(slots.iter().flatten()) {
             let hash = keys.hash(slot.record.name());
             self.by_name.insert_unique(hash, id, |&id| hash_of(slots, id, keys));

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io;
+use std::thread;
 
 use sha2::{Digest as _, Sha256};
 
@@ -40,6 +41,22 @@ impl Content for Snapshot {
 /// The fingerprint of bytes.
 pub(super) fn fingerprint(bytes: &[u8]) -> Fingerprint {
     Sha256::digest(bytes).into()
+}
+
+/// From how many bytes on a thread of its own is worth it.
+const MANY: usize = 4 << 20;
+
+/// The fingerprint of bytes, made while something else is done, if they are many.
+pub(super) fn fingerprint_beside<T>(bytes: &[u8], work: impl FnOnce() -> T) -> (Fingerprint, T) {
+    if bytes.len() < MANY {
+        return (fingerprint(bytes), work());
+    }
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().spawn_scoped(scope, || fingerprint(bytes));
+        let done = work();
+        let made = thread.ok().and_then(|thread| thread.join().ok());
+        (made.unwrap_or_else(|| fingerprint(bytes)), done)
+    })
 }
 
 /// Writes a content to a file, from its start, piece by piece.

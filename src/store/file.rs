@@ -77,6 +77,7 @@ pub(super) struct Found {
     pub(super) bytes: Vec<u8>,
     /// A save was interrupted, and this copy is what was taken.
     pub(super) recovered_from: Option<PathBuf>,
+    stat: Option<Stat>,
 }
 
 /// Why a file could not be read.
@@ -104,24 +105,27 @@ impl PolicyFile {
             return Err(ReadError::NotAFile);
         }
         let bytes = disk.read(&target).map_err(ReadError::Io)?;
-        let known = Known { stat: Some(Stat::of(&metadata)), fingerprint: content::fingerprint(&bytes) };
         let mut file = Self {
             disk,
             path,
             target,
             state_dirs,
             method: Method::Replace,
-            known: Some(known),
+            known: None,
             kept: None,
             backups: 0,
             notices: Vec::new(),
         };
         let content = file.recover(bytes)?;
-        if content.recovered_from.is_some() {
-            file.known = None;
-        }
         file.method = file.probe();
-        Ok((file, content))
+        Ok((file, Found { stat: Some(Stat::of(&metadata)), ..content }))
+    }
+
+    /// Takes note of what the file held when it was found. What was recovered is not in it.
+    pub(super) fn note(&mut self, found: &Found, fingerprint: Fingerprint) {
+        if found.recovered_from.is_none() {
+            self.known = Some(Known { stat: found.stat, fingerprint });
+        }
     }
 
     /// Its absolute path, symbolic links as they were given.
@@ -305,17 +309,17 @@ impl PolicyFile {
 
     fn recover(&self, bytes: Vec<u8>) -> Result<Found, ReadError> {
         if !in_place::is_interrupted(&bytes) {
-            return Ok(Found { bytes, recovered_from: None });
+            return Ok(Found { bytes, recovered_from: None, stat: None });
         }
         for copy in self.copies() {
             if let Ok(copied) = self.disk.read(&copy)
                 && !in_place::is_interrupted(&copied)
             {
-                return Ok(Found { bytes: copied, recovered_from: Some(copy) });
+                return Ok(Found { bytes: copied, recovered_from: Some(copy), stat: None });
             }
         }
         if bytes.iter().all(|&byte| byte == 0) {
-            return Ok(Found { bytes, recovered_from: None });
+            return Ok(Found { bytes, recovered_from: None, stat: None });
         }
         Err(ReadError::Interrupted(self.copies().collect()))
     }

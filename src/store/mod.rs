@@ -97,7 +97,9 @@ impl Store {
     ) -> Result<(Loaded, Self), OpenError> {
         let (mut file, content) =
             PolicyFile::open(disk, path, state_dir).map_err(|error| OpenError::unreadable(path, error))?;
-        let read = read(&content.bytes, compat);
+        let (fingerprint, read) =
+            content::fingerprint_beside(&content.bytes, || read(&content.bytes, compat));
+        file.note(&content, fingerprint);
         let (policy, issues) = read.map_err(|what| OpenError::Malformed {
             path: content.recovered_from.clone().unwrap_or_else(|| file.path().to_owned()),
             what,

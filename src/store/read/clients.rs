@@ -89,16 +89,16 @@ pub(super) fn read(
     let root = file.at;
     let list = root.member("clients");
     let mut clients = Clients::default();
-    each_element(file.value("clients"), context.source, |index, element| {
+    each_element(file.value("clients"), "", context.source, |index, element| {
         let at = list.element(index);
         let Some(name) = name_of_record(element, "username", &at, context) else {
-            file.set_aside(InertIn::Clients, None, element, context);
+            file.set_aside(InertIn::Clients, None, element.span.clone(), context);
             return;
         };
         let Some(username) = Username::new(name).ok().filter(|_| clients.find(name, policy).is_none()) else {
             let what = Imperfection::Duplicate(Shown::new(name));
             context.issues.add(&at, element.span.start, what);
-            file.set_aside(InertIn::Clients, Some(name), element, context);
+            file.set_aside(InertIn::Clients, Some(name), element.span.clone(), context);
             return;
         };
         clients.add(client(username, element, at, policy, context), policy);

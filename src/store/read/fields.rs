@@ -1,6 +1,7 @@
 //! The members of one object of the file: those that are known, read leniently, and the rest, kept.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::json::{self, Value, name_is, up_to_nul};
 use crate::policy::{Compat, Extra, InertElement, InertIn, Member, Priority};
@@ -155,27 +156,25 @@ impl<'v, 's> Fields<'v, 's> {
         }
     }
 
-    /// The elements of an array; none where it is absent or no array.
-    pub(super) fn array(&mut self, name: &'static str, context: &mut Context<'_>) -> &'v [Value<'s>] {
-        match self.value(name).map(Value::as_array) {
-            None => &[],
-            Some(Some(elements)) => elements,
-            Some(None) => {
-                self.report(name, Imperfection::Not("an array"), context);
-                &[]
-            }
+    /// An array; `None` where it is absent or no array.
+    pub(super) fn array(&mut self, name: &'static str, context: &mut Context<'_>) -> Option<&'v Value<'s>> {
+        let value = self.value(name)?;
+        if !value.is_array() {
+            self.report(name, Imperfection::Not("an array"), context);
+            return None;
         }
+        Some(value)
     }
 
-    /// Sets an element of one of the arrays aside.
+    /// Sets an element of one of the arrays aside, which stands there in the text.
     pub(super) fn set_aside(
         &mut self,
         array: InertIn,
         name: Option<&[u8]>,
-        element: &Value<'_>,
+        element: Range<usize>,
         context: &Context<'_>,
     ) {
-        let raw = element.raw(context.source).into();
+        let raw = context.source.get(element).unwrap_or_default().into();
         self.inert.push(InertElement { array, name: name.map(Into::into), raw });
     }
 

@@ -19,16 +19,16 @@ pub(super) fn read(
 ) -> Result<(), ParseError> {
     let root = file.at;
     let list = root.member("groups");
-    each_element(file.value("groups"), context.source, |index, element| {
+    each_element(file.value("groups"), "clients", context.source, |index, element| {
         let at = list.element(index);
         let Some(name) = name_of_record(element, "groupname", &at, context) else {
-            file.set_aside(InertIn::Groups, None, element, context);
+            file.set_aside(InertIn::Groups, None, element.span.clone(), context);
             return;
         };
         let Some(name) = GroupName::new(name).ok().filter(|_| policy.group(name).is_none()) else {
             let what = Imperfection::Duplicate(Shown::new(name));
             context.issues.add(&at, element.span.start, what);
-            file.set_aside(InertIn::Groups, Some(name), element, context);
+            file.set_aside(InertIn::Groups, Some(name), element.span.clone(), context);
             return;
         };
         let group = group(name, element, at, policy, clients, context);

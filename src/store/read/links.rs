@@ -1,7 +1,9 @@
 //! The links of one record to others.
 
 use std::collections::HashSet;
+use std::hash::Hash;
 
+use super::each_in;
 use super::fields::{Context, Fields, name_of};
 use crate::policy::{Extra, InertIn, Link, Links, Policy, Priority, RoleName};
 use crate::store::issue::{Imperfection, Shown};
@@ -42,8 +44,9 @@ pub(super) struct Linked<T> {
     pub(super) extra: Extra,
 }
 
-/// The links that can be used, those whose names can be found; the others are set aside.
-pub(super) fn read<T>(
+/// The links that can be used, those whose names can be found; the others are set aside. Different names are found to
+/// be different.
+pub(super) fn read<T: Clone + Eq + Hash>(
     list: &LinkList,
     fields: &mut Fields<'_, '_>,
     find: impl Fn(&[u8]) -> Option<T>,
@@ -51,60 +54,51 @@ pub(super) fn read<T>(
 ) -> Vec<Linked<T>> {
     let record = fields.at;
     let list_at = record.member(list.array);
-    let elements = fields.array(list.array, context);
-    let mut seen = Seen::new(elements.len());
-    let mut links = Vec::with_capacity(elements.len());
-    for (index, element) in elements.iter().enumerate() {
+    let mut links: Vec<Linked<T>> = Vec::new();
+    let Some(elements) = fields.array(list.array, context) else { return links };
+    let mut seen = HashSet::new();
+    each_in(elements, context.source, |index, element| {
         let at = list_at.element(index);
         let Some(name) = name_of(element, list.name, &at, context) else {
-            fields.set_aside(list.inert, None, element, context);
-            continue;
+            fields.set_aside(list.inert, None, element.span.clone(), context);
+            return;
         };
         let found = find(name).ok_or_else(|| (list.missing)(Shown::new(name)));
         let found = found.and_then(|found| {
-            if seen.insert(name) { Ok(found) } else { Err(Imperfection::Duplicate(Shown::new(name))) }
+            if is_new(&found, &links, &mut seen) {
+                Ok(found)
+            } else {
+                Err(Imperfection::Duplicate(Shown::new(name)))
+            }
         });
         let to = match found {
             Ok(to) => to,
             Err(what) => {
                 let offset = element.get(list.name).map_or(element.span.start, |name| name.span.start);
                 context.issues.add(&at.member(list.name), offset, what);
-                fields.set_aside(list.inert, Some(name), element, context);
-                continue;
+                fields.set_aside(list.inert, Some(name), element.span.clone(), context);
+                return;
             }
         };
         let mut link = Fields::of(element, list.known, at, context);
         let priority = link.priority(Priority::DEFAULT_LINK, context);
         links.push(Linked { to, priority, extra: link.into_extra(context) });
-    }
+    });
     links
 }
 
-/// The names that have been there: most lists have one.
-enum Seen<'v> {
-    Few(Vec<&'v [u8]>),
-    Many(HashSet<&'v [u8]>),
-}
+/// How many links are looked through one by one: most records have one.
+const FEW: usize = 8;
 
-impl<'v> Seen<'v> {
-    /// How many are looked through one by one.
-    const FEW: usize = 8;
-
-    fn new(most: usize) -> Self {
-        if most > Self::FEW { Self::Many(HashSet::with_capacity(most)) } else { Self::Few(Vec::new()) }
+/// Whether there is no link to it yet. `seen` holds them all once they are not few any more.
+fn is_new<T: Clone + Eq + Hash>(to: &T, links: &[Linked<T>], seen: &mut HashSet<T>) -> bool {
+    if links.len() < FEW {
+        return !links.iter().any(|link| link.to == *to);
     }
-
-    /// Whether it had not been there.
-    fn insert(&mut self, name: &'v [u8]) -> bool {
-        match self {
-            Self::Few(names) => {
-                let is_new = !names.contains(&name);
-                names.push(name);
-                is_new
-            }
-            Self::Many(names) => names.insert(name),
-        }
+    if seen.is_empty() {
+        seen.extend(links.iter().map(|link| link.to.clone()));
     }
+    seen.insert(to.clone())
 }
 
 /// The roles that a client or group has.

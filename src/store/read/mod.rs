@@ -114,9 +114,11 @@ fn root(source: &[u8]) -> Result<Value<'_>, ParseError> {
     Ok(Value { kind: Kind::Object(members), span: start..end })
 }
 
-/// Does something with each element of a list of the file.
+/// Does something with each element of a list of the file. In the elements, the elements of lists called `leaving` are
+/// left to [`each_in`].
 fn each_element<'s>(
     list: Option<&Value<'_>>,
+    leaving: &str,
     source: &'s [u8],
     mut with: impl FnMut(usize, &Value<'s>),
 ) -> Result<(), ParseError> {
@@ -124,11 +126,23 @@ fn each_element<'s>(
     let mut reader = Reader::starting_at(source, list.span.start);
     reader.next_item()?;
     let mut index = 0_usize;
-    while let Some(element) = reader.next_value()? {
+    while let Some(element) = reader.next_value_leaving(leaving)? {
         with(index, &element);
         index = index.saturating_add(1);
     }
     Ok(())
+}
+
+/// Does something with each element of a list in a record, which may be there without them.
+fn each_in<'s>(list: &Value<'s>, source: &'s [u8], mut with: impl FnMut(usize, &Value<'s>)) {
+    match list.as_array() {
+        None => {}
+        Some([]) => {
+            let read = each_element(Some(list), "", source, with);
+            debug_assert!(read.is_ok(), "it was read over before");
+        }
+        Some(elements) => elements.iter().enumerate().for_each(|(index, element)| with(index, element)),
+    }
 }
 
 fn policy(root: &Value<'_>, context: &mut Context<'_>) -> Result<Policy, ParseError> {
@@ -185,5 +199,5 @@ fn anonymous_group(fields: &mut Fields<'_, '_>, policy: &mut Policy, context: &m
     let at = fields.at;
     let no_group = Imperfection::NoGroup(Shown::new(text));
     context.issues.add(&at.member(NAME), value.span.start, no_group);
-    fields.set_aside(InertIn::AnonymousGroup, Some(text), value, context);
+    fields.set_aside(InertIn::AnonymousGroup, Some(text), value.span.clone(), context);
 }

@@ -1,7 +1,7 @@
 //! The roles of the file.
 
 use super::fields::{Context, Fields, name_of_record};
-use super::{ParseError, each_element};
+use super::{ParseError, each_element, each_in};
 use crate::json::{Value, up_to_nul};
 use crate::policy::{
     Acl, AclType, Compat, InertIn, Policy, Priority, Role, RoleName, Text, is_valid_filter, which_count,
@@ -18,16 +18,16 @@ pub(super) fn read(
 ) -> Result<(), ParseError> {
     let root = file.at;
     let list = root.member("roles");
-    each_element(file.value("roles"), context.source, |index, element| {
+    each_element(file.value("roles"), "acls", context.source, |index, element| {
         let at = list.element(index);
         let Some(name) = name_of_record(element, "rolename", &at, context) else {
-            file.set_aside(InertIn::Roles, None, element, context);
+            file.set_aside(InertIn::Roles, None, element.span.clone(), context);
             return;
         };
         let Some(name) = RoleName::new(name).ok().filter(|_| policy.role(name).is_none()) else {
             let what = Imperfection::Duplicate(Shown::new(name));
             context.issues.add(&at, element.span.start, what);
-            file.set_aside(InertIn::Roles, Some(name), element, context);
+            file.set_aside(InertIn::Roles, Some(name), element.span.clone(), context);
             return;
         };
         policy.put_role(role(name, element, at, context));
@@ -43,22 +43,22 @@ fn role(name: RoleName, element: &Value<'_>, at: At<'_>, context: &mut Context<'
     let list = at.member("acls");
     let mut read = Vec::new();
     let mut elements = Vec::new();
-    for (index, element) in fields.array("acls", context).iter().enumerate() {
-        let at = list.element(index);
-        match acl(element, at, context) {
-            Some(acl) => {
+    if let Some(acls) = fields.array("acls", context) {
+        each_in(acls, context.source, |index, element| {
+            if let Some(acl) = acl(element, list.element(index), context) {
                 read.push(acl);
-                elements.push((at, element));
+                elements.push((index, element.span.clone()));
+            } else {
+                fields.set_aside(InertIn::Acls, None, element.span.clone(), context);
             }
-            None => fields.set_aside(InertIn::Acls, None, element, context),
-        }
+        });
     }
     let counts = which_count(&read, context.compat);
     let rejected = read.iter().zip(elements).zip(&counts).filter(|(_, counts)| !**counts);
-    for (((_, acl), (at, element)), _) in rejected {
+    for (((_, acl), (index, span)), _) in rejected {
         let what = Imperfection::Duplicate(Shown::new(&acl.topic));
-        context.issues.add(&at, element.span.start, what);
-        fields.set_aside(InertIn::Acls, Some(&acl.topic), element, context);
+        context.issues.add(&list.element(index), span.start, what);
+        fields.set_aside(InertIn::Acls, Some(&acl.topic), span, context);
     }
     role.set_acls(read, context.compat);
     role.extra = fields.into_extra(context);
