@@ -32,15 +32,20 @@ fn client(number: usize) -> String {
 
 /// A policy of so many clients, each with a password, a group and a role; `role-0` has so many ACLs.
 pub fn policy(clients: usize, acls: usize) -> Vec<u8> {
+    policy_of(clients, acls, ROLES)
+}
+
+/// The same with that number of roles, and of groups, among all.
+fn policy_of(clients: usize, acls: usize, roles: usize) -> Vec<u8> {
     let acl = |number: usize| json!({"acltype": "publishClientSend", "topic": format!("site/{number}/state"), "priority": 0, "allow": true});
     let members = |group: usize| {
-        let numbers = (group..clients).step_by(ROLES);
+        let numbers = (group..clients).step_by(roles);
         numbers.map(|number| json!({"username": client(number)})).collect::<Vec<_>>()
     };
     let of_client = |number: usize| {
         json!({
             "username": client(number), "password": HASH, "salt": SALT, "iterations": 101,
-            "roles": [{"rolename": format!("role-{}", number % ROLES)}],
+            "roles": [{"rolename": format!("role-{}", number % roles)}],
         })
     };
     let policy = json!({
@@ -48,10 +53,10 @@ pub fn policy(clients: usize, acls: usize) -> Vec<u8> {
             "publishClientSend": false, "publishClientReceive": true, "subscribe": false, "unsubscribe": true,
         },
         "clients": (0..clients).map(of_client).collect::<Vec<Value>>(),
-        "groups": (0..ROLES).map(|group| json!({
+        "groups": (0..roles).map(|group| json!({
             "groupname": format!("group-{group}"), "roles": [], "clients": members(group),
         })).collect::<Vec<Value>>(),
-        "roles": (0..ROLES).map(|role| json!({
+        "roles": (0..roles).map(|role| json!({
             "rolename": format!("role-{role}"),
             "acls": (0..if role == 0 { acls } else { 10 }).map(acl).collect::<Vec<Value>>(),
         })).collect::<Vec<Value>>(),
@@ -329,11 +334,26 @@ fn time_alone(file: &[u8], size: usize, table: &mut Table) -> Result<(), Box<dyn
             (0..25).map(|number| run_alone(&mut policy, &payload(&command(number)))).collect();
         table.push(what, Some(size as u64), None, Some(median(&mut times)));
     }
-    for role in ["role-2", "role-3", "role-4"] {
-        let took = run_alone(&mut policy, &payload(&json!({"command": "deleteRole", "rolename": role})));
-        if role == "role-4" {
-            table.push("deleteRole, a tenth of all has it", Some(size as u64), None, Some(took));
-        }
+    for (what, command) in [
+        ("deleteRole, a tenth of all has it", json!({"command": "deleteRole", "rolename": "role-2"})),
+        ("deleteGroup, a tenth of all is in it", json!({"command": "deleteGroup", "groupname": "group-2"})),
+        ("createRole, of the name just deleted", json!({"command": "createRole", "rolename": "role-2"})),
+    ] {
+        table.push(what, Some(size as u64), None, Some(run_alone(&mut policy, &payload(&command))));
+    }
+    // One role for all, and one group.
+    let (mut policy, _) = store::read(&policy_of(size, size, 1), Compat::V2_0)?;
+    let add = |number: usize| {
+        json!({"command": "addRoleACL", "rolename": "role-0", "acltype": "publishClientSend",
+               "topic": format!("new/{number}"), "allow": true})
+    };
+    let mut times: Vec<f64> = (0..25).map(|number| run_alone(&mut policy, &payload(&add(number)))).collect();
+    table.push("addRoleACL, all have the role", Some(size as u64), None, Some(median(&mut times)));
+    for (what, command) in [
+        ("deleteRole, all have it", json!({"command": "deleteRole", "rolename": "role-0"})),
+        ("deleteGroup, all are in it", json!({"command": "deleteGroup", "groupname": "group-0"})),
+    ] {
+        table.push(what, Some(size as u64), None, Some(run_alone(&mut policy, &payload(&command))));
     }
     Ok(())
 }

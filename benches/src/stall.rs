@@ -1,5 +1,5 @@
 //! Whether commands hold the broker up: the longest gap between two deliveries of a publisher of 1 kHz while clients
-//! with passwords are made, on a real broker.
+//! with passwords are made, and while a role changes that many who are connected have, on a real broker.
 
 use std::error::Error;
 use std::fs;
@@ -19,6 +19,8 @@ use crate::table::Table;
 
 /// How many clients there are, and how many are made; fewer where the C plugin takes half a second for each.
 const SIZES: [(usize, usize); 3] = [(0, 1000), (10_000, 100), (100_000, 20)];
+/// How many are connected that have the role that is changed.
+const MEMBERS: [usize; 2] = [1_000, 10_000];
 const CONTROL: &str = "$CONTROL/dynamic-security/v1";
 /// Of the password `pw`.
 const HASH: &str = "l8zqSPOVOsX6BzXddvHVSUz51tfFGYiwZgYMerEYSK2kmFD86m93us2E5cM8HAComZhsUAqG/9HmFNzmBd+GRQ==";
@@ -46,7 +48,54 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         gaps.push(&work, clients, Some(theirs.gap), Some(ours.gap));
         times.push(&work, clients, Some(theirs.time), Some(ours.time));
     }
-    Ok(vec![gaps, times])
+    let mut kicks = Table::new(
+        "stall-kicks",
+        "modifyRole of a role that so many who are connected have, until all of them are disconnected.",
+        "ms",
+    );
+    for members in MEMBERS.into_iter().filter(|members| bench.takes(*members)) {
+        let mut of_sides = Vec::new();
+        for side in Side::BOTH {
+            bench.progress(&format!("modifyRole, {members} members, {side:?}"));
+            of_sides.push(measure_kicks(bench.plugin(side), &bench.new_path(), members)?);
+        }
+        let [theirs, ours] = &of_sides[..] else { return Err("there are two sides".into()) };
+        let size = Some(members as u64);
+        kicks.push(
+            "the longest gap between two deliveries to others",
+            size,
+            Some(theirs.gap),
+            Some(ours.gap),
+        );
+        kicks.push("… without the command", size, Some(theirs.quiet), Some(ours.quiet));
+        kicks.push("until the last is disconnected", size, Some(theirs.time), Some(ours.time));
+    }
+    Ok(vec![gaps, times, kicks])
+}
+
+fn measure_kicks(plugin: &Path, folder: &Path, members: usize) -> Result<Seen, Box<dyn Error>> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("policy.json"), policy(0).to_string())?;
+    let broker = Broker::start(plugin, folder)?;
+    let mut admin = Client::connect(broker.port, "admin", "u")?;
+    admin.subscribe("$CONTROL/dynamic-security/v1/response")?;
+    let connect = |number: usize| Client::connect(broker.port, &format!("member{number}"), "m");
+    let mut connected = (0..members).map(connect).collect::<io::Result<Vec<_>>>()?;
+    let stream = Stream::start(&broker)?;
+    thread::sleep(Duration::from_secs(2));
+    let quiet = stream.longest_gap();
+    let start = Instant::now();
+    let command = json!({"command": "modifyRole", "rolename": "members", "acls": []});
+    admin.publish(CONTROL, json!({ "commands": [command] }).to_string().as_bytes())?;
+    admin.message()?;
+    for member in &mut connected {
+        // However the connection ends.
+        while member.packet().is_ok() {}
+    }
+    let time = start.elapsed().as_secs_f64() * 1e3;
+    let gap = stream.longest_gap();
+    stream.end()?;
+    Ok(Seen { quiet, gap, time })
 }
 
 /// Milliseconds.
@@ -61,7 +110,7 @@ fn measure(plugin: &Path, folder: &Path, size: usize, commands: usize) -> Result
     fs::create_dir_all(folder)?;
     fs::write(folder.join("policy.json"), policy(size).to_string())?;
     let broker = Broker::start(plugin, folder)?;
-    let mut admin = Client::connect(broker.port, "admin")?;
+    let mut admin = Client::connect(broker.port, "admin", "u")?;
     admin.subscribe("$CONTROL/dynamic-security/v1/response")?;
     let stream = Stream::start(&broker)?;
     thread::sleep(Duration::from_secs(2));
@@ -97,10 +146,13 @@ fn policy(size: usize) -> Value {
     .map(|(acltype, topic)| json!({"acltype": acltype, "topic": topic, "allow": true}))
     .collect();
     let client = |name: String, roles: Value| json!({"username": name, "password": HASH, "salt": SALT, "iterations": 101, "roles": roles});
-    let mut clients = vec![client("u".into(), json!([{"rolename": "r"}]))];
+    let mut clients = vec![
+        client("u".into(), json!([{"rolename": "r"}])),
+        client("m".into(), json!([{"rolename": "members"}])),
+    ];
     // Without roles: for the C plugin, loading so many holders of one takes minutes.
     clients.extend((0..size).map(|number| client(format!("client{number:06}"), json!([]))));
-    json!({"clients": clients, "groups": [], "roles": [{"rolename": "r", "acls": acls}]})
+    json!({"clients": clients, "groups": [], "roles": [{"rolename": "r", "acls": acls}, {"rolename": "members", "acls": []}]})
 }
 
 /// A publisher of 1 kHz and its subscriber.
@@ -112,8 +164,8 @@ struct Stream {
 
 impl Stream {
     fn start(broker: &Broker) -> io::Result<Self> {
-        let mut publisher = Client::connect(broker.port, "publisher")?;
-        let mut subscriber = Client::connect(broker.port, "subscriber")?;
+        let mut publisher = Client::connect(broker.port, "publisher", "u")?;
+        let mut subscriber = Client::connect(broker.port, "subscriber", "u")?;
         subscriber.subscribe("stream")?;
         let (ended, longest) = (Arc::<AtomicBool>::default(), Arc::<std::sync::Mutex<Duration>>::default());
         let send = {
@@ -205,12 +257,12 @@ impl Drop for Broker {
 struct Client(TcpStream);
 
 impl Client {
-    fn connect(port: u16, clientid: &str) -> io::Result<Self> {
+    fn connect(port: u16, clientid: &str, username: &str) -> io::Result<Self> {
         let mut client = Self(TcpStream::connect(("127.0.0.1", port))?);
         client.0.set_nodelay(true)?;
         client.0.set_read_timeout(Some(Duration::from_secs(100)))?;
         let mut body = [&string("MQTT")[..], &[4, 0xc2, 0, 0]].concat();
-        for text in [clientid, "u", "pw"] {
+        for text in [clientid, username, "pw"] {
             body.extend(string(text));
         }
         client.send(0x10, &body)?;
