@@ -118,6 +118,12 @@ fn write_objects(writer: &mut Writer, finding: &Finding<'_>) {
             write_acl(writer, acl);
             write_acl(writer, other);
         }
+        Finding::ShadowedByTwo(acl, others) => {
+            write_acl(writer, acl);
+            for other in others {
+                write_acl(writer, other);
+            }
+        }
         Finding::Conflict(acl, other, holder) => {
             write_acl(writer, acl);
             write_acl(writer, other);
@@ -193,6 +199,14 @@ fn message(finding: &Finding<'_>) -> String {
             topic(acl.acl),
             acl.role.name,
             topic(by.acl)
+        ),
+        Finding::ShadowedByTwo(acl, [one, other]) => format!(
+            "The ACL for `{}` in role `{}` can never decide, since those for `{}` and `{}` are asked before it and \
+             together match all that it does.",
+            topic(acl.acl),
+            acl.role.name,
+            topic(one.acl),
+            topic(other.acl)
         ),
         Finding::WildcardsRefused(acl) => format!(
             "The ACL for `{}` in role `{}` can never decide, since the role's allowwildcardsubs is false.",

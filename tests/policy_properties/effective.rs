@@ -103,7 +103,10 @@ proptest! {
                 decide(&policy, question, question.action, question.topic.as_bytes(), question.clientid);
             let (Reason::Acl { acl, .. } | Reason::MalformedAcl { acl, .. }) = decision.reason else { continue };
             for finding in &lint.findings {
-                if let Finding::ShadowedAcl(shadowed, _) | Finding::WildcardsRefused(shadowed) = finding {
+                if let Finding::ShadowedAcl(shadowed, _)
+                | Finding::ShadowedByTwo(shadowed, _)
+                | Finding::WildcardsRefused(shadowed) = finding
+                {
                     prop_assert!(!std::ptr::eq(shadowed.acl, acl), "{:?} by {:?}", question, finding);
                 }
             }

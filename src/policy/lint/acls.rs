@@ -3,7 +3,7 @@
 use super::{ANYBODY, Finding, RoleAcl, Work};
 use crate::policy::index::Cut;
 use crate::policy::levels::Levels;
-use crate::policy::topic::{Match, Placeholder, has_wildcard};
+use crate::policy::topic::{Match, Placeholder, has_wildcard, without_hash};
 use crate::policy::{AclType, HeldRole, Policy, Role, Rule, is_valid_filter};
 
 /// A level that no ACL has, since no topic can.
@@ -35,11 +35,42 @@ impl Policy {
                 let as_rule = Rule { held, acl_type, acl };
                 if let Some(by) = self.covering(&[held], &as_rule, &acl.topic, ANYBODY) {
                     findings.push(Finding::ShadowedAcl(this, RoleAcl { acl: by.acl, ..this }));
+                } else if let Some(two) = self.covered_by_two(held, this, work) {
+                    findings.push(Finding::ShadowedByTwo(this, two));
                 } else if let Some(other) = self.exception_by_order(&held, this, work) {
                     findings.push(Finding::Conflict(this, other, None));
                 }
             }
         }
+    }
+
+    /// Two ACLs that are asked before this one, of which one matches the topic `a` and the other all that is below it,
+    /// where this one is for `a/#`. No other two filters are together what a third one is, unless one of them is.
+    ///
+    /// For topics of publishes only: a subscription to `a/#` itself is covered by neither.
+    fn covered_by_two<'a>(
+        &self,
+        held: HeldRole<'a>,
+        this: RoleAcl<'a>,
+        work: &mut Work,
+    ) -> Option<[RoleAcl<'a>; 2]> {
+        let is_of_publishes =
+            matches!(this.acl_type, AclType::PublishClientSend | AclType::PublishClientReceive);
+        let (itself, is_open) = without_hash(&this.acl.topic);
+        if !is_of_publishes || !is_open || itself.is_empty() || !work.may(held.index.steps(this.acl_type)) {
+            return None;
+        }
+        let rule = Rule { held, acl_type: this.acl_type, acl: this.acl };
+        let covering = |filter: &[u8]| {
+            let by = self.covering(&[held], &rule, filter, ANYBODY)?;
+            Some(RoleAcl { acl: by.acl, ..this })
+        };
+        let first = covering(itself)?;
+        if !work.may(held.index.steps(this.acl_type)) {
+            return None;
+        }
+        let second = covering(&[itself, b"/+/#"].concat())?;
+        Some([first, second])
     }
 
     /// An ACL that covers this one, says the opposite with the same priority, and came later to the role: it

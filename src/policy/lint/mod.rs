@@ -37,6 +37,8 @@ pub enum Finding<'a> {
     MalformedAcl(RoleAcl<'a>),
     /// An ACL that can never decide, since another one of the role is asked before and covers it.
     ShadowedAcl(RoleAcl<'a>, RoleAcl<'a>),
+    /// An ACL that can never decide, since two others of the role are asked before and together cover it.
+    ShadowedByTwo(RoleAcl<'a>, [RoleAcl<'a>; 2]),
     /// An ACL for a filter with wildcards that its role refuses.
     WildcardsRefused(RoleAcl<'a>),
     /// An ACL with a placeholder that is none here.
@@ -100,7 +102,7 @@ impl Finding<'_> {
     pub fn code(&self) -> &'static str {
         match self {
             Self::MalformedAcl(_) => "malformedACL",
-            Self::ShadowedAcl(..) | Self::WildcardsRefused(_) => "shadowedACL",
+            Self::ShadowedAcl(..) | Self::ShadowedByTwo(..) | Self::WildcardsRefused(_) => "shadowedACL",
             Self::LiteralPlaceholder(_) => "literalPlaceholder",
             Self::Conflict(..) => "conflictAtEqualPriority",
             Self::SubscribeWithoutReceive(..) => "subscribeWithoutReceive",
@@ -120,6 +122,9 @@ impl Finding<'_> {
         match self {
             Self::MalformedAcl(_) => Severity::Error,
             Self::ShadowedAcl(acl, by) if acl.acl.allow == by.acl.allow => Severity::Info,
+            Self::ShadowedByTwo(acl, by) if by.iter().all(|by| by.acl.allow == acl.acl.allow) => {
+                Severity::Info
+            }
             Self::UnusedRole(_) | Self::UnusedGroup(_) | Self::ClientWithoutRights(_) => Severity::Info,
             _ => Severity::Warning,
         }

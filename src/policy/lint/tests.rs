@@ -136,3 +136,36 @@ fn links_of_the_file_that_lead_nowhere() {
         .collect();
     assert_eq!(found, ["file AnonymousGroup nobody", "client Roles gone", "client Groups gone"]);
 }
+
+#[test]
+fn two_acls_can_cover_a_third_together() {
+    let send = AclType::PublishClientSend;
+    let acls = |acl_type, topics: &[&str]| {
+        let acls = topics.iter().map(|topic| (acl_type, (*topic).to_owned(), true)).collect::<Vec<_>>();
+        let mut policy = Policy::new(Compat::V2_1);
+        policy.put_role(role("r", acls));
+        let lint = policy.lint(1000);
+        let mut found = Vec::new();
+        for finding in &lint.findings {
+            if let Finding::ShadowedByTwo(acl, [one, other]) = finding {
+                let topics =
+                    [acl, one, other].map(|acl| String::from_utf8_lossy(&acl.acl.topic).into_owned());
+                found.push(topics.join(" "));
+            }
+        }
+        found
+    };
+    assert_eq!(acls(send, &["a", "a/+/#", "a/#"]), ["a/# a a/+/#"]);
+    assert_eq!(acls(send, &["+/+/#", "%u", "a", "a/#", "%u/#"]), ["a/# a +/+/#", "%u/# %u +/+/#"]);
+    for topics in [
+        &["a/#", "a", "a/+/#"][..],
+        &["a", "a/#", "a/+/#"],
+        &["a", "a/+", "a/#"],
+        &["b", "a/+/#", "a/#"],
+        &["+", "+/+/#", "#"],
+    ] {
+        assert_eq!(acls(send, topics), [""; 0], "{topics:?}");
+    }
+    // Who subscribes to `a/#` is let in by it alone.
+    assert_eq!(acls(AclType::SubscribePattern, &["a", "a/+/#", "a/#"]), [""; 0]);
+}
