@@ -315,7 +315,7 @@ fn as_decision(step: &Step, difference: &Difference, ours: &Outcome, theirs: &Ou
                     .and_then(|codes| codes.split_last())
                     .map(|(_, logins)| logins.to_vec())
             };
-            let logins = codes(ours).filter(|logins| logins.last() == Some(&Some(0)))?;
+            let logins = codes(ours).filter(|logins| logins.contains(&Some(0)))?;
             if Some(logins) != codes(theirs) {
                 return None;
             }

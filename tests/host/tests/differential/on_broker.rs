@@ -18,7 +18,7 @@ use crate::generate::{FLEET, PASSWORDS};
 use crate::plugins::PluginUnderTest;
 use crate::saved;
 use crate::script::{Payload, Step};
-use crate::wire::{Protocol, Wire};
+use crate::wire::{Connect, Protocol, Wire};
 
 const CONTROL: &[u8] = b"$CONTROL/dynamic-security/v1";
 const RESPONSE: &[u8] = b"$CONTROL/dynamic-security/v1/response";
@@ -108,17 +108,24 @@ impl OnBroker {
     /// Those who are not connected try to be.
     fn everybody_connects(&mut self, outcome: &mut Outcome) -> Result<(), Death> {
         if self.driver.is_none() {
-            let driver = Wire::connect(self.port, Protocol::V5, DRIVER, Some(DRIVER), Some(PASSWORDS[0]));
+            let driver = Connect {
+                protocol: Protocol::V5,
+                clientid: DRIVER,
+                username: Some(DRIVER),
+                password: Some(PASSWORDS[0]),
+                durable: false,
+            };
+            let driver = Wire::connect(self.port, &driver);
             let Ok(mut driver) = driver else {
                 return self.check().map(|()| panic!("the driver cannot log in:\n{}", log(&self.directory)));
             };
             for filter in [RESPONSE, b"#"] {
-                assert_eq!(driver.subscribe(filter), Ok(0), "the driver may subscribe");
+                assert_eq!(driver.subscribe(filter, 0), Ok(0), "the driver may subscribe");
             }
             self.driver = Some(driver);
         }
         // The first of the fleet is the administrator, whose part the driver has.
-        for (clientid, username) in FLEET.into_iter().skip(1) {
+        for (number, (clientid, username)) in FLEET.into_iter().enumerate().skip(1) {
             if self.clients.contains_key(clientid) {
                 continue;
             }
@@ -126,10 +133,11 @@ impl OnBroker {
             let passwords = if username.is_some() { &PASSWORDS[..2] } else { &PASSWORDS[..1] };
             for password in passwords {
                 let password = username.map(|_| *password);
-                match Wire::connect(self.port, Protocol::V5, clientid, username, password) {
+                let (protocol, durable) = habits(number);
+                match Wire::connect(self.port, &Connect { protocol, clientid, username, password, durable }) {
                     Ok(mut client) => {
-                        codes.push(Some(0));
-                        codes.push(client.subscribe(b"#").ok());
+                        codes.extend([Some(0), Some(u8::from(client.has_session))]);
+                        codes.push(client.subscribe(b"#", u8::from(durable)).ok());
                         self.clients.insert(clientid, client);
                         break;
                     }
@@ -199,7 +207,7 @@ impl OnBroker {
         };
         let Some(sender) = sender else { return };
         // Who is disconnected by its own command may not get the PUBACK.
-        let code = sender.publish(CONTROL, payload.as_bytes()).unwrap_or(0);
+        let code = sender.publish(CONTROL, payload.as_bytes(), false).unwrap_or(0);
         outcome.rc = Some(i32::from(code));
         if code < 0x80 {
             self.wait_for_answer();
@@ -217,8 +225,11 @@ impl OnBroker {
         };
         let Some(client) = client else { return };
         let code = match request.access {
-            Access::Read | Access::Write => client.publish(topic, payload.as_bytes()),
-            Access::Subscribe => client.subscribe(topic),
+            Access::Read | Access::Write => {
+                let retain = self.messages.is_multiple_of(4) && !topic.starts_with(b"$");
+                client.publish(topic, payload.as_bytes(), retain)
+            }
+            Access::Subscribe => client.subscribe(topic, 0),
             Access::Unsubscribe => client.unsubscribe(topic),
         };
         outcome.rc = code.ok().map(i32::from);
@@ -228,7 +239,10 @@ impl OnBroker {
     }
 
     fn login(&self, clientid: &str, username: Option<&str>, password: Option<&str>) -> i32 {
-        let answer = |protocol| match Wire::connect(self.port, protocol, clientid, username, password) {
+        let answer = |protocol| match Wire::connect(
+            self.port,
+            &Connect { protocol, clientid, username, password, durable: false },
+        ) {
             Ok(client) => {
                 client.disconnect();
                 0
@@ -339,6 +353,12 @@ impl Drop for OnBroker {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The protocol of a client of the fleet, and whether its session outlives its connections.
+fn habits(number: usize) -> (Protocol, bool) {
+    let protocol = if number.is_multiple_of(3) { Protocol::V311 } else { Protocol::V5 };
+    (protocol, matches!(number, 3 | 4 | 8))
 }
 
 fn log(directory: &Path) -> String {

@@ -78,7 +78,10 @@ fn hide_password(client: &mut Map<String, Value>) {
         salt.as_ref().and_then(bytes).map(|length| length == SALT_LENGTH),
         iterations.as_ref().and_then(Value::as_f64).map(|iterations| iterations >= 1.0),
     ];
-    let is_bad = triple.iter().all(Option::is_some) && triple.contains(&Some(false));
+    let [is_hash, is_salt, is_iterations] = triple;
+    // 2.0.21 takes what lies in its memory for iterations that it does not find.
+    let has_iterations = is_iterations.is_some() || plugins::version() == Version::V2_0_21;
+    let is_bad = is_hash.is_some() && is_salt.is_some() && has_iterations && triple.contains(&Some(false));
     let has_password = password.is_some() || encoded.is_some();
     client.insert(PASSWORD.to_owned(), if is_bad { "bad".into() } else { has_password.into() });
 }

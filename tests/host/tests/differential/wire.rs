@@ -28,13 +28,26 @@ pub enum Protocol {
 /// A message that came: topic and payload.
 pub type Delivered = (Text, Text);
 
-/// A connection. Every message is sent to it at QoS 0.
+/// Who connects, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Connect<'a> {
+    pub protocol: Protocol,
+    pub clientid: &'a str,
+    pub username: Option<&'a str>,
+    pub password: Option<&'a str>,
+    /// Whether the session outlives the connection.
+    pub durable: bool,
+}
+
+/// A connection.
 pub struct Wire {
     stream: TcpStream,
     protocol: Protocol,
     packet_id: u16,
     /// What has come and was not taken yet.
     pub inbox: Vec<Delivered>,
+    /// Whether it found the session of an earlier connection.
+    pub has_session: bool,
 }
 
 /// The connection is over; the reason code of the broker's DISCONNECT, if there was one.
@@ -50,19 +63,13 @@ impl From<io::Error> for Over {
 }
 
 impl Wire {
-    /// Connects, with a session that ends with the connection. The code of the CONNACK if that refuses it, or nothing
-    /// if the broker just closes.
-    pub fn connect(
-        port: u16,
-        protocol: Protocol,
-        clientid: &str,
-        username: Option<&str>,
-        password: Option<&str>,
-    ) -> Result<Self, Option<u8>> {
+    /// Connects. The code of the CONNACK if that refuses it, or nothing if the broker just closes.
+    pub fn connect(port: u16, connect: &Connect<'_>) -> Result<Self, Option<u8>> {
         let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|_| None)?;
         stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.set_nodelay(true)).map_err(|_| None)?;
-        let mut wire = Self { stream, protocol, packet_id: 0, inbox: Vec::new() };
-        let mut flags = 0x02;
+        let Connect { protocol, clientid, username, password, durable } = *connect;
+        let mut wire = Self { stream, protocol, packet_id: 0, inbox: Vec::new(), has_session: false };
+        let mut flags = if durable { 0 } else { 0x02 };
         let mut payload = field(clientid.as_bytes());
         for (flag, text) in [(0x80, username), (0x40, password)] {
             if let Some(text) = text {
@@ -72,31 +79,38 @@ impl Wire {
         }
         let mut body = field(b"MQTT");
         body.extend([protocol as u8, flags, 0, 0]);
-        wire.properties(&mut body);
+        if durable && protocol == Protocol::V5 {
+            // The session never expires.
+            body.extend([5, 0x11, 0xff, 0xff, 0xff, 0xff]);
+        } else {
+            wire.properties(&mut body);
+        }
         body.extend(payload);
         wire.send(0x10, &body);
-        let answer = wire.wait_for(CONNACK);
-        match answer {
-            Ok(body) if body[1] == 0 => Ok(wire),
+        match wire.wait_for(CONNACK) {
+            Ok(body) if body[1] == 0 => {
+                wire.has_session = body[0] & 1 == 1;
+                Ok(wire)
+            }
             Ok(body) => Err(Some(body[1])),
             Err(_) => Err(None),
         }
     }
 
     /// Publishes at QoS 1; the code of the PUBACK.
-    pub fn publish(&mut self, topic: &[u8], payload: &[u8]) -> Result<u8, Over> {
+    pub fn publish(&mut self, topic: &[u8], payload: &[u8], retain: bool) -> Result<u8, Over> {
         let mut body = field(topic);
         self.next_id(&mut body);
         self.properties(&mut body);
         body.extend(payload);
-        self.send(PUBLISH | 0x02, &body);
+        self.send(PUBLISH | 0x02 | u8::from(retain), &body);
         Ok(self.wait_for(PUBACK)?.get(2).copied().unwrap_or(0))
     }
 
     /// The code of the SUBACK.
-    pub fn subscribe(&mut self, filter: &[u8]) -> Result<u8, Over> {
+    pub fn subscribe(&mut self, filter: &[u8], qos: u8) -> Result<u8, Over> {
         let mut body = self.about_filter(filter);
-        body.push(0);
+        body.push(qos);
         self.send(0x82, &body);
         Ok(self.wait_for(SUBACK)?.last().copied().unwrap_or(0))
     }
@@ -163,7 +177,7 @@ impl Wire {
             let (came, body) = self.packet()?;
             match came & 0xf0 {
                 PUBLISH => {
-                    let message = self.message(&body);
+                    let message = self.message(came, &body);
                     self.inbox.push(message);
                 }
                 DISCONNECT => return Err(Over(Some(body.first().copied().unwrap_or(0)))),
@@ -191,14 +205,20 @@ impl Wire {
         Ok((kind, body))
     }
 
-    /// Of a PUBLISH at QoS 0.
-    fn message(&self, body: &[u8]) -> Delivered {
+    /// What is in a PUBLISH, which is acknowledged where that is asked for. Whether it was retained is part of it.
+    fn message(&mut self, head: u8, body: &[u8]) -> Delivered {
         let length = usize::from(u16::from_be_bytes([body[0], body[1]]));
         let (topic, mut rest) = body[2..].split_at(length);
+        if head & 0x06 != 0 {
+            let (id, after) = rest.split_at(2);
+            self.send(PUBACK, id);
+            rest = after;
+        }
         if self.protocol == Protocol::V5 {
             rest = &rest[1 + usize::from(rest[0])..];
         }
-        (Text::from(topic), Text::from(rest))
+        let retained: &[u8] = if head & 1 == 1 { b" (retained)" } else { b"" };
+        (Text::from(topic), Text::from(&[rest, retained].concat()))
     }
 }
 
