@@ -19,7 +19,7 @@ export RUST_TEST_THREADS ?= 4
 export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-differential test-differential-matrix test-differential-brokers fuzz test-panics test-crash test-faults test-valgrind docker-images test-docker test-matrix bench bench-brokers bench-stall bench-growth lint fmt dependencies clean
+.PHONY: help run build test test-differential test-differential-matrix test-differential-brokers fuzz test-panics test-crash test-crash-theirs test-faults test-valgrind docker-images test-docker test-matrix bench bench-brokers bench-stall bench-growth lint fmt dependencies clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 26
@@ -56,6 +56,9 @@ test-panics: dependencies ## let a plugin made for that panic in each callback o
 test-crash: dependencies ## kill -9 a real broker in a stream of commands, ROUNDS=1000 times, ours and theirs
 	$(CARGO) build --workspace --locked
 	DYNSEC_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test broker -- --ignored --nocapture --test-threads 1 kills::
+
+test-crash-theirs: ## count what the C plugins of 2.0.11, 2.0.21 and 2.1.2 make of ROUNDS=1000 kills, and of faults; as root
+	@bash scripts/theirs-under-stress.sh $(ROUNDS)
 
 test-faults: build ## let each system call of a save fail, in both ways of saving; DYNSEC_FAULTS=all in all ways; as root
 	@bash scripts/dependencies.sh --strace

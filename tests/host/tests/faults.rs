@@ -1,7 +1,8 @@
 //! Each system call of a save fails, one after another and in each way, in the plugin as it is installed:
 //! `make test-faults`, and with `DYNSEC_FAULTS=all` in all ways. The answer is an error, the policy in memory is that
 //! on the disk, the next save works, and so does the next start. By strace(1), which makes the calls of any plugin fail;
-//! so the C plugin goes through the same, and is only counted.
+//! so the C plugin goes through the same, and is only counted: `DYNSEC_FAULTS_OF` names it. If `DYNSEC_FAULTS_ROOT` is
+//! the root folder of another system, it is that system's, and runs by chroot in there (scripts/theirs-under-stress.sh).
 //!
 //! What a half done write leaves, and a power cut, are for the tests of `src/store`.
 
@@ -19,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use plugin_host::{Deed, HostProcess, HostProgram, Request, Text};
@@ -65,7 +66,10 @@ struct Place {
 
 impl Place {
     fn new(way: Way) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = match root() {
+            Some(root) => tempfile::tempdir_in(root.join("tmp")).unwrap(),
+            None => tempfile::tempdir().unwrap(),
+        };
         for name in ["home", "state"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
@@ -112,11 +116,18 @@ impl<'p> Watched<'p> {
     fn start(place: &'p Place, inject: Option<&str>) -> Self {
         let program = place.folder.path().join("watched");
         let inject = inject.map(|inject| format!("-e inject={inject}")).unwrap_or_default();
+        let host = match root() {
+            None => host().to_owned(),
+            Some(root) => {
+                let copy = place.folder.path().join("host");
+                fs::copy(host(), &copy).unwrap();
+                format!("chroot {} {}", root.display(), inside(&copy).display())
+            }
+        };
         let script = format!(
-            "#!/bin/sh\nPLUGIN_HOST_PATIENCE=120 exec strace -f -qq -e trace={} {inject} -o {} {} \"$@\"\n",
+            "#!/bin/sh\nPLUGIN_HOST_PATIENCE=120 exec strace -f -qq -e trace={} {inject} -o {} {host} \"$@\"\n",
             CALLS.join(","),
             place.folder.path().join("calls").display(),
-            env!("CARGO_BIN_EXE_plugin-host"),
         );
         fs::write(&program, script).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
@@ -133,7 +144,7 @@ impl<'p> Watched<'p> {
     }
 
     fn init(&mut self) {
-        let path = |name: &str| self.place.folder.path().join(name).display().to_string();
+        let path = |name: &str| inside(&self.place.folder.path().join(name)).display().to_string();
         let mut options = BTreeMap::from([("config_file".to_owned(), path("home/policy.json"))]);
         if !is_theirs() {
             options.insert("state_dir".to_owned(), path("state"));
@@ -194,6 +205,36 @@ impl<'p> Watched<'p> {
 
 fn is_theirs() -> bool {
     env::var_os("DYNSEC_FAULTS_OF").is_some()
+}
+
+fn root() -> Option<PathBuf> {
+    env::var_os("DYNSEC_FAULTS_ROOT").map(PathBuf::from)
+}
+
+/// A path as the host has it.
+fn inside(path: &Path) -> PathBuf {
+    match root() {
+        Some(root) => Path::new("/").join(path.strip_prefix(root).expect("it is in the root folder")),
+        None => path.to_owned(),
+    }
+}
+
+/// The host with the functions of the plugin's broker.
+fn host() -> &'static str {
+    let path = plugin();
+    let plugin = match root() {
+        Some(root) => root.join(path.strip_prefix("/").expect("a path in the root folder")),
+        None => path,
+    };
+    let is_of_2_1 = |bytes: Vec<u8>| {
+        let name = b"mosquitto_control_generic_callback";
+        bytes.windows(name.len()).any(|window| window == name)
+    };
+    if is_theirs() && is_of_2_1(fs::read(plugin).unwrap()) {
+        env!("CARGO_BIN_EXE_plugin-host-2-1")
+    } else {
+        env!("CARGO_BIN_EXE_plugin-host")
+    }
 }
 
 /// `DYNSEC_FAULTS_OF`, `DYNSEC_OURS`, or the build of this workspace.
