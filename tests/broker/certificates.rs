@@ -42,6 +42,8 @@ user ann
 topic readwrite of/acls
 user eve
 topic readwrite of/acls
+user CN=eve,O=works
+topic readwrite of/acls
 ";
 
 /// A certificate and its key.
@@ -223,8 +225,16 @@ fn a_certificates_subject_is_a_username_too(trial: &Trial) {
     admin.fine(&json!({"command": "disableClient", "username": username}));
     ann.disconnected();
     is_shut_out(&broker, "ann", "of/dynsec");
+    admin.fine(&json!({"command": "enableClient", "username": username}));
+    let mut ann = connect(&broker, "ann");
+    may_publish(&mut ann, "of/dynsec");
     admin.fine(&json!({"command": "deleteClient", "username": username}));
+    ann.disconnected();
     is_shut_out(&broker, "ann", "of/dynsec");
+    // Of whom dynsec never knew others decide.
+    let mut eve = connect(&broker, "eve");
+    may_publish(&mut eve, "of/acls");
+    assert_eq!(eve.try_publish("of/dynsec"), Some(NOT_AUTHORIZED));
 }
 
 fn a_certificate_that_dynsec_never_knew_is_left_to_others(trial: &Trial) {
