@@ -5,10 +5,9 @@
 //! Any thread may look up and put: a slot that is being written is passed over, and nobody waits.
 
 use std::array;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use crate::policy::{AclRequest, Action, Effect};
+use crate::policy::{AclRequest, Effect, Hashed, Subject, short_word};
 
 /// How many decisions are kept.
 const SLOTS: usize = 4096;
@@ -18,18 +17,16 @@ const WORDS: usize = 16;
 /// Decisions by what was asked.
 pub(crate) struct Memo {
     slots: Box<[Slot]>,
-    /// So that nobody can choose topics that take each other's slots.
-    keys: [u64; 2],
 }
 
-/// What is asked, as numbers.
-pub(crate) struct Key {
+/// What a decision is kept under.
+pub(crate) struct Key<'r, 'a> {
+    /// Which slot it has, and what tells it from the request that was last decided there.
     hash: u64,
     /// The action, whether there is a client id and a username, and how long the three texts are: with it, equal
     /// words mean an equal request.
     shape: u64,
-    words: [u64; WORDS],
-    length: usize,
+    request: &'r AclRequest<'a>,
 }
 
 /// A decision with all that it depends on. A seqlock: `version` is odd while one writes, and differs after.
@@ -60,54 +57,12 @@ impl Default for Slot {
 
 impl Memo {
     pub(crate) fn new() -> Self {
-        let state = RandomState::new();
-        Self {
-            slots: (0..SLOTS).map(|_| Slot::default()).collect(),
-            keys: [state.hash_one(1_u8), state.hash_one(2_u8) | 1],
-        }
-    }
-
-    /// What a request is looked up by, in the place of what `key` was. False if it is too long to be kept.
-    #[inline]
-    pub(crate) fn find_key(&self, request: &AclRequest<'_>, key: &mut Key) -> bool {
-        let clientid = request.subject.clientid.unwrap_or_default();
-        let username = request.subject.username.unwrap_or_default();
-        let [mut hash, times] = self.keys;
-        let mut shape = match request.action {
-            Action::PublishClientSend => 0,
-            Action::PublishClientReceive => 1,
-            Action::Subscribe => 2,
-            Action::Unsubscribe => 3,
-        };
-        shape = shape << 1 | u64::from(request.subject.clientid.is_some());
-        shape = shape << 1 | u64::from(request.subject.username.is_some());
-        let mut slots = key.words.iter_mut();
-        for text in [request.topic, clientid, username] {
-            // None is longer than the words have room for, or the request is not kept.
-            shape = shape << 16 | text.len() as u64;
-            let mut rest = text;
-            while !rest.is_empty() {
-                let word = match rest.split_first_chunk::<8>() {
-                    Some((word, after)) => {
-                        rest = after;
-                        u64::from_le_bytes(*word)
-                    }
-                    None => last_word(text, std::mem::take(&mut rest)),
-                };
-                let Some(slot) = slots.next() else { return false };
-                *slot = word;
-                hash = fold(hash ^ word, times);
-            }
-        }
-        key.length = WORDS.wrapping_sub(slots.len());
-        key.shape = shape;
-        key.hash = fold(hash ^ shape, times);
-        true
+        Self { slots: (0..SLOTS).map(|_| Slot::default()).collect() }
     }
 
     /// What was decided, if it is kept, of a policy of that generation.
     #[inline]
-    pub(crate) fn get(&self, key: &Key, generation: u64) -> Option<Effect> {
+    pub(crate) fn get(&self, key: &Key<'_, '_>, generation: u64) -> Option<Effect> {
         let slot = self.slot(key)?;
         let version = slot.version.load(Ordering::Acquire);
         if slot.shape.load(Ordering::Relaxed) != key.shape
@@ -115,11 +70,8 @@ impl Memo {
         {
             return None;
         }
-        let words = slot.words.get(..key.length)?.iter().zip(key.words.get(..key.length)?);
-        for (kept, word) in words {
-            if kept.load(Ordering::Relaxed) != *word {
-                return None;
-            }
+        if !key.is_of(&slot.words) {
+            return None;
         }
         let effect = slot.effect.load(Ordering::Relaxed);
         fence(Ordering::Acquire);
@@ -136,7 +88,7 @@ impl Memo {
 
     /// What is decided by a policy of that generation. It is kept from the second time on.
     #[inline]
-    pub(crate) fn put(&self, key: &Key, generation: u64, effect: Effect) {
+    pub(crate) fn put(&self, key: &Key<'_, '_>, generation: u64, effect: Effect) {
         let Some(slot) = self.slot(key) else { return };
         // Another generation is another request here.
         let this = key.hash ^ generation;
@@ -149,27 +101,105 @@ impl Memo {
 
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "some of the bits are wanted")]
-    fn slot(&self, key: &Key) -> Option<&Slot> {
+    fn slot(&self, key: &Key<'_, '_>) -> Option<&Slot> {
         self.slots.get(key.hash as usize & (SLOTS - 1))
     }
 }
 
-impl Key {
+impl<'r, 'a> Key<'r, 'a> {
+    /// What a request is looked up by; none if it is too long to be kept.
     #[inline]
-    pub(crate) fn new() -> Self {
-        Self { hash: 0, shape: 0, words: [0; WORDS], length: 0 }
+    pub(crate) fn of(hashed: &Hashed<'r, 'a>) -> Option<Self> {
+        let AclRequest { subject, action, topic } = *hashed.request;
+        let [clientid, username] = [subject.clientid, subject.username].map(Option::unwrap_or_default);
+        let words = count_words(topic.len())
+            .wrapping_add(count_words(clientid.len()))
+            .wrapping_add(count_words(username.len()));
+        if words > WORDS {
+            return None;
+        }
+        let mut shape = action as u64;
+        shape = shape << 1 | u64::from(subject.clientid.is_some());
+        shape = shape << 1 | u64::from(subject.username.is_some());
+        shape = shape << 16 | topic.len() as u64;
+        shape = shape << 16 | clientid.len() as u64;
+        shape = shape << 16 | username.len() as u64;
+        Some(Self { hash: hashed.of_connection(), shape, request: hashed.request })
     }
 
-    /// A number that hardly another request has, and nobody can foretell.
+    /// Whether those words are this request's, if its shape is.
     #[inline]
-    pub(crate) fn hash(&self) -> u64 {
-        self.hash
+    fn is_of(&self, words: &[AtomicU64; WORDS]) -> bool {
+        self.all_words(words, |kept, word| kept.load(Ordering::Relaxed) == word)
     }
+
+    /// Makes those words this request's.
+    fn keep_in(&self, words: &[AtomicU64; WORDS]) {
+        self.all_words(words, |kept, word| {
+            kept.store(word, Ordering::Relaxed);
+            true
+        });
+    }
+
+    /// Whether something is true of all the words of the three texts, each beside one of those.
+    #[inline]
+    fn all_words(&self, words: &[AtomicU64; WORDS], is_true: impl Fn(&AtomicU64, u64) -> bool) -> bool {
+        let Subject { username, clientid } = self.request.subject;
+        all_words(self.request.topic, words, &is_true)
+            .and_then(|words| all_words(clientid.unwrap_or_default(), words, &is_true))
+            .and_then(|words| all_words(username.unwrap_or_default(), words, &is_true))
+            .is_some()
+    }
+}
+
+/// How many words a text of that length is.
+#[inline]
+fn count_words(length: usize) -> usize {
+    match length {
+        0 => 0,
+        1..8 => 1,
+        _ => length.wrapping_add(15) >> 4 << 1,
+    }
+}
+
+/// If something is true of all the words of a text, each beside one of those, what is left of those. The last words may
+/// overlap those before: what is in them twice follows from how long the text is.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the two halves of the number are wanted")]
+fn all_words<'w>(
+    text: &[u8],
+    mut words: &'w [AtomicU64],
+    is_true: &impl Fn(&AtomicU64, u64) -> bool,
+) -> Option<&'w [AtomicU64]> {
+    let pair = |words: &'w [AtomicU64], low: u64, high: u64| match words {
+        [one, other, rest @ ..] if is_true(one, low) & is_true(other, high) => Some(rest),
+        _ => None,
+    };
+    if let Some(last) = text.last_chunk::<16>() {
+        let mut rest = text;
+        while rest.len() > 16
+            && let Some((both, after)) = rest.split_first_chunk::<16>()
+        {
+            let both = u128::from_le_bytes(*both);
+            words = pair(words, both as u64, (both >> 64) as u64)?;
+            rest = after;
+        }
+        let both = u128::from_le_bytes(*last);
+        return pair(words, both as u64, (both >> 64) as u64);
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        return pair(words, u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+    }
+    if text.is_empty() {
+        return Some(words);
+    }
+    let (word, rest) = words.split_first()?;
+    is_true(word, short_word(text)).then_some(rest)
 }
 
 impl Slot {
     #[cold]
-    fn keep(&self, key: &Key, generation: u64, effect: Effect) {
+    fn keep(&self, key: &Key<'_, '_>, generation: u64, effect: Effect) {
         let version = self.version.load(Ordering::Relaxed);
         let odd = version | 1;
         if odd == version
@@ -186,28 +216,9 @@ impl Slot {
             Effect::Defer => 3,
         };
         self.effect.store(effect, Ordering::Relaxed);
-        for (kept, word) in self.words.iter().zip(&key.words) {
-            kept.store(*word, Ordering::Relaxed);
-        }
+        key.keep_in(&self.words);
         self.version.store(odd.wrapping_add(1), Ordering::Release);
     }
-}
-
-/// The two halves of a product, one over the other.
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the two halves of the product are wanted")]
-fn fold(value: u64, times: u64) -> u64 {
-    let product = u128::from(value).wrapping_mul(u128::from(times));
-    (product as u64) ^ ((product >> 64) as u64)
-}
-
-/// Less than eight bytes as a number: `rest`, which is the end of `text`.
-#[inline]
-fn last_word(text: &[u8], rest: &[u8]) -> u64 {
-    if let Some(last) = text.last_chunk::<8>() {
-        return u64::from_le_bytes(*last) >> (8_usize.wrapping_sub(rest.len()) << 3 & 63);
-    }
-    rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]
@@ -216,7 +227,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::policy::Subject;
+    use crate::policy::{Action, TextKeys};
 
     fn request<'a>(
         username: Option<&'a str>,
@@ -229,12 +240,11 @@ mod tests {
         AclRequest { subject, action, topic: topic.as_bytes() }
     }
 
-    fn key(memo: &Memo, request: &AclRequest<'_>) -> Option<Key> {
-        let mut key = Key::new();
-        memo.find_key(request, &mut key).then_some(key)
+    fn hash_of<'r, 'a>(request: &'r AclRequest<'a>) -> Hashed<'r, 'a> {
+        Hashed::new(request, &TextKeys::of_process())
     }
 
-    fn put_twice(memo: &Memo, key: &Key, generation: u64, effect: Effect) {
+    fn put_twice(memo: &Memo, key: &Key<'_, '_>, generation: u64, effect: Effect) {
         memo.put(key, generation, effect);
         memo.put(key, generation, effect);
     }
@@ -242,7 +252,9 @@ mod tests {
     #[test]
     fn a_decision_is_kept_from_the_second_time_on_and_until_the_generation_changes() {
         let memo = &Memo::new();
-        let this = key(memo, &request(Some("u"), Some("c"), Action::Subscribe, "a/b")).unwrap();
+        let asked = request(Some("u"), Some("c"), Action::Subscribe, "a/b");
+        let hashed = hash_of(&asked);
+        let this = Key::of(&hashed).unwrap();
         assert_eq!(memo.get(&this, 7), None);
         memo.put(&this, 7, Effect::Deny);
         assert_eq!(memo.get(&this, 7), None);
@@ -267,14 +279,20 @@ mod tests {
             request(Some("u"), Some("c"), Action::Subscribe, &long),
             request(Some("u"), Some("c"), Action::Subscribe, &shorter),
             request(Some("u"), Some("c"), Action::Subscribe, "a/b\0"),
+            request(Some("u"), Some("c"), Action::Subscribe, "12345678/12345678"),
+            request(Some("u"), Some("c"), Action::Subscribe, "12345678/12345679"),
+            request(Some("u"), Some("c"), Action::Subscribe, "12345678/2345678"),
+            request(Some("u"), Some("c"), Action::Subscribe, "12345678/123456"),
         ];
         requests.extend(Action::ALL.map(|action| request(Some("u"), Some("c"), action, "a/b")));
         for (index, one) in requests.iter().enumerate() {
-            let mut this = key(memo, one).unwrap();
+            let hashed = hash_of(one);
+            let mut this = Key::of(&hashed).unwrap();
             this.hash = 5;
             put_twice(memo, &this, 1, Effect::Allow);
             for (other, request) in requests.iter().enumerate() {
-                let mut this = key(memo, request).unwrap();
+                let hashed = hash_of(request);
+                let mut this = Key::of(&hashed).unwrap();
                 this.hash = 5;
                 assert_eq!(memo.get(&this, 1).is_some(), index == other, "{one:?} {request:?}");
             }
@@ -283,12 +301,13 @@ mod tests {
 
     #[test]
     fn a_request_is_kept_if_it_is_not_too_long() {
-        let memo = &Memo::new();
         for (length, is_kept) in
             [(0, true), (1, true), (7, true), (8, true), (112, true), (113, false), (65_535, false)]
         {
             let topic = "t".repeat(length);
-            let this = key(memo, &request(Some("u"), Some("c"), Action::Subscribe, &topic));
+            let asked = request(Some("u"), Some("c"), Action::Subscribe, &topic);
+            let hashed = hash_of(&asked);
+            let this = Key::of(&hashed);
             assert_eq!(this.is_some(), is_kept, "{length}");
         }
     }
@@ -306,7 +325,8 @@ mod tests {
                 .iter()
                 .map(|(request, effect)| {
                     scope.spawn(move || {
-                        let mut this = key(memo, request).unwrap();
+                        let hashed = hash_of(request);
+                        let mut this = Key::of(&hashed).unwrap();
                         this.hash = 5;
                         for _ in 0..20_000 {
                             put_twice(memo, &this, 1, *effect);
@@ -317,7 +337,8 @@ mod tests {
             scope.spawn(|| {
                 while !ended.load(Ordering::Relaxed) {
                     for (request, effect) in &requests {
-                        let mut this = key(memo, request).unwrap();
+                        let hashed = hash_of(request);
+                        let mut this = Key::of(&hashed).unwrap();
                         this.hash = 5;
                         assert!(memo.get(&this, 1).is_none_or(|found| found == *effect));
                     }

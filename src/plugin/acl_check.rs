@@ -10,7 +10,7 @@ use crate::broker::BrokerFamily;
 use crate::denials::Denial;
 use crate::injection::panic_point;
 use crate::memo::Key;
-use crate::policy::{AclRequest, Action, Client, Decision, Effect, Policy, Reason, Subject};
+use crate::policy::{AclRequest, Action, Client, Decision, Effect, Hashed, Policy, Reason, Subject};
 use crate::sessions::Kind;
 
 /// How many clients are noted between two ticks for their roles to be merged.
@@ -32,15 +32,15 @@ impl Plugin {
         if request.subject.username.is_none() && self.is_of_no_login(&request.subject) {
             return Effect::Deny;
         }
-        let mut key = Key::new();
-        let is_short = self.memo.find_key(request, &mut key);
+        let hashed = Hashed::new(request, &self.text_keys);
+        let key = Key::of(&hashed);
         let generation = self.policy.generation();
         // What the denial log knows an action by, as long as the policy stays what it is.
-        let id = key.hash() ^ generation;
-        if is_short
-            && let Some(effect) = self.memo.get(&key, generation)
+        let id = || hashed.of_all(&self.text_keys) ^ generation;
+        if let Some(key) = &key
+            && let Some(effect) = self.memo.get(key, generation)
             // The log is told why, but the first time.
-            && (!self.denials.wants(request.action, effect, request.topic) || self.denials.note_again(id))
+            && (!self.denials.wants(request.action, effect, request.topic) || self.denials.note_again(id()))
         {
             self.metrics.decided(request.action as usize, effect as usize);
             if effect != Effect::Allow && request.action != Action::PublishClientReceive {
@@ -52,14 +52,16 @@ impl Plugin {
             let policy = self.policy.read();
             panic_point("an ACL check, the policy being read");
             let mut walked = None;
-            let mut decision = policy.authorize_noting(request, &mut walked);
+            let mut decision = policy.authorize_noting(&hashed, &mut walked);
             if let Some(client) = walked {
                 self.note_walk(client);
             }
             let is_barred = matches!(decision.reason, Reason::ClientDisabled | Reason::ClientDeleted);
             // What becomes of the barred depends on how they came in, too.
-            if is_short && !is_barred {
-                self.memo.put(&key, policy.generation(), decision.effect);
+            if let Some(key) = &key
+                && !is_barred
+            {
+                self.memo.put(key, policy.generation(), decision.effect);
             }
             if decision.effect == Effect::Allow {
                 self.metrics.decided(request.action as usize, Effect::Allow as usize);
@@ -69,7 +71,7 @@ impl Plugin {
                 decision = self.decision_on_the_barred(&policy, request, decision);
             }
             if decision.effect != Effect::Allow {
-                self.note_denied_action(request, &decision, (is_short && !is_barred).then_some(id), address);
+                self.note_denied_action(request, &decision, (key.is_some() && !is_barred).then(id), address);
             }
             self.metrics.decided(request.action as usize, decision.effect as usize);
             decision.effect

@@ -34,7 +34,7 @@ use crate::memo::Memo;
 use crate::metrics::Metrics;
 use crate::options::{CompatOption, DenialLogOption, LoginMode, PluginOptions, UnknownUserOption};
 use crate::password::{Iterations, PasswordHash};
-use crate::policy::{Client, Compat};
+use crate::policy::{Client, Compat, TextKeys};
 use crate::rehash::Rehash;
 use crate::sessions::Sessions;
 use crate::start;
@@ -60,6 +60,7 @@ pub struct Plugin {
     broker: Arc<dyn Broker>,
     policy: LivePolicy,
     memo: Memo,
+    text_keys: TextKeys,
     /// Clients whose roles are to be merged.
     walked: Mutex<Vec<Arc<Client>>>,
     /// What was wrong with the policy file when it was last loaded.
@@ -157,6 +158,7 @@ impl Plugin {
             broker,
             policy: LivePolicy::new(policy),
             memo: Memo::new(),
+            text_keys: TextKeys::of_process(),
             walked: Mutex::new(Vec::with_capacity(acl_check::MOST_WALKED)),
             issues: Mutex::new(loaded.issues),
             strict: options.strict_config,

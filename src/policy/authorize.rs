@@ -1,6 +1,5 @@
 //! [`Policy::authorize`]: the order of evaluation.
 
-use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::index::{Asked, Cut};
@@ -10,19 +9,27 @@ use super::role_index::RoleIndex;
 use super::self_service;
 use super::topic::{self, Match};
 use super::{
-    Acl, AclRequest, AclType, Action, Client, Compat, Decision, Effect, Group, Links, Policy, Reason, Role,
-    RoleName,
+    Acl, AclRequest, AclType, Action, Client, Compat, Decision, Effect, Group, Hashed, Links, Policy, Reason,
+    Role, RoleName,
 };
 
 /// A request, with all that is worked out once for it.
 pub(super) struct Question<'l, 'a> {
     pub(super) asked: Asked<'a>,
     pub(super) action: Action,
-    /// `None` where the topic is one that no broker lets through.
-    pub(super) cut: Option<Cut<'l, 'a>>,
+    /// The hash of the topic, or of the filter that is asked for, for literal ACLs.
+    pub(super) hash: u64,
     keys: &'l Keys,
-    /// [`Self::literal_hash`], once it was asked for.
-    literal: OnceCell<u64>,
+    topic: Topic<'l, 'a>,
+}
+
+/// The topic, as far as it was worked out.
+enum Topic<'l, 'a> {
+    /// Not cut yet: what takes the levels.
+    Whole(&'l mut Levels<'a>),
+    Cut(Cut<'l, 'a>),
+    /// One that no broker lets through.
+    Irregular,
 }
 
 impl Policy {
@@ -32,14 +39,15 @@ impl Policy {
     /// anonymous client has the anonymous group's roles only. The first ACL that matches decides. A
     /// disabled client may nothing.
     pub fn authorize<'a>(&'a self, request: &AclRequest<'_>) -> Decision<'a> {
-        self.authorize_noting(request, &mut None)
+        self.authorize_noting(&self.hashed(request), &mut None)
     }
 
     /// [`Self::authorize`], which notes whose roles had to be asked one by one, if they are many
     /// ([`Self::merge`]).
-    #[inline]
-    pub fn authorize_noting<'a>(&'a self, request: &AclRequest<'_>, walked: &mut Walked<'a>) -> Decision<'a> {
-        let Some(username) = request.subject.username else {
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
+    pub fn authorize_noting<'a>(&'a self, request: &Hashed<'_, '_>, walked: &mut Walked<'a>) -> Decision<'a> {
+        let Some(username) = request.request.subject.username else {
             return self.authorize_client(None, request, walked);
         };
         match self.client(username) {
@@ -55,39 +63,38 @@ impl Policy {
     }
 
     /// [`Self::authorize`] as if no client were disabled: for one that still is to get an answer.
+    #[cold]
     pub fn authorize_though_disabled<'a>(&'a self, request: &AclRequest<'_>) -> Decision<'a> {
         match request.subject.username.and_then(|username| self.client(username)) {
-            Some(client) => self.authorize_client(Some(client), request, &mut None),
+            Some(client) => self.authorize_client(Some(client), &self.hashed(request), &mut None),
             None => self.authorize(request),
         }
     }
 
     /// What a client's roles decide, or those of the anonymous group.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
     fn authorize_client<'a>(
         &'a self,
         client: Option<&'a Arc<Client>>,
-        request: &AclRequest<'_>,
+        request: &Hashed<'_, '_>,
         walked: &mut Walked<'a>,
     ) -> Decision<'a> {
         let mut levels = Levels::none();
-        let question = self.question(request, &mut levels);
+        let mut question = self.question(request, &mut levels);
         let decided = match client {
-            Some(client) if client.roles.is_single() && client.groups.is_empty() => {
-                self.ask_roles(&question, &client.roles, None)
-            }
-            Some(client) => {
-                let merged = self.merged.of(client, self.keys());
-                match merged.map(|merged| merged.ask(&question)) {
-                    Some(Ok(decided)) => decided,
-                    Some(Err(Irregular)) | None => self.ask_one_by_one(client, &question, walked),
-                }
-            }
-            None => {
-                self.anonymous_group().and_then(|group| self.ask_roles(&question, &group.roles, Some(group)))
-            }
+            Some(client) => match client.only_role() {
+                Some(name) => self.ask_link(&mut question, name, None),
+                None => self.ask_many(client, &mut question, walked),
+            },
+            None => self
+                .anonymous_group()
+                .and_then(|group| self.ask_roles(&mut question, &group.roles, Some(group))),
         };
-        decided.unwrap_or_else(|| self.default_decision(request))
+        match decided {
+            Some(decision) => decision,
+            None => self.default_decision(request.request),
+        }
     }
 
     /// What a client's own roles decide, looking at one ACL after another: what a fuzz target holds the
@@ -95,33 +102,39 @@ impl Policy {
     #[cfg(fuzzing)]
     pub fn authorize_by_walking<'a>(&'a self, request: &AclRequest<'_>) -> Decision<'a> {
         let mut levels = Levels::none();
-        let question = Question { cut: None, ..self.question(request, &mut levels) };
+        let mut question =
+            Question { topic: Topic::Irregular, ..self.question(&self.hashed(request), &mut levels) };
         let client = request.subject.username.and_then(|username| self.client(username));
         client
-            .and_then(|client| self.ask_roles(&question, &client.roles, None))
+            .and_then(|client| self.ask_roles(&mut question, &client.roles, None))
             .unwrap_or_else(|| self.default_decision(request))
     }
 
-    /// What is asked, cut into `levels`, which were [`Levels::none`].
+    pub(super) fn hashed<'r, 'a>(&self, request: &'r AclRequest<'a>) -> Hashed<'r, 'a> {
+        Hashed::new(request, self.keys().text())
+    }
+
+    /// What is asked; the topic is cut into `levels`, which are [`Levels::none`], once that is needed.
     #[inline]
     pub(super) fn question<'l, 'r>(
         &'l self,
-        request: &AclRequest<'r>,
+        hashed: &Hashed<'_, 'r>,
         levels: &'l mut Levels<'r>,
     ) -> Question<'l, 'r> {
+        let request = hashed.request;
         let is_filter = matches!(request.action, Action::Subscribe | Action::Unsubscribe);
         let asked =
             Asked { topic: request.topic, subject: request.subject, is_filter, compat: self.compat() };
-        let keys = self.keys();
         Question {
-            cut: Cut::of(&asked, levels, keys),
             asked,
             action: request.action,
-            keys,
-            literal: OnceCell::new(),
+            hash: hashed.topic(),
+            keys: self.keys(),
+            topic: Topic::Whole(levels),
         }
     }
 
+    #[inline(never)]
     fn default_decision(&self, request: &AclRequest<'_>) -> Decision<'_> {
         let (effect, reason) = if self.self_service() && self_service::is_part(request) {
             (Effect::Allow, Reason::SelfService)
@@ -135,11 +148,26 @@ impl Policy {
         Decision { effect, reason }
     }
 
+    /// What the roles of a client decide that has several, or groups.
+    #[inline(never)]
+    fn ask_many<'a>(
+        &'a self,
+        client: &'a Arc<Client>,
+        question: &mut Question<'_, '_>,
+        walked: &mut Walked<'a>,
+    ) -> Option<Decision<'a>> {
+        let merged = self.merged.of(client, self.keys());
+        match merged.map(|merged| merged.ask(question)) {
+            Some(Ok(decided)) => decided,
+            Some(Err(Irregular)) | None => self.ask_one_by_one(client, question, walked),
+        }
+    }
+
     /// What a client's roles decide, its own and then those of its groups.
     fn ask_one_by_one<'a>(
         &'a self,
         client: &'a Arc<Client>,
-        question: &Question<'_, '_>,
+        question: &mut Question<'_, '_>,
         walked: &mut Walked<'a>,
     ) -> Option<Decision<'a>> {
         let groups = || client.groups.iter().filter_map(|link| self.group(link.name.as_bytes()));
@@ -152,38 +180,52 @@ impl Policy {
             .or_else(|| groups().find_map(|group| self.ask_roles(question, &group.roles, Some(group))))
     }
 
+    #[inline(never)]
     fn ask_roles<'a>(
         &'a self,
-        question: &Question<'_, '_>,
+        question: &mut Question<'_, '_>,
         roles: &'a Links<RoleName>,
         group: Option<&'a Group>,
     ) -> Option<Decision<'a>> {
-        roles.iter().find_map(|link| {
-            let (role, index) = self.role_with_index(link.name.as_bytes())?;
-            question.ask_role(role, index, group)
-        })
+        roles.iter().find_map(|link| self.ask_link(question, &link.name, group))
+    }
+
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
+    fn ask_link<'a>(
+        &'a self,
+        question: &mut Question<'_, '_>,
+        role: &RoleName,
+        group: Option<&'a Group>,
+    ) -> Option<Decision<'a>> {
+        let (role, index) = self.linked_role(role)?;
+        question.ask_role(role, index, group)
     }
 }
 
-impl Question<'_, '_> {
-    /// The hash of a filter that is asked for, for literal ACLs.
-    pub(super) fn literal_hash(&self) -> u64 {
-        *self.literal.get_or_init(|| self.keys.hash(self.asked.topic))
+impl<'l, 'a> Question<'l, 'a> {
+    /// The topic, cut; none if it is one that no broker lets through.
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
+    pub(super) fn cut(&mut self) -> Option<Cut<'l, 'a>> {
+        if let Topic::Cut(cut) = &self.topic {
+            return Some(*cut);
+        }
+        let Topic::Whole(levels) = std::mem::replace(&mut self.topic, Topic::Irregular) else { return None };
+        let cut = Cut::of(&self.asked, levels, self.keys)?;
+        self.topic = Topic::Cut(cut);
+        Some(cut)
     }
 
     /// What a role decides, if it does.
-    pub(super) fn ask_role<'a>(
-        &self,
-        role: &'a Role,
-        index: &'a RoleIndex,
-        group: Option<&'a Group>,
-    ) -> Option<Decision<'a>> {
-        let (literal, pattern) = match self.action {
-            Action::PublishClientSend => (None, AclType::PublishClientSend),
-            Action::PublishClientReceive => (None, AclType::PublishClientReceive),
-            Action::Subscribe => (Some(AclType::SubscribeLiteral), AclType::SubscribePattern),
-            Action::Unsubscribe => (Some(AclType::UnsubscribeLiteral), AclType::UnsubscribePattern),
-        };
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
+    pub(super) fn ask_role<'p>(
+        &mut self,
+        role: &'p Role,
+        index: &'p RoleIndex,
+        group: Option<&'p Group>,
+    ) -> Option<Decision<'p>> {
         if self.action == Action::Subscribe
             && !role.allow_wildcard_subs
             && topic::has_wildcard(self.asked.topic)
@@ -193,20 +235,26 @@ impl Question<'_, '_> {
                 reason: Reason::WildcardSubscription { group, role },
             });
         }
-        if let Some(acl_type) = literal
-            && let Some(acl) = index.literal(acl_type, self.asked.topic, || self.literal_hash())
+        let (literals, patterns, pattern) = index.of_action(self.action);
+        if let Some((literals, literal)) = literals
+            && let Some(acl) = literals.get(self.asked.topic, self.hash)
         {
-            return Some(decided_by(Match::Yes, group, role, acl_type, acl));
+            return Some(decided_by(Match::Yes, group, role, literal, acl));
         }
-        let (acl, how) = match &self.cut {
-            Some(cut) => index.first(pattern, &self.asked, cut).map(|found| (found.item, found.how))?,
+        let literal = match patterns.literal(self.asked.topic, self.hash) {
+            Some((found, true)) => return Some(decided_by(Match::Yes, group, role, pattern, found.item)),
+            literal => literal.map(|(found, _)| found),
+        };
+        let (acl, how) = match self.cut() {
+            Some(cut) => patterns.first(&self.asked, &cut, literal).map(|found| (found.item, found.how))?,
             None => self.walk(role, pattern)?,
         };
         Some(decided_by(how, group, role, pattern, acl))
     }
 
     /// Holds the ACLs against the topic one by one, as the C plugin does.
-    fn walk<'a>(&self, role: &'a Role, acl_type: AclType) -> Option<(&'a Arc<Acl>, Match)> {
+    #[cold]
+    fn walk<'p>(&self, role: &'p Role, acl_type: AclType) -> Option<(&'p Arc<Acl>, Match)> {
         role.acls(acl_type).iter().find_map(|acl| match self.asked.of_filter(&acl.topic) {
             Match::No => None,
             Match::Malformed if self.asked.compat < Compat::V2_1 => None,
@@ -215,6 +263,7 @@ impl Question<'_, '_> {
     }
 }
 
+#[inline]
 pub(super) fn decided_by<'a>(
     how: Match,
     group: Option<&'a Group>,

@@ -58,7 +58,7 @@ fn walked<'a>(
     request: &AclRequest<'_>,
 ) -> Option<(bool, &'a [u8], bool)> {
     let mut levels = Levels::none();
-    let question = policy.question(request, &mut levels);
+    let question = policy.question(&policy.hashed(request), &mut levels);
     let literal = match request.action {
         Action::Subscribe => Some(AclType::SubscribeLiteral),
         Action::Unsubscribe => Some(AclType::UnsubscribeLiteral),

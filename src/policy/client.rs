@@ -39,6 +39,12 @@ pub enum Password {
 }
 
 impl Client {
+    /// The name of its role, if that is all it has: one, and no groups.
+    #[inline]
+    pub(super) fn only_role(&self) -> Option<&RoleName> {
+        self.roles.only().filter(|_| self.groups.is_empty()).map(|link| &link.name)
+    }
+
     /// A client without password, roles and groups.
     #[must_use]
     pub fn new(username: Username) -> Self {

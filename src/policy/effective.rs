@@ -117,7 +117,7 @@ impl Policy {
         request: &AclRequest<'_>,
     ) -> Option<(HeldRole<'a>, Decision<'a>)> {
         let mut levels = Levels::none();
-        let question = self.question(request, &mut levels);
+        let mut question = self.question(&self.hashed(request), &mut levels);
         held.iter().find_map(|held| Some((*held, question.ask_role(held.role, held.index, None)?)))
     }
 

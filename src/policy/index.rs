@@ -3,16 +3,17 @@
 
 use std::borrow::Borrow;
 
+use super::heads::{Heads, MOST_SHAPES};
 use super::levels::{Keys, Levels, MAX_CUT};
 use super::rank::Rank;
 use super::scan::{Print, Scan};
-use super::shape::{Filed, Shape};
-use super::slots::{Entry, Slots};
+use super::shape::{Filed, Shape, Sieve};
+use super::slots::Slots;
 use super::topic::{self, Match};
 use super::{Acl, Compat, Subject};
 
 /// How many shapes are probed for one topic; filters of further shapes are scanned.
-const MAX_SHAPES: usize = if cfg!(test) { 3 } else { 64 };
+const MAX_SHAPES: usize = if cfg!(test) { 3 } else { MOST_SHAPES };
 
 /// What is asked of the filters: does one match this topic, or cover this filter?
 #[derive(Clone, Copy)]
@@ -38,19 +39,30 @@ impl Asked<'_> {
 /// Topic filters with what is filed under each, by rank.
 #[derive(Debug)]
 pub(super) struct Index<T> {
-    slots: Slots<T>,
+    slots: Slots<Entry<T>>,
+    // INVARIANT: not in `heads` where it has no filters.
     shapes: Vec<ShapeInUse>,
+    heads: Heads,
     /// Deep filters, malformed ones, and those of rare shapes.
     scanned: Scan<T>,
+    /// No filter that is not all literal comes before this.
+    first_other: Rank,
+}
+
+/// What is filed.
+#[derive(Clone, Debug)]
+pub(super) struct Entry<T> {
+    rank: Rank,
+    item: T,
 }
 
 #[derive(Clone, Debug)]
 struct ShapeInUse {
-    shape: Shape,
-    salt: u64,
-    filters: usize,
+    sieve: Sieve,
     /// No filter of this shape comes before this.
     first: Rank,
+    shape: Shape,
+    filters: usize,
 }
 
 /// What was found.
@@ -63,103 +75,190 @@ pub(super) struct Found<'i, T> {
 
 impl<T> Default for Index<T> {
     fn default() -> Self {
-        Self { slots: Slots::default(), shapes: Vec::new(), scanned: Scan::default() }
+        Self {
+            slots: Slots::default(),
+            shapes: Vec::new(),
+            heads: Heads::default(),
+            scanned: Scan::default(),
+            first_other: Rank::LAST,
+        }
     }
 }
 
 impl<T: Borrow<Acl>> Index<T> {
     /// Files an item under its ACL's topic.
     pub(super) fn insert(&mut self, rank: Rank, item: T, keys: &Keys) {
-        let topic = &item.borrow().topic;
-        if let Filed::Shaped(shape, literals) = Shape::file(topic, keys)
-            && let Some(salt) = self.use_shape(shape, rank, keys)
-        {
-            self.slots.insert(Entry { key: literals.wrapping_add(salt), rank, item });
-            return;
-        }
-        self.scanned.insert(rank, item, keys);
+        self.file(rank, item, keys, |_, _, _| false);
     }
 
     /// Files an item that comes after all others, unless one with its topic is there already.
     pub(super) fn insert_if_first(&mut self, rank: Rank, item: T, keys: &Keys) {
-        let topic = &item.borrow().topic;
-        if let Filed::Shaped(shape, literals) = Shape::file(topic, keys)
-            && let Some(salt) = self.use_shape(shape, rank, keys)
-        {
-            let key = literals.wrapping_add(salt);
-            if self.slots.find(key, |entry| entry.item.borrow().topic == *topic).is_none() {
-                self.slots.insert(Entry { key, rank, item });
+        self.file(rank, item, keys, |slots, key, item| {
+            slots.find(key, |entry| entry.item.borrow().topic == item.borrow().topic).is_some()
+        });
+    }
+
+    fn file(
+        &mut self,
+        rank: Rank,
+        item: T,
+        keys: &Keys,
+        is_there: impl FnOnce(&Slots<Entry<T>>, u64, &T) -> bool,
+    ) {
+        let key = match Shape::file(&item.borrow().topic, keys) {
+            Filed::Literal(hash) => Some(hash),
+            Filed::Shaped(shape, sieve, levels) => {
+                let key = sieve.key_of_levels(&levels, keys);
+                if is_there(&self.slots, key, &item) {
+                    return;
+                }
+                self.first_other = self.first_other.min(rank);
+                let number = self.use_shape(shape, sieve, rank, keys);
+                if let Some(number) = number {
+                    self.heads.add(number, &sieve, &levels, keys);
+                }
+                if number.is_some() {
+                    self.slots.insert(key, Entry { rank, item });
+                } else {
+                    self.scanned.insert(rank, item, keys);
+                }
+                return;
             }
-            return;
+            Filed::Deep | Filed::Malformed => None,
+        };
+        match key {
+            Some(key) if is_there(&self.slots, key, &item) => {}
+            Some(key) => self.slots.insert(key, Entry { rank, item }),
+            None => {
+                self.first_other = self.first_other.min(rank);
+                self.scanned.insert(rank, item, keys);
+            }
         }
-        self.scanned.insert(rank, item, keys);
     }
 
     /// Takes the item of that rank, filed under that topic, away.
     pub(super) fn remove(&mut self, rank: Rank, topic: &[u8], keys: &Keys) {
-        if let Filed::Shaped(shape, literals) = Shape::file(topic, keys)
-            && let Some(at) = self.shapes.iter().position(|used| used.shape == shape)
-            && let Some(used) = self.shapes.get_mut(at)
-            && self.slots.remove(literals.wrapping_add(used.salt), |entry| entry.rank == rank)
-        {
-            used.filters = used.filters.saturating_sub(1);
-            if used.filters == 0 {
-                self.shapes.swap_remove(at);
-            }
-            return;
+        let is_removed = match Shape::file(topic, keys) {
+            Filed::Literal(hash) => self.slots.remove(hash, |entry| entry.rank == rank),
+            Filed::Shaped(shape, sieve, levels) => self.remove_shaped(rank, shape, &sieve, &levels, keys),
+            Filed::Deep | Filed::Malformed => false,
+        };
+        if !is_removed {
+            self.scanned.remove(rank);
         }
-        self.scanned.remove(rank);
+    }
+
+    fn remove_shaped(
+        &mut self,
+        rank: Rank,
+        shape: Shape,
+        sieve: &Sieve,
+        levels: &Levels<'_>,
+        keys: &Keys,
+    ) -> bool {
+        let Some(number) = self.shapes.iter().position(|used| used.filters > 0 && used.shape == shape) else {
+            return false;
+        };
+        let Some(used) = self.shapes.get_mut(number) else { return false };
+        if !self.slots.remove(sieve.key_of_levels(levels, keys), |entry| entry.rank == rank) {
+            return false;
+        }
+        self.heads.remove(sieve, levels, keys);
+        used.filters = used.filters.saturating_sub(1);
+        if used.filters == 0 {
+            self.heads.remove_shape(number);
+        }
+        true
     }
 
     /// The item filed under exactly that topic.
     pub(super) fn get(&self, topic: &[u8], keys: &Keys) -> Option<&T> {
-        if let Filed::Shaped(shape, literals) = Shape::file(topic, keys)
-            && let Some(used) = self.shapes.iter().find(|used| used.shape == shape)
-            && let Some(entry) = self
-                .slots
-                .find(literals.wrapping_add(used.salt), |entry| *entry.item.borrow().topic == *topic)
+        let key = match Shape::file(topic, keys) {
+            Filed::Literal(hash) => Some(hash),
+            Filed::Shaped(_, sieve, levels) => Some(sieve.key_of_levels(&levels, keys)),
+            Filed::Deep | Filed::Malformed => None,
+        };
+        if let Some(entry) =
+            key.and_then(|key| self.slots.find(key, |entry| *entry.item.borrow().topic == *topic))
         {
             return Some(&entry.item);
         }
         self.scanned.iter().find(|item| *(*item).borrow().topic == *topic)
     }
 
-    /// The first item, by rank, whose filter matches; or, in 2.1, that turns out malformed before.
+    /// The item whose filter is all literal and that very topic, which has that hash; and whether no other can come
+    /// before it.
     #[inline]
-    pub(super) fn first(&self, asked: &Asked<'_>, cut: &Cut<'_, '_>) -> Option<Found<'_, T>> {
-        let mut best: Option<&Entry<T>> = None;
-        for used in &self.shapes {
-            if best.is_some_and(|best| best.rank < used.first) {
-                continue;
-            }
-            let Some(literals) = used.shape.literals_of(cut, asked.subject) else { continue };
-            let key = literals.wrapping_add(used.salt);
-            let found =
-                self.slots.find(key, |entry| used.shape.is_match(&entry.item.borrow().topic, cut.levels));
-            if let Some(entry) = found
-                && best.is_none_or(|best| entry.rank < best.rank)
+    pub(super) fn literal(&self, topic: &[u8], hash: u64) -> Option<(Found<'_, T>, bool)> {
+        let at = self.slots.probe(hash)?;
+        let entry = self.slots.find_from(at, hash, |entry| *entry.item.borrow().topic == *topic)?;
+        Some((entry.found(), entry.rank <= self.first_other))
+    }
+
+    /// The first item, by rank, whose filter matches; or, in 2.1, that turns out malformed before. `literal` is what
+    /// [`Self::literal`] has found.
+    #[inline]
+    pub(super) fn first<'i>(
+        &'i self,
+        asked: &Asked<'_>,
+        cut: &Cut<'_, '_>,
+        literal: Option<Found<'i, T>>,
+    ) -> Option<Found<'i, T>> {
+        let mut best = literal;
+        let mut best_rank = best.as_ref().map_or(Rank::LAST, |best| best.rank);
+        let mut shapes = self.heads.shapes_for(cut.levels, cut.keys);
+        while shapes != 0 {
+            let Some(used) = self.shapes.get(shapes.trailing_zeros() as usize) else { break };
+            shapes &= shapes.wrapping_sub(1);
+            if used.first <= best_rank
+                && let Some(key) = used.sieve.key_of(cut)
+                && let Some(at) = self.slots.probe(key)
+                && let Some(entry) = self.of_shape(used, key, at, asked, cut)
+                && entry.rank < best_rank
             {
-                best = Some(entry);
+                best = Some(entry.found());
+                best_rank = entry.rank;
             }
         }
         if !self.scanned.is_empty()
-            && let Some(found) = self.first_scanned(asked, cut, best.map(|best| best.rank))
+            && let Some(found) = self.first_scanned(asked, cut, best.as_ref().map(|best| best.rank))
         {
             return Some(found);
         }
-        best.map(|entry| Found { rank: entry.rank, item: &entry.item, how: Match::Yes })
+        best
+    }
+
+    /// The item of a shape whose filter matches, if there is one. Its key was found at that place.
+    #[inline(never)]
+    fn of_shape(
+        &self,
+        used: &ShapeInUse,
+        key: u64,
+        at: usize,
+        asked: &Asked<'_>,
+        cut: &Cut<'_, '_>,
+    ) -> Option<&Entry<T>> {
+        if used.sieve.has_placeholders && !used.shape.placeholders_fit(cut.levels, asked.subject) {
+            return None;
+        }
+        self.slots.find_from(at, key, |entry| used.shape.is_match(&entry.item.borrow().topic, cut.levels))
     }
 
     /// The items, in their order, whose filters may match: all that do, that are malformed, or, where the
     /// client id is not known, that would match for some client id.
     pub(super) fn candidates<'i>(&'i self, asked: &Asked<'_>, cut: &Cut<'_, '_>) -> Vec<&'i T> {
         let mut found: Vec<(Rank, &T)> = Vec::new();
-        for used in &self.shapes {
+        let literal = self.literal(asked.topic, cut.keys.hash(asked.topic));
+        found.extend(literal.map(|(found, _)| (found.rank, found.item)));
+        for used in self.shapes.iter().filter(|used| used.filters > 0) {
             let subject = used.shape.subject_that_fits(cut.levels, asked.subject);
-            let Some(literals) = used.shape.literals_of(cut, subject) else { continue };
-            let key = literals.wrapping_add(used.salt);
-            let is_it = |entry: &Entry<T>| used.shape.is_match(&entry.item.borrow().topic, cut.levels);
-            found.extend(self.slots.find(key, is_it).map(|entry| (entry.rank, &entry.item)));
+            let asked = Asked { subject, ..*asked };
+            if let Some(key) = used.sieve.key_of(cut)
+                && let Some(at) = self.slots.probe(key)
+            {
+                let entry = self.of_shape(used, key, at, &asked, cut);
+                found.extend(entry.map(|entry| (entry.rank, &entry.item)));
+            }
         }
         if !self.scanned.is_empty() {
             let print = Print::of_topic(cut.levels, cut.open, cut.keys);
@@ -174,7 +273,7 @@ impl<T: Borrow<Acl>> Index<T> {
 
     /// About how many steps a look-up takes.
     pub(super) fn steps(&self) -> usize {
-        self.shapes.len().saturating_add(self.scanned.steps())
+        self.shapes.iter().filter(|used| used.filters > 0).count().saturating_add(self.scanned.steps())
     }
 
     #[cold]
@@ -196,27 +295,48 @@ impl<T: Borrow<Acl>> Index<T> {
         found.map(|(item, (rank, how))| Found { rank, item, how })
     }
 
-    fn use_shape(&mut self, shape: Shape, rank: Rank, keys: &Keys) -> Option<u64> {
-        if let Some(used) = self.shapes.iter_mut().find(|used| used.shape == shape) {
+    /// One more filter of that shape, whose number comes back; none if there are too many shapes already.
+    fn use_shape(&mut self, shape: Shape, sieve: Sieve, rank: Rank, keys: &Keys) -> Option<usize> {
+        let in_use = self.shapes.iter().position(|used| used.filters > 0 && used.shape == shape);
+        if let Some(number) = in_use {
+            let used = self.shapes.get_mut(number)?;
             used.filters = used.filters.saturating_add(1);
             used.first = used.first.min(rank);
-            return Some(used.salt);
+            return Some(number);
         }
-        if self.shapes.len() >= MAX_SHAPES {
-            return None;
-        }
-        let salt = shape.salt(keys);
-        self.shapes.push(ShapeInUse { shape, salt, filters: 1, first: rank });
-        Some(salt)
+        let fresh = ShapeInUse { sieve, first: rank, shape, filters: 1 };
+        let number = match self.shapes.iter().position(|used| used.filters == 0) {
+            Some(free) => {
+                *self.shapes.get_mut(free)? = fresh;
+                free
+            }
+            None if self.shapes.len() >= MAX_SHAPES => return None,
+            None => {
+                self.shapes.push(fresh);
+                self.shapes.len().saturating_sub(1)
+            }
+        };
+        self.heads.add_shape(number, &sieve, keys);
+        Some(number)
+    }
+}
+
+impl<T> Entry<T> {
+    #[inline]
+    fn found(&self) -> Found<'_, T> {
+        Found { rank: self.rank, item: &self.item, how: Match::Yes }
     }
 }
 
 /// A regular topic, cut and hashed once for all indexes.
+#[derive(Clone, Copy)]
 pub(super) struct Cut<'l, 't> {
     pub(super) levels: &'l Levels<'t>,
     pub(super) keys: &'l Keys,
     /// A filter with a last `#`, which is not among the levels: only a filter with one covers it.
     pub(super) open: bool,
+    /// How many levels a filter without a last `#` has that covers this.
+    pub(super) closed: usize,
     /// It begins with `$`, and a leading wildcard leaves that out.
     pub(super) is_apart: bool,
 }
@@ -230,27 +350,38 @@ impl<'l, 't> Cut<'l, 't> {
         if asked.topic.is_empty() || asked.topic.len() > MAX_CUT {
             return None;
         }
-        let mut open = false;
-        let mut dollar_is_apart = true;
         if asked.is_filter {
-            dollar_is_apart = asked.compat == Compat::V2_1;
-            let (head, has_hash) = topic::without_hash(asked.topic);
-            open = has_hash;
-            // To 2.0 the head of `#` is a level without a name, to 2.1 it is no level.
-            if !(dollar_is_apart && asked.topic == b"#") {
-                levels.cut(head, keys);
-            }
-            let second_hash = has_hash && head.ends_with(b"#");
-            if levels.has_wildcard() && (second_hash || !topic::is_well_formed(head)) {
-                return None;
-            }
-        } else {
-            levels.cut(asked.topic, keys);
-            if levels.has_wildcard() {
-                return None;
-            }
+            return Self::of_filter(asked, levels, keys);
         }
+        levels.cut(asked.topic);
+        if levels.has_wildcard() {
+            return None;
+        }
+        let levels = &*levels;
+        Some(Self {
+            levels,
+            keys,
+            open: false,
+            closed: levels.count(),
+            is_apart: levels.begins_with_dollar(),
+        })
+    }
+
+    #[inline(never)]
+    fn of_filter(asked: &Asked<'t>, levels: &'l mut Levels<'t>, keys: &'l Keys) -> Option<Self> {
+        let dollar_is_apart = asked.compat == Compat::V2_1;
+        let (head, open) = topic::without_hash(asked.topic);
+        // To 2.0 the head of `#` is a level without a name, to 2.1 it is no level.
+        if !(dollar_is_apart && asked.topic == b"#") {
+            levels.cut(head);
+        }
+        let second_hash = open && head.ends_with(b"#");
+        if levels.has_wildcard() && (second_hash || !topic::is_well_formed(head)) {
+            return None;
+        }
+        let levels = &*levels;
+        let closed = if open { usize::MAX } else { levels.count() };
         let is_apart = dollar_is_apart && levels.begins_with_dollar();
-        Some(Self { levels, keys, open, is_apart })
+        Some(Self { levels, keys, open, closed, is_apart })
     }
 }

@@ -1,6 +1,8 @@
-//! A topic cut into its levels, each hashed once for all look-ups.
+//! A topic cut into its levels, once for all look-ups.
 
 use std::hash::{BuildHasher, RandomState};
+
+use super::hash::TextKeys;
 
 /// How many levels of a topic are looked at through hashes; what lies deeper is compared byte by byte.
 pub(super) const MAX_HASHED: usize = 16;
@@ -8,49 +10,14 @@ pub(super) const MAX_HASHED: usize = 16;
 /// The keys of the hashes, so that nobody can choose names or topics that collide.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Keys {
-    start: u64,
-    fold: u64,
-    levels: [LevelKey; MAX_HASHED],
+    text: TextKeys,
     first_generation: u64,
-}
-
-/// The keys for levels at one place of a topic.
-#[derive(Clone, Copy, Debug)]
-struct LevelKey {
-    plus: u64,
-    times: u64,
-}
-
-impl LevelKey {
-    /// What a level adds to the sum of its topic.
-    #[inline]
-    fn term(self, word: u64) -> u64 {
-        fold(word ^ self.plus, self.times)
-    }
-}
-
-/// The two halves of a product, one over the other: each bit depends on all bits of both.
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the two halves of the product are wanted")]
-fn fold(value: u64, times: u64) -> u64 {
-    let product = u128::from(value).wrapping_mul(u128::from(times));
-    (product as u64) ^ ((product >> 64) as u64)
 }
 
 impl Keys {
     /// Keys that differ from process to process.
     pub(super) fn random() -> Self {
-        let state = RandomState::new();
-        // Odd, so that multiplying loses nothing.
-        Self {
-            start: state.hash_one("start"),
-            fold: state.hash_one("fold") | 1,
-            levels: std::array::from_fn(|index| LevelKey {
-                plus: state.hash_one(("plus", index)),
-                times: state.hash_one(("times", index)) | 1,
-            }),
-            first_generation: state.hash_one("generation"),
-        }
+        Self { text: TextKeys::of_process(), first_generation: RandomState::new().hash_one("generation") }
     }
 
     /// The generation that a policy begins with.
@@ -58,41 +25,25 @@ impl Keys {
         self.first_generation
     }
 
+    /// The keys of the hashes of whole texts.
+    #[inline]
+    pub(super) fn text(&self) -> &TextKeys {
+        &self.text
+    }
+
     /// The hash of a string.
     #[inline]
     pub(super) fn hash(&self, bytes: &[u8]) -> u64 {
-        let mut state = self.start ^ bytes.len() as u64;
-        let mut rest = bytes;
-        while rest.len() > 8
-            && let Some((word, after)) = rest.split_first_chunk::<8>()
-        {
-            state = fold(state ^ u64::from_le_bytes(*word), self.fold);
-            rest = after;
-        }
-        fold(state ^ last_word(bytes, rest), self.fold)
-    }
-
-    /// A part of a text as a number: itself if it is short, else its hash.
-    #[inline]
-    fn part_as_word(&self, text: &[u8], start: usize, end: usize) -> u64 {
-        let length = end.wrapping_sub(start);
-        let Some(mask) = LOW_BYTES.get(length) else {
-            return self.hash(text.get(start..end).unwrap_or_default());
-        };
-        if let Some(word) = text.get(start..).and_then(<[u8]>::first_chunk::<8>) {
-            return u64::from_le_bytes(*word) & mask;
-        }
-        let rest = text.get(start..).unwrap_or_default();
-        last_word(text, rest) & mask
+        self.text.hash(bytes)
     }
 
     /// The hash of two numbers.
     pub(super) fn hash_pair(&self, a: u64, b: u64) -> u64 {
-        fold(fold(self.start ^ a, self.fold) ^ b, self.fold)
+        self.text.hash_pair(a, b)
     }
 }
 
-/// Up to eight bytes as a number, the first in the lowest place: `rest`, which is the end of `text`.
+/// Less than eight bytes as a number, the first in the lowest place: `rest`, which is the end of `text`.
 #[inline]
 fn last_word(text: &[u8], rest: &[u8]) -> u64 {
     if let Some(last) = text.last_chunk::<8>() {
@@ -119,16 +70,8 @@ pub(super) struct Levels<'t> {
     count: usize,
     /// Whether a `+` or `#` is in it.
     has_wildcard: bool,
-    /// The first of them.
-    first: [Level; MAX_HASHED],
-}
-
-#[derive(Clone, Copy)]
-struct Level {
-    /// Where it ends.
-    end: usize,
-    /// What it and those before it add up to.
-    sum: u64,
+    /// Where each of the first of them begins, and the one behind the last would.
+    starts: [u32; MAX_HASHED + 1],
 }
 
 /// The longest topic that is cut: no client can send a longer one.
@@ -138,44 +81,44 @@ impl<'t> Levels<'t> {
     /// No level at all, which only `#` stands for.
     #[inline]
     pub(super) fn none() -> Self {
-        Self { text: b"", count: 0, has_wildcard: false, first: [Level { end: 0, sum: 0 }; MAX_HASHED] }
+        Self { text: b"", count: 0, has_wildcard: false, starts: [0; MAX_HASHED + 1] }
     }
 
     /// Cuts a topic of at most [`MAX_CUT`] bytes.
     #[cfg(test)]
-    pub(super) fn of(text: &'t [u8], keys: &Keys) -> Self {
+    pub(super) fn of(text: &'t [u8]) -> Self {
         let mut levels = Self::none();
-        levels.cut(text, keys);
+        levels.cut(text);
         levels
     }
 
     /// Cuts a topic of at most [`MAX_CUT`] bytes into this, which was [`Self::none`]: so that much is not
     /// moved about.
-    #[inline]
-    pub(super) fn cut(&mut self, text: &'t [u8], keys: &Keys) {
-        let mut slots = self.first.iter_mut().zip(&keys.levels);
-        let (mut count, mut start, mut sum) = (0_usize, 0_usize, 0_u64);
-        let mut wildcards = 0;
-        let mut at = 0_usize;
-        // The word after the last whole one has the end of the text in it, which ends a level as a `/` does.
-        while let Some(rest) = text.get(at..) {
-            let (word, end_of_text) = match rest.first_chunk::<8>() {
-                Some(word) => (u64::from_le_bytes(*word), 0),
-                None => (last_word(text, rest), 0x80 << (rest.len() << 3 & 63)),
+    #[inline(never)]
+    #[expect(clippy::cast_possible_truncation, reason = "a topic has no more bytes than a `u32` counts")]
+    pub(super) fn cut(&mut self, text: &'t [u8]) {
+        let (mut count, mut at, mut wildcards) = (0_usize, 0_usize, 0);
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (word, after) = match rest.split_first_chunk::<8>() {
+                Some((word, after)) => (u64::from_le_bytes(*word), after),
+                None => (last_word(text, rest), &[][..]),
             };
             wildcards |= wildcard_bytes(word);
-            let mut ends = bytes_that_are(word, b'/') | end_of_text;
+            let mut ends = bytes_that_are(word, b'/');
             while ends != 0 {
-                let end = at.wrapping_add((ends.trailing_zeros() >> 3) as usize);
-                ends &= ends.wrapping_sub(1);
                 count = count.wrapping_add(1);
-                if let Some((slot, key)) = slots.next() {
-                    sum = sum.wrapping_add(key.term(keys.part_as_word(text, start, end)));
-                    *slot = Level { end, sum };
+                if let Some(start) = self.starts.get_mut(count) {
+                    *start = (at as u32).wrapping_add(ends.trailing_zeros() >> 3).wrapping_add(1);
                 }
-                start = end.wrapping_add(1);
+                ends &= ends.wrapping_sub(1);
             }
             at = at.wrapping_add(8);
+            rest = after;
+        }
+        count = count.wrapping_add(1);
+        if let Some(behind) = self.starts.get_mut(count) {
+            *behind = (text.len() as u32).wrapping_add(1);
         }
         self.text = text;
         self.count = count;
@@ -188,11 +131,6 @@ impl<'t> Levels<'t> {
     }
 
     #[inline]
-    pub(super) fn text(&self) -> &'t [u8] {
-        self.text
-    }
-
-    #[inline]
     pub(super) fn has_wildcard(&self) -> bool {
         self.has_wildcard
     }
@@ -202,41 +140,27 @@ impl<'t> Levels<'t> {
         self.text.first() == Some(&b'$')
     }
 
-    /// What the first `depth` levels add up to.
-    #[inline]
-    pub(super) fn sum(&self, depth: usize) -> u64 {
-        self.first.get(depth.wrapping_sub(1)).map_or(0, |level| level.sum)
-    }
-
-    /// What one level adds.
-    #[inline]
-    pub(super) fn term(&self, index: usize) -> u64 {
-        self.sum(index.wrapping_add(1)).wrapping_sub(self.sum(index))
-    }
-
     /// Where a level begins.
     #[inline]
     fn start(&self, index: usize) -> usize {
-        match index.checked_sub(1) {
-            None => 0,
-            Some(before) => self.end(before).wrapping_add(1),
-        }
+        self.starts.get(index).map_or(usize::MAX, |start| *start as usize)
     }
 
+    /// The bytes of the levels from one on, up to another, with the `/` between them.
     #[inline]
-    fn end(&self, index: usize) -> usize {
-        self.first.get(index).map_or(usize::MAX, |level| level.end)
+    pub(super) fn between(&self, first: usize, next: usize) -> &'t [u8] {
+        self.text.get(self.start(first)..self.start(next).wrapping_sub(1)).unwrap_or_default()
     }
 
-    /// The bytes from the begin of one level to the end of another.
+    /// The same, with the `/` behind the last.
     #[inline]
-    pub(super) fn between(&self, first: usize, last: usize) -> &'t [u8] {
-        self.text.get(self.start(first)..self.end(last)).unwrap_or_default()
+    pub(super) fn up_to(&self, first: usize, next: usize) -> &'t [u8] {
+        self.text.get(self.start(first)..self.start(next)).unwrap_or_default()
     }
 
     #[inline]
     pub(super) fn level(&self, index: usize) -> &'t [u8] {
-        self.between(index, index)
+        self.between(index, index.wrapping_add(1))
     }
 
     /// What lies behind the levels that are hashed; none if nothing does.
@@ -247,19 +171,6 @@ impl<'t> Levels<'t> {
         self.text.get(self.start(MAX_HASHED)..)
     }
 }
-
-/// The lowest `i` bytes of a word.
-const LOW_BYTES: [u64; 9] = [
-    0,
-    0xff,
-    0xffff,
-    0xff_ffff,
-    0xffff_ffff,
-    0xff_ffff_ffff,
-    0xffff_ffff_ffff,
-    0xff_ffff_ffff_ffff,
-    0xffff_ffff_ffff_ffff,
-];
 
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
@@ -288,29 +199,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn levels_are_those_between_the_slashes(text in "[ab/+#é]{0,40}|[ab]{5,9}/[abcdef]{7,9}|[+/]{0,9}") {
-            let keys = Keys::random();
-            let levels = Levels::of(text.as_bytes(), &keys);
+        fn levels_are_those_between_the_slashes(text in "[ab/+#é]{0,40}|[ab]{5,9}/[abcdef]{7,9}|[+/]{0,9}|([ab+]{0,17}/){0,20}") {
+            let levels = Levels::of(text.as_bytes());
             let wanted: Vec<&str> = text.split('/').collect();
             prop_assert_eq!(levels.count(), wanted.len());
             prop_assert_eq!(levels.has_wildcard(), text.contains(['+', '#']));
             for (index, level) in wanted.iter().enumerate().take(MAX_HASHED) {
                 prop_assert_eq!(levels.level(index), level.as_bytes());
-                let alone = keys.part_as_word(level.as_bytes(), 0, level.len());
-                prop_assert_eq!(levels.term(index), keys.levels[index].term(alone));
                 let joined = wanted[..=index].join("/");
-                prop_assert_eq!(levels.between(0, index), joined.as_bytes());
+                prop_assert_eq!(levels.between(0, index.wrapping_add(1)), joined.as_bytes());
             }
-        }
-    }
-
-    #[test]
-    fn strings_that_look_alike_have_other_hashes() {
-        let keys = Keys::random();
-        let mut seen = std::collections::HashSet::new();
-        for text in ["", "\0", "\0\0", "a", "aa", "aaa", "aaaa", "aaaaa", "aaaaaaaa", "aaaaaaaaa", "ab", "ba"]
-        {
-            assert!(seen.insert(keys.hash(text.as_bytes())), "{text:?}");
         }
     }
 }

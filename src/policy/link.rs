@@ -100,10 +100,14 @@ impl<N> Links<N> {
         self.as_slice().iter()
     }
 
-    /// Whether there is just one.
+    /// The only one, if there is one.
+    #[inline]
     #[must_use]
-    pub fn is_single(&self) -> bool {
-        self.iter().len() == 1
+    pub fn only(&self) -> Option<&Link<N>> {
+        match &self.0 {
+            Held::One(link) => Some(link),
+            Held::More(_) => None,
+        }
     }
 
     /// Whether there is none.

@@ -84,11 +84,11 @@ impl Borrow<Acl> for Ruled {
 struct Literals(HashTable<(u64, Rank, Ruled)>);
 
 impl Literals {
-    fn get(&self, topic: &[u8], hash: impl FnOnce() -> u64) -> Option<(Rank, &Ruled)> {
+    fn get(&self, topic: &[u8], hash: u64) -> Option<(Rank, &Ruled)> {
         if self.0.is_empty() {
             return None;
         }
-        let found = self.0.find(hash(), |(_, _, ruled)| *ruled.acl.topic == *topic);
+        let found = self.0.find(hash, |(_, _, ruled)| *ruled.acl.topic == *topic);
         found.map(|(_, rank, ruled)| (*rank, ruled))
     }
 
@@ -279,8 +279,7 @@ impl Merged {
 
     /// What these roles decide, if they do.
     #[inline]
-    pub(super) fn ask(&self, question: &Question<'_, '_>) -> Result<Option<Decision<'_>>, Irregular> {
-        let cut = question.cut.as_ref().ok_or(Irregular)?;
+    pub(super) fn ask(&self, question: &mut Question<'_, '_>) -> Result<Option<Decision<'_>>, Irregular> {
         let (patterns, pattern, literals) = match question.action {
             Action::PublishClientSend => (&self.send, AclType::PublishClientSend, None),
             Action::PublishClientReceive => (&self.receive, AclType::PublishClientReceive, None),
@@ -295,10 +294,16 @@ impl Merged {
                 Some((&self.unsubscribe_literals, AclType::UnsubscribeLiteral)),
             ),
         };
-        let mut found =
-            patterns.first(&question.asked, cut).map(|found| (found.rank, found.item, pattern, found.how));
+        let mut found = match patterns.literal(question.asked.topic, question.hash) {
+            Some((found, true)) => Some((found.rank, found.item, pattern, Match::Yes)),
+            literal => {
+                let cut = question.cut().ok_or(Irregular)?;
+                let found = patterns.first(&question.asked, &cut, literal.map(|(found, _)| found));
+                found.map(|found| (found.rank, found.item, pattern, found.how))
+            }
+        };
         if let Some((literals, literal)) = literals
-            && let Some((rank, ruled)) = literals.get(question.asked.topic, || question.literal_hash())
+            && let Some((rank, ruled)) = literals.get(question.asked.topic, question.hash)
             && found.is_none_or(|(other, ..)| rank < other)
         {
             found = Some((rank, ruled, literal, Match::Yes));

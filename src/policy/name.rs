@@ -1,10 +1,11 @@
 //! Names and free text, as bytes: files and clients of the C plugin hold names that are not UTF-8.
 
 use std::borrow::Borrow;
-use std::cmp::Ordering;
+use std::cmp;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The bytes hold a NUL, at which the broker, written in C, would end the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,16 +52,22 @@ impl Short {
 
 /// Bytes that many records share, behind one pointer.
 #[derive(Clone)]
-struct Shared(Arc<Box<[u8]>>);
+struct Shared(Arc<SharedName>);
+
+struct SharedName {
+    bytes: Box<[u8]>,
+    /// Where what has this name was last found.
+    hint: AtomicU32,
+}
 
 impl Shared {
     fn new(name: &[u8]) -> Self {
-        Self(Arc::new(name.into()))
+        Self(Arc::new(SharedName { bytes: name.into(), hint: AtomicU32::new(0) }))
     }
 
     #[inline]
     fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.0.bytes
     }
 }
 
@@ -105,13 +112,13 @@ macro_rules! name {
         impl Eq for $Name {}
 
         impl PartialOrd for $Name {
-            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+            fn partial_cmp(&self, other: &Self) -> Option<cmp::Ordering> {
                 Some(self.cmp(other))
             }
         }
 
         impl Ord for $Name {
-            fn cmp(&self, other: &Self) -> Ordering {
+            fn cmp(&self, other: &Self) -> cmp::Ordering {
                 self.as_bytes().cmp(other.as_bytes())
             }
         }
@@ -151,6 +158,25 @@ name! {
 name! {
     /// An MQTT client identifier.
     ClientId(Shared)
+}
+
+impl RoleName {
+    /// The number under which a role of this name was last found, by whomsoever: no more than where to look first.
+    #[inline]
+    pub(super) fn hint(&self) -> u32 {
+        self.0.0.hint.load(Ordering::Relaxed)
+    }
+
+    /// Changes [`Self::hint`].
+    pub(super) fn set_hint(&self, number: u32) {
+        self.0.0.hint.store(number, Ordering::Relaxed);
+    }
+
+    /// Whether both are the same name; at once, if they share its bytes.
+    #[inline]
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0.0, &other.0.0) || self == other
+    }
 }
 
 /// Free text for people (`textname`, `textdescription`).

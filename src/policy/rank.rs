@@ -7,6 +7,9 @@ use super::Priority;
 pub(super) struct Rank(u64);
 
 impl Rank {
+    /// Behind all others.
+    pub(super) const LAST: Self = Self(u64::MAX);
+
     /// Higher priorities come first, then lower orders.
     pub(super) fn new(priority: Priority, order: u32) -> Self {
         let from_the_top = i64::from(i32::MAX).wrapping_sub(i64::from(priority.get()));

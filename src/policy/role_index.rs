@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use super::index::{Asked, Cut, Found, Index};
 use super::levels::Keys;
 use super::rank::Rank;
-use super::{Acl, AclList, AclType, Role};
+use super::{Acl, AclList, AclType, Action, Role};
 
 /// The ACLs of one role by what they match. Follows the role through [`Self::update`].
 #[derive(Debug, Default)]
@@ -22,14 +22,19 @@ pub(super) struct RoleIndex {
 
 /// ACLs that match one topic, byte by byte.
 #[derive(Debug, Default)]
-struct Literals(HashTable<(u64, Arc<Acl>)>);
+pub(super) struct Literals(HashTable<(u64, Arc<Acl>)>);
+
+/// What a role has for one action: ACLs that match byte by byte, with their type, and the others, with theirs.
+type OfAction<'i> = (Option<(&'i Literals, AclType)>, &'i Index<Arc<Acl>>, AclType);
 
 impl Literals {
-    fn get(&self, topic: &[u8], hash: impl FnOnce() -> u64) -> Option<&Arc<Acl>> {
+    /// The ACL for that topic, whose hash is that.
+    #[inline]
+    pub(super) fn get(&self, topic: &[u8], hash: u64) -> Option<&Arc<Acl>> {
         if self.0.is_empty() {
             return None;
         }
-        self.0.find(hash(), |(_, acl)| *acl.topic == *topic).map(|(_, acl)| acl)
+        self.0.find(hash, |(_, acl)| *acl.topic == *topic).map(|(_, acl)| acl)
     }
 
     fn insert(&mut self, acl: Arc<Acl>, keys: &Keys) {
@@ -63,23 +68,28 @@ impl RoleIndex {
     /// The ACL of that type with exactly that topic.
     pub(super) fn get(&self, acl_type: AclType, topic: &[u8], keys: &Keys) -> Option<&Arc<Acl>> {
         match acl_type {
-            AclType::SubscribeLiteral => self.subscribe_literal.get(topic, || keys.hash(topic)),
-            AclType::UnsubscribeLiteral => self.unsubscribe_literal.get(topic, || keys.hash(topic)),
+            AclType::SubscribeLiteral => self.subscribe_literal.get(topic, keys.hash(topic)),
+            AclType::UnsubscribeLiteral => self.unsubscribe_literal.get(topic, keys.hash(topic)),
             pattern => self.patterns(pattern)?.get(topic, keys),
         }
     }
 
-    /// The ACL of a literal type with that topic, whose hash `hash` says.
-    pub(super) fn literal(
-        &self,
-        acl_type: AclType,
-        topic: &[u8],
-        hash: impl FnOnce() -> u64,
-    ) -> Option<&Arc<Acl>> {
-        match acl_type {
-            AclType::SubscribeLiteral => self.subscribe_literal.get(topic, hash),
-            AclType::UnsubscribeLiteral => self.unsubscribe_literal.get(topic, hash),
-            _ => None,
+    /// What is asked for an action: first the ACLs that match byte by byte, then the others.
+    #[inline]
+    pub(super) fn of_action(&self, action: Action) -> OfAction<'_> {
+        match action {
+            Action::PublishClientSend => (None, &self.send, AclType::PublishClientSend),
+            Action::PublishClientReceive => (None, &self.receive, AclType::PublishClientReceive),
+            Action::Subscribe => (
+                Some((&self.subscribe_literal, AclType::SubscribeLiteral)),
+                &self.subscribe_pattern,
+                AclType::SubscribePattern,
+            ),
+            Action::Unsubscribe => (
+                Some((&self.unsubscribe_literal, AclType::UnsubscribeLiteral)),
+                &self.unsubscribe_pattern,
+                AclType::UnsubscribePattern,
+            ),
         }
     }
 
@@ -90,7 +100,9 @@ impl RoleIndex {
         asked: &Asked<'_>,
         cut: &Cut<'_, '_>,
     ) -> Option<Found<'_, Arc<Acl>>> {
-        self.patterns(acl_type)?.first(asked, cut)
+        let patterns = self.patterns(acl_type)?;
+        let literal = patterns.literal(asked.topic, cut.keys.hash(asked.topic));
+        patterns.first(asked, cut, literal.map(|(found, _)| found))
     }
 
     /// The ACLs, in their order, of a type that is no literal one that may match: see [`Index::candidates`].

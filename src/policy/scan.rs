@@ -84,14 +84,14 @@ impl Print {
             return print;
         }
         let mut levels = Levels::none();
-        levels.cut(filter, keys);
+        levels.cut(filter);
         let (_, open) = without_hash(filter);
         let count = levels.count().saturating_sub(usize::from(open));
         (print.closed, print.open) = if open { (NEVER, depth(count)) } else { (depth(count), NEVER) };
         for (index, print) in print.levels.iter_mut().enumerate().take(count) {
             let level = levels.level(index);
             if level != b"+" && Placeholder::of(level).is_none() {
-                *print = bits(levels.term(index));
+                *print = bits(keys.hash(level));
             }
         }
         if let Some(tail) = levels.tail().filter(|_| !open)
@@ -114,7 +114,7 @@ impl Print {
             skips_malformed: false,
         };
         for (index, print) in print.levels.iter_mut().enumerate().take(levels.count()) {
-            *print = bits(levels.term(index));
+            *print = bits(keys.hash(levels.level(index)));
         }
         print
     }

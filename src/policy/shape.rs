@@ -1,7 +1,7 @@
 //! The shape of a topic filter: where its wildcards and placeholders stand.
 //!
-//! Filters of one shape that match one topic are one filter. So an ACL is found with a single probe for
-//! each shape that a role uses, however many ACLs it has.
+//! Filters of one shape that match one topic are one filter: its literal levels are the topic's. So an ACL is found with a
+//! single probe for each shape that a role uses, however many ACLs it has. Levels side by side are hashed at once.
 
 use super::Subject;
 use super::index::Cut;
@@ -21,30 +21,105 @@ pub(super) struct Shape {
 }
 
 /// What a filter is filed under.
-pub(super) enum Filed {
-    /// Its shape, and what its literal levels add up to.
-    Shaped(Shape, u64),
+pub(super) enum Filed<'f> {
+    /// Nothing but literal levels: its hash is its key.
+    Literal(u64),
+    /// A shape, with what is looked at for it, and the filter's levels.
+    Shaped(Shape, Sieve, Levels<'f>),
     /// It has more levels than are hashed.
     Deep,
     /// It is no valid filter.
     Malformed,
 }
 
+/// Levels side by side that are literal: from one on, up to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Run {
+    first: u8,
+    next: u8,
+}
+
+impl Run {
+    /// Whether there are so many levels.
+    #[inline]
+    pub(super) fn is_in(self, levels: &Levels<'_>) -> bool {
+        usize::from(self.next) <= levels.count()
+    }
+
+    /// These levels.
+    #[inline]
+    pub(super) fn of<'t>(self, levels: &Levels<'t>) -> &'t [u8] {
+        levels.between(self.first.into(), self.next.into())
+    }
+
+    /// What hashes of such levels begin with.
+    pub(super) fn salt(self, keys: &Keys) -> u64 {
+        keys.hash_pair(u64::from(self.first), u64::from(self.next))
+    }
+}
+
+/// What tells for most topics that no filter of a shape matches, and where the others' filters are filed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sieve {
+    /// How many levels a topic has at least.
+    least: usize,
+    /// And at most.
+    most: usize,
+    /// The key of a filter without literal levels.
+    salt: u64,
+    /// The first level is a wildcard or a placeholder.
+    begins_with_any: bool,
+    pub(super) has_placeholders: bool,
+    /// How many runs of literal levels there are.
+    count: u8,
+    runs: [Run; MAX_HASHED / 2],
+}
+
+impl Sieve {
+    /// The key of the filter of this shape that would match; `None` if none of this shape can. Placeholders are not
+    /// looked at.
+    #[inline]
+    pub(super) fn key_of(&self, cut: &Cut<'_, '_>) -> Option<u64> {
+        if self.least > cut.levels.count()
+            || self.most < cut.closed
+            // MQTT 5.0 §4.7.2: what begins with a wildcard does not match what begins with `$`.
+            || (self.begins_with_any & cut.is_apart)
+        {
+            return None;
+        }
+        Some(self.key_of_levels(cut.levels, cut.keys))
+    }
+
+    /// The first one or two literal levels; none if there is none.
+    pub(super) fn head(&self) -> Option<Run> {
+        let run = self.runs.first().filter(|_| self.count > 0)?;
+        Some(Run { next: run.next.min(run.first.saturating_add(2)), ..*run })
+    }
+
+    #[inline]
+    pub(super) fn key_of_levels(&self, levels: &Levels<'_>, keys: &Keys) -> u64 {
+        let mut key = self.salt;
+        for run in self.runs.iter().take(usize::from(self.count)) {
+            key = keys.text().hash_after(key, run.of(levels));
+        }
+        key
+    }
+}
+
 impl Shape {
     /// Takes a filter apart.
-    pub(super) fn file(filter: &[u8], keys: &Keys) -> Filed {
+    pub(super) fn file<'f>(filter: &'f [u8], keys: &Keys) -> Filed<'f> {
         if filter.is_empty() || !is_well_formed(filter) {
             return Filed::Malformed;
         }
         let mut levels = Levels::none();
-        levels.cut(filter, keys);
+        levels.cut(filter);
         let open = filter == b"#" || filter.ends_with(b"/#");
         let depth = levels.count().saturating_sub(usize::from(open));
         if depth > MAX_HASHED {
             return Filed::Deep;
         }
         let mut shape = Self { depth: u8::try_from(depth).unwrap_or(u8::MAX), open, ..Self::default() };
-        let mut literals = levels.sum(depth);
         for index in 0..depth {
             let level = levels.level(index);
             let bit = 1_u16.wrapping_shl(u32::try_from(index).unwrap_or(0));
@@ -52,47 +127,48 @@ impl Shape {
                 (_, Some(Placeholder::ClientId)) => shape.clientid |= bit,
                 (_, Some(Placeholder::Username)) => shape.username |= bit,
                 (b"+", None) => shape.plus |= bit,
-                _ => continue,
+                _ => {}
             }
-            literals = literals.wrapping_sub(levels.term(index));
         }
-        Filed::Shaped(shape, literals)
-    }
-
-    /// The key of a filter of this shape with those literal levels.
-    pub(super) fn salt(self, keys: &Keys) -> u64 {
-        let masks = u64::from(self.plus) << 32 | u64::from(self.clientid) << 16 | u64::from(self.username);
-        keys.hash_pair(masks, u64::from(self.depth) << 1 | u64::from(self.open))
+        if shape.varying() == 0 && !open {
+            return Filed::Literal(keys.hash(filter));
+        }
+        Filed::Shaped(shape, shape.sieve(keys), levels)
     }
 
     fn varying(self) -> u16 {
         self.plus | self.clientid | self.username
     }
 
-    /// What the literal levels of a filter of this shape would add up to if it matched; `None` if none
-    /// of this shape can.
-    #[inline]
-    pub(super) fn literals_of(self, cut: &Cut<'_, '_>, subject: Subject<'_>) -> Option<u64> {
+    /// What is looked at for each topic.
+    pub(super) fn sieve(self, keys: &Keys) -> Sieve {
+        let masks = u64::from(self.plus) << 32 | u64::from(self.clientid) << 16 | u64::from(self.username);
+        let varying = self.varying();
         let depth = usize::from(self.depth);
-        let levels = cut.levels;
-        let fits = if self.open { depth <= levels.count() } else { depth == levels.count() && !cut.open };
-        if !fits {
-            return None;
+        let mut sieve = Sieve {
+            least: depth,
+            most: if self.open { usize::MAX } else { depth },
+            salt: keys.hash_pair(masks, u64::from(self.depth) << 1 | u64::from(self.open)),
+            begins_with_any: varying & 1 == 1 || depth == 0,
+            has_placeholders: varying != self.plus,
+            count: 0,
+            runs: [Run::default(); MAX_HASHED / 2],
+        };
+        let mut first = 0_u8;
+        for index in 0..=self.depth {
+            if index < self.depth && varying.wrapping_shr(index.into()) & 1 == 0 {
+                continue;
+            }
+            // Up to sixteen levels have no more than eight runs.
+            if first < index
+                && let Some(run) = sieve.runs.get_mut(usize::from(sieve.count))
+            {
+                *run = Run { first, next: index };
+                sieve.count = sieve.count.wrapping_add(1);
+            }
+            first = index.wrapping_add(1);
         }
-        let mut literals = levels.sum(depth);
-        let mut varying = self.varying();
-        // MQTT 5.0 §4.7.2: what begins with a wildcard does not match what begins with `$`.
-        if cut.is_apart && (varying & 1 == 1 || depth == 0) {
-            return None;
-        }
-        if self.clientid | self.username != 0 && !self.placeholders_fit(levels, subject) {
-            return None;
-        }
-        while varying != 0 {
-            literals = literals.wrapping_sub(levels.term(varying.trailing_zeros() as usize));
-            varying &= varying.wrapping_sub(1);
-        }
-        Some(literals)
+        sieve
     }
 
     /// The subject, if its client id is not known with the one that fits a filter of this shape: that of the
@@ -104,7 +180,9 @@ impl Shape {
         Subject { clientid: Some(levels.level(self.clientid.trailing_zeros() as usize)), ..subject }
     }
 
-    fn placeholders_fit(self, levels: &Levels<'_>, subject: Subject<'_>) -> bool {
+    /// Whether the levels where this shape has placeholders are what those stand for.
+    #[inline(never)]
+    pub(super) fn placeholders_fit(self, levels: &Levels<'_>, subject: Subject<'_>) -> bool {
         let all = |mask: u16, placeholder: Placeholder| {
             let mut left = mask;
             while left != 0 {
@@ -121,47 +199,42 @@ impl Shape {
 
     /// Whether this is the filter of this shape whose literal levels are those of the topic.
     pub(super) fn is_match(self, filter: &[u8], levels: &Levels<'_>) -> bool {
-        let depth = usize::from(self.depth);
-        if self.varying() == 0 && !self.open {
-            return filter == levels.text();
+        if self.varying() != 0 {
+            return self.is_match_varying(filter, levels);
         }
-        let mut rest = filter;
-        let mut index = 0_usize;
+        if self.depth == 0 {
+            return filter == b"#";
+        }
+        let [head @ .., b'/', b'#'] = filter else { return false };
+        head == levels.between(0, self.depth.into())
+    }
+
+    /// [`Self::is_match`] where there are levels that are not literal.
+    fn is_match_varying(self, filter: &[u8], levels: &Levels<'_>) -> bool {
         let mut varying = self.varying();
-        while index < depth {
-            let next = (varying.trailing_zeros() as usize).min(depth);
-            if let Some(last) = next.checked_sub(1)
-                && index < next
-            {
-                // A run of literal levels, with the `/` behind it.
-                let Some(after) = rest.strip_prefix(levels.between(index, last)) else { return false };
-                rest = after;
-            }
-            if next < depth {
-                if index < next {
-                    let [b'/', after @ ..] = rest else { return false };
-                    rest = after;
-                }
-                let bit = 1_u16.wrapping_shl(u32::try_from(next).unwrap_or(0));
-                let level: &[u8] = match bit {
-                    bit if self.plus & bit != 0 => b"+",
-                    bit if self.clientid & bit != 0 => b"%c",
-                    _ => b"%u",
-                };
-                let Some(after) = rest.strip_prefix(level) else { return false };
-                rest = after;
-                varying &= varying.wrapping_sub(1);
-            }
+        let mut rest = filter;
+        // The first level that is not looked at yet.
+        let mut index = 0_usize;
+        while varying != 0 {
+            let next = varying.trailing_zeros() as usize;
+            let bit = varying & varying.wrapping_neg();
+            varying ^= bit;
+            // A run of literal levels, each with the `/` behind it.
+            let Some(after) = rest.strip_prefix(levels.up_to(index, next)) else { return false };
+            let level: &[u8] = match bit {
+                bit if self.plus & bit != 0 => b"+",
+                bit if self.clientid & bit != 0 => b"%c",
+                _ => b"%u",
+            };
+            let Some(after) = after.strip_prefix(level) else { return false };
             index = next.wrapping_add(1);
-            if index < depth {
-                let [b'/', after @ ..] = rest else { return false };
-                rest = after;
+            if index == usize::from(self.depth) {
+                return after == if self.open { &b"/#"[..] } else { b"" };
             }
+            let [b'/', after @ ..] = after else { return false };
+            rest = after;
         }
-        match (self.open, depth) {
-            (false, _) => rest.is_empty(),
-            (true, 0) => rest == b"#",
-            (true, _) => rest == b"/#",
-        }
+        let literal = if self.open { rest.strip_suffix(b"/#") } else { Some(rest) };
+        literal.is_some_and(|literal| literal == levels.between(index, self.depth.into()))
     }
 }

@@ -129,6 +129,13 @@ impl Policy {
         self.roles.get_with_derived(name, &self.keys)
     }
 
+    /// The role that a link names.
+    #[inline]
+    pub(super) fn linked_role(&self, name: &RoleName) -> Option<(&Arc<Role>, &RoleIndex)> {
+        self.roles.get_linked(name, &self.keys)
+    }
+
+    #[inline]
     pub(super) fn keys(&self) -> &Keys {
         &self.keys
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::levels::Keys;
-use super::{Client, Group, Role};
+use super::{Client, Group, Role, RoleName};
 
 /// For how many more records there is room behind those that come all at once: moving many takes long, and is to
 /// happen to no first command.
@@ -182,6 +182,25 @@ impl<R: Named, D: Default> Table<R, D> {
         self.free.push(id);
         self.sorted.remove(name);
         Some((id, slot.record))
+    }
+}
+
+impl<D: Default> Table<Role, D> {
+    /// The role that a link names.
+    #[inline]
+    pub(super) fn get_linked(&self, name: &RoleName, keys: &Keys) -> Option<(&Arc<Role>, &D)> {
+        let slot = match slot(&self.slots, name.hint()) {
+            Some(slot) if slot.record.name.is(name) => slot,
+            _ => self.find_linked(name, keys)?,
+        };
+        Some((&slot.record, &slot.derived))
+    }
+
+    #[cold]
+    fn find_linked(&self, name: &RoleName, keys: &Keys) -> Option<&Slot<Role, D>> {
+        let id = self.id_of(name.as_bytes(), keys)?;
+        name.set_hint(id);
+        slot(&self.slots, id)
     }
 }
 

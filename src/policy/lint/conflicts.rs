@@ -153,7 +153,8 @@ impl Policy {
             };
             let subject = Subject { username: None, clientid: None };
             let mut levels = Levels::none();
-            let question = self.question(&AclRequest { subject, action, topic }, &mut levels);
+            let mut question =
+                self.question(&self.hashed(&AclRequest { subject, action, topic }), &mut levels);
             let Reason::Acl { acl_type, acl, .. } = question.ask_role(held.role, held.index, None)?.reason
             else {
                 return None;

@@ -1,0 +1,193 @@
+//! Hashes of names and topics, with keys, so that nobody can choose texts that collide.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
+
+use super::{AclRequest, Subject};
+
+/// The keys of the hashes of whole texts. All of a process have the same, so that what is hashed once can be looked up
+/// in any table.
+#[derive(Clone, Copy, Debug)]
+pub struct TextKeys {
+    start: u64,
+    times: u64,
+}
+
+/// A request with the hash of its topic, worked out once for all that look it up.
+#[derive(Clone, Copy)]
+pub struct Hashed<'r, 'a> {
+    /// What is asked.
+    pub request: &'r AclRequest<'a>,
+    // INVARIANT: of the request's topic.
+    topic: u64,
+}
+
+/// The two halves of a product, one over the other: each bit depends on all bits of both.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the two halves of the product are wanted")]
+pub(super) fn fold(value: u64, times: u64) -> u64 {
+    let product = u128::from(value).wrapping_mul(u128::from(times));
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+impl TextKeys {
+    /// Those of this process, which no other has.
+    #[must_use]
+    pub fn of_process() -> Self {
+        static KEYS: OnceLock<TextKeys> = OnceLock::new();
+        *KEYS.get_or_init(|| {
+            let state = RandomState::new();
+            // Odd, so that multiplying loses nothing.
+            Self { start: state.hash_one("start"), times: state.hash_one("times") | 1 }
+        })
+    }
+
+    /// The hash of a text.
+    #[inline]
+    #[must_use]
+    pub fn hash(&self, text: &[u8]) -> u64 {
+        self.hash_after(self.start, text)
+    }
+
+    /// The hash of a text that comes after another, with that hash.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the number are wanted")]
+    pub(super) fn hash_after(&self, before: u64, text: &[u8]) -> u64 {
+        let mut state = before ^ self.times.wrapping_mul(text.len() as u64);
+        if let Some(last) = text.last_chunk::<16>() {
+            let mut rest = text;
+            while let Some((words, after)) = rest.split_first_chunk::<16>()
+                && !after.is_empty()
+            {
+                let words = u128::from_le_bytes(*words);
+                state = fold(state ^ words as u64, self.times ^ (words >> 64) as u64);
+                rest = after;
+            }
+            // Of two that overlap, each is told by the length.
+            let words = u128::from_le_bytes(*last);
+            return fold(state ^ words as u64, self.times ^ (words >> 64) as u64);
+        }
+        if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+            return fold(state ^ u64::from_le_bytes(*first), self.times ^ u64::from_le_bytes(*last));
+        }
+        fold(state ^ short_word(text), self.times)
+    }
+
+    /// The hash of two numbers.
+    pub(super) fn hash_pair(&self, a: u64, b: u64) -> u64 {
+        fold(fold(self.start ^ a, self.times) ^ b, self.times)
+    }
+}
+
+/// Up to seven bytes as a number; of one length, another for each text.
+#[inline]
+pub(crate) fn short_word(text: &[u8]) -> u64 {
+    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        return u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
+    }
+    match *text {
+        [first, .., last] => {
+            let middle = text.get(1).copied().unwrap_or_default();
+            u64::from(first) | u64::from(middle) << 8 | u64::from(last) << 16
+        }
+        [only] => u64::from(only),
+        [] => 0,
+    }
+}
+
+impl<'r, 'a> Hashed<'r, 'a> {
+    /// Works the hash out.
+    #[inline]
+    #[must_use]
+    pub fn new(request: &'r AclRequest<'a>, keys: &TextKeys) -> Self {
+        Self { request, topic: keys.hash(request.topic) }
+    }
+
+    /// The hash of the topic.
+    #[inline]
+    #[must_use]
+    pub fn topic(&self) -> u64 {
+        self.topic
+    }
+
+    /// A number that no other request of this connection has, but by chance, and perhaps not the same request of
+    /// another one: it is where the client id lies that tells connections apart.
+    #[inline]
+    #[must_use]
+    pub fn of_connection(&self) -> u64 {
+        let place = self.request.subject.clientid.map_or(1, |clientid| clientid.as_ptr().addr() as u64 | 1);
+        fold(self.topic ^ self.request.action as u64, place)
+    }
+
+    /// A number that no other request has, but by chance, and nobody can foretell.
+    #[must_use]
+    pub fn of_all(&self, keys: &TextKeys) -> u64 {
+        let Subject { username, clientid } = self.request.subject;
+        let kind = (self.request.action as u64) << 2
+            | u64::from(username.is_some()) << 1
+            | u64::from(clientid.is_some());
+        let hash = keys.hash_after(self.topic ^ kind, clientid.unwrap_or_default());
+        keys.hash_after(hash, username.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::policy::Action;
+
+    /// Texts of all lengths that differ in one place from each other.
+    fn texts() -> Vec<Vec<u8>> {
+        let lengths = (0..40).chain([127, 128, 129]);
+        let of_length = |length: usize| {
+            let changed = (0..length).map(move |place| {
+                let mut text = vec![b'a'; length];
+                text[place] = b'b';
+                text
+            });
+            changed.chain([vec![b'a'; length], vec![0; length]])
+        };
+        let mut texts: Vec<Vec<u8>> = lengths.flat_map(of_length).collect();
+        texts.extend(["ab", "ba", "abcd", "dcba"].map(|text| text.as_bytes().to_vec()));
+        texts.sort_unstable();
+        texts.dedup();
+        texts
+    }
+
+    #[test]
+    fn texts_that_look_alike_have_other_hashes() {
+        let keys = TextKeys::of_process();
+        let mut seen = HashSet::new();
+        for text in texts() {
+            assert!(seen.insert(keys.hash(&text)), "{text:?}");
+            assert_eq!(keys.hash(&text), TextKeys::of_process().hash(&text));
+        }
+    }
+
+    #[test]
+    fn short_texts_of_one_length_are_told_apart_by_one_word() {
+        let mut seen = HashSet::new();
+        for text in texts().into_iter().filter(|text| text.len() < 8) {
+            assert!(seen.insert((text.len(), short_word(&text))), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn requests_that_differ_in_anything_have_other_hashes() {
+        let keys = TextKeys::of_process();
+        let mut seen = HashSet::new();
+        let names = ["", "u", "c", "a/b", "longer than eight"];
+        for topic in ["a/b", "c", "u", "longer than eight"] {
+            for (username, clientid) in names.iter().flat_map(|one| names.map(|other| (*one, other))) {
+                for action in Action::ALL {
+                    let subject =
+                        Subject { username: Some(username.as_bytes()), clientid: Some(clientid.as_bytes()) };
+                    let request = AclRequest { subject, action, topic: topic.as_bytes() };
+                    assert!(seen.insert(Hashed::new(&request, &keys).of_all(&keys)), "{request:?}");
+                }
+            }
+        }
+    }
+}
