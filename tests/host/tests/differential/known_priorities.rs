@@ -26,8 +26,21 @@ pub fn clamped(value: Value) -> Value {
     }
 }
 
-/// C clamps what it loads, and writes that.
+/// C clamps what it loads, and writes that. What some commands set below the bounds it clamps at its next start only:
+/// until then it comes behind what has the lowest priority.
 pub fn priorities_out_of_bounds(seen: &Seen<'_>) -> bool {
+    fn is_too_low(value: &Value) -> bool {
+        match value {
+            Value::Array(items) => items.iter().any(is_too_low),
+            Value::Object(members) => members.iter().any(|(name, value)| {
+                let is_priority = name.eq_ignore_ascii_case("priority");
+                is_priority && value.as_f64().is_some_and(|priority| priority < -1e5) || is_too_low(value)
+            }),
+            _ => false,
+        }
+    }
+    let sets_too_low = seen.commands().iter().any(is_too_low);
+    let clamped = |value| if sets_too_low { sorted(clamped(value)) } else { clamped(value) };
     match seen.aspect {
         Aspect::Saved => {
             let policy = |outcome: &Outcome| match &outcome.saved {
