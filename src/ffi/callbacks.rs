@@ -17,7 +17,8 @@ pub(super) unsafe extern "C" fn on_basic_auth(_: c_int, event: *mut c_void, user
         let request = unsafe { event::login_request(&context.functions, event) };
         // SAFETY: the same client.
         let delay = unsafe { context.broker.delay_of_login(event.client) };
-        outcome::of_login(context.plugin.on_login(event::session(event.client), &request, delay))
+        let answer = context.plugin.on_login(event::session(event.client), &request, delay);
+        outcome::of_login(answer, context.functions.family)
     };
     // SAFETY: the broker's arguments to the callback of this event.
     unsafe { dispatch(event, userdata, "a login", outcome::AUTH, answer) }

@@ -18,11 +18,16 @@ pub(super) const DEFER: c_int = sys::MOSQ_ERR_PLUGIN_DEFER;
 /// The plugin does not start.
 pub(super) const START_FAILED: c_int = sys::MOSQ_ERR_UNKNOWN;
 
+/// `MOSQ_ERR_SERVER_BUSY`, which 2.1 sends on to clients that speak MQTT 5.0 as the reason "Server busy"
+/// (2.1.2: `src/handle_connect.c`). The headers of 2.0 do not have it.
+const SERVER_BUSY: c_int = 137;
+
 /// The answer to a login.
-pub(super) fn of_login(answer: LoginAnswer) -> c_int {
+pub(super) fn of_login(answer: LoginAnswer, family: BrokerFamily) -> c_int {
     match answer {
+        LoginAnswer::Busy if family == BrokerFamily::V2_1 => SERVER_BUSY,
         LoginAnswer::Now(Effect::Allow) => SUCCESS,
-        LoginAnswer::Now(Effect::Deny) => AUTH,
+        LoginAnswer::Now(Effect::Deny) | LoginAnswer::Busy => AUTH,
         LoginAnswer::Now(Effect::Defer) => DEFER,
         LoginAnswer::Later => sys::MOSQ_ERR_AUTH_DELAYED,
     }
@@ -54,8 +59,12 @@ mod tests {
     #[test]
     fn answers_have_the_numbers_that_brokers_know() {
         let now = [Effect::Allow, Effect::Deny, Effect::Defer].map(LoginAnswer::Now);
-        assert_eq!(now.map(of_login), [0, 11, 17]);
-        assert_eq!(of_login(LoginAnswer::Later), -5);
+        for family in [BrokerFamily::V2_0, BrokerFamily::V2_1] {
+            assert_eq!(now.map(|answer| of_login(answer, family)), [0, 11, 17]);
+            assert_eq!(of_login(LoginAnswer::Later, family), -5);
+        }
+        assert_eq!(of_login(LoginAnswer::Busy, BrokerFamily::V2_0), 11);
+        assert_eq!(of_login(LoginAnswer::Busy, BrokerFamily::V2_1), 137);
         assert_eq!([Effect::Allow, Effect::Deny, Effect::Defer].map(of_acl_check), [0, 12, 17]);
         assert_eq!([BrokerFamily::V2_0, BrokerFamily::V2_1].map(of_reload), [17, 0]);
     }

@@ -37,6 +37,8 @@ pub enum Delay {
 pub enum LoginAnswer {
     /// This.
     Now(Effect),
+    /// It is refused unseen, since there are too many, and may be tried again later.
+    Busy,
     /// At a later tick: [`Broker::complete_login`](crate::broker::Broker::complete_login).
     Later,
 }

@@ -16,6 +16,9 @@ use crate::sessions::Login;
 /// The client id of 2.1's `http_api` listener, whose requests are no connections: they have no address.
 pub(super) const HTTP_API: &[u8] = b"http-api";
 
+/// Why a login is refused whose password nobody has looked at.
+const TOO_MANY_LOGINS: &str = "tooManyLogins";
+
 /// What there is to do for a login.
 struct Plan {
     /// What is answered, unless the password is the right one.
@@ -42,7 +45,7 @@ impl Plugin {
     pub fn on_basic_auth(&self, session: SessionId, request: &LoginRequest<'_>) -> Effect {
         match self.on_login(session, request, Delay::Impossible) {
             LoginAnswer::Now(effect) => effect,
-            LoginAnswer::Later => Effect::Deny,
+            LoginAnswer::Busy | LoginAnswer::Later => Effect::Deny,
         }
     }
 
@@ -94,7 +97,7 @@ impl Plugin {
                 self.save_rehashed();
             }
         }
-        LoginAnswer::Now(effect)
+        if reason == TOO_MANY_LOGINS { LoginAnswer::Busy } else { LoginAnswer::Now(effect) }
     }
 
     /// Whether logins of that address for that username, or of any address, are refused unseen.
@@ -179,12 +182,12 @@ impl Plugin {
             }
             match plan.attempt(session, request).and_then(|attempt| self.verify_later(attempt)) {
                 Some(Ok(())) => return None,
-                Some(Err(TooMany)) => return refused("tooManyLogins"),
+                Some(Err(TooMany)) => return refused(TOO_MANY_LOGINS),
                 None => {}
             }
         }
         if !is_again && !self.work.may(request.address, start) {
-            return if plan.otherwise == Effect::Defer { otherwise } else { refused("tooManyLogins") };
+            return if plan.otherwise == Effect::Defer { otherwise } else { refused(TOO_MANY_LOGINS) };
         }
         let is_right = black_box(hash.verify(password));
         let now = Instant::now();

@@ -7,13 +7,15 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::case::{Trial, cases};
-use crate::harness::packet::{NOT_AUTHORIZED, Protocol};
+use crate::harness::packet::{NOT_AUTHORIZED, Protocol, SERVER_BUSY};
 
 cases! {
     the_filter_for_fail2ban_finds_who_guesses_and_nobody_else:
         theirs_fails("all", "says nothing of refused logins", "guesses that were found"),
     an_address_that_guesses_is_locked_out: theirs_fails("all", "has no such option", "locked out"),
     unknown_users_are_refused_by_option: theirs_fails("all", "has no such option", "refused here"),
+    logins_beyond_what_they_may_take_are_told_that_the_broker_is_busy:
+        theirs_fails("all", "hashes for as long as there are logins", "told that it is busy"),
 }
 
 /// The lines of a log that the filter in docs/logins.md matches, as fail2ban sees them: it cuts the time off.
@@ -83,6 +85,28 @@ fn an_address_that_guesses_is_locked_out(trial: &Trial) {
     assert_eq!(login("john", "pw").refused(), Protocol::V5.refusal());
     login("jane", "pw").connect().round_trip();
     broker.wait_for_log("reason=lockedOut");
+}
+
+fn logins_beyond_what_they_may_take_are_told_that_the_broker_is_busy(trial: &Trial) {
+    let broker = trial
+        .broker()
+        .line("plugin_opt_login_work 1")
+        .line("plugin_opt_login_mode sync")
+        .line("plugin_opt_password_iterations 20000")
+        .start();
+    let mut admin = broker.admin();
+    admin.create_client("john");
+    let login = |password| broker.client("any").login("john", password);
+    login("pw").connect().disconnect();
+    // Half a second of hashing is an address's share for now.
+    let busy = if trial.like_2_1() { SERVER_BUSY } else { NOT_AUTHORIZED };
+    let is_too_many = |_: &u32| {
+        let code = login("guess").refused();
+        code != NOT_AUTHORIZED || broker.log().contains("reason=tooManyLogins")
+    };
+    assert!((0..500).find(is_too_many).is_some(), "told that it is busy");
+    assert_eq!(login("guess").refused(), busy);
+    login("pw").connect().round_trip();
 }
 
 fn unknown_users_are_refused_by_option(trial: &Trial) {

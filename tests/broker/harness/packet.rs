@@ -8,6 +8,8 @@ pub(crate) const REFUSED_V311: u8 = 5;
 pub(crate) const FAILURE_V311: u8 = 0x80;
 /// MQTT 5.0: not authorized.
 pub(crate) const NOT_AUTHORIZED: u8 = 0x87;
+/// MQTT 5.0, CONNACK: server busy.
+pub(crate) const SERVER_BUSY: u8 = 0x89;
 /// MQTT 5.0, UNSUBACK: no subscription existed.
 pub(crate) const NO_SUBSCRIPTION: u8 = 0x11;
 /// MQTT 5.0, DISCONNECT: administrative action.
