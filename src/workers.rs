@@ -9,7 +9,7 @@ use std::fmt;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -110,6 +110,26 @@ impl Workers {
     }
 }
 
+impl Workers {
+    /// [`Self::end`], which waits until then at most. False if a thread still works: it is left to itself.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn end_by(&self, until: Instant) -> bool {
+        let shared = &self.0.0;
+        let mut state = shared.state.lock();
+        state.ended = true;
+        shared.changed.notify_all();
+        while state.running > 0 {
+            if shared.changed.wait_until(&mut state, until).timed_out() {
+                state.threads.clear();
+                return false;
+            }
+        }
+        drop(state);
+        self.end();
+        true
+    }
+}
+
 impl Submitter {
     /// Queues a job. Jobs begin in the order in which they came. A panic in one ends that job only.
     ///
@@ -166,6 +186,7 @@ impl Shared {
             state.waiting = state.waiting.saturating_sub(1);
             if waited && state.jobs.is_empty() {
                 state.running = state.running.saturating_sub(1);
+                self.changed.notify_all();
                 return None;
             }
         }
@@ -243,6 +264,27 @@ mod tests {
         assert_eq!(workers.submit(|| ()), Err(NotTaken::Full));
         release.send(()).unwrap();
         workers.end();
+    }
+
+    #[test]
+    fn the_end_does_not_wait_longer_than_it_may_for_a_job_that_hangs() {
+        let workers = Workers::with_threads(2, 10);
+        let (release, released) = mpsc::channel::<()>();
+        let (sender, done) = mpsc::channel();
+        workers
+            .submit(move || {
+                let _ = released.recv();
+                sender.send(()).unwrap();
+            })
+            .unwrap();
+        assert!(!workers.end_by(Instant::now()));
+        assert_eq!(workers.submit(|| ()), Err(NotTaken::Ended));
+        drop(workers);
+        release.send(()).unwrap();
+        done.recv().unwrap();
+        let workers = Workers::with_threads(2, 10);
+        workers.submit(|| ()).unwrap();
+        assert!(workers.end_by(Instant::now().checked_add(Duration::from_secs(60)).unwrap()));
     }
 
     #[test]

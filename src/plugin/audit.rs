@@ -122,10 +122,11 @@ impl Audit {
         news.iter().map(|news| inner.told(news)).collect()
     }
 
-    /// Writes what waits, and ends the thread.
-    pub(super) fn end(&self) {
-        if let Some(inner) = &self.0 {
-            inner.worker.end();
+    /// Writes what waits, and ends the thread; if the disk hangs, not longer than until then.
+    pub(super) fn end(&self, until: Instant) {
+        if let Some(inner) = &self.0
+            && inner.worker.end_by(until)
+        {
             // What came in while no thread could be started.
             inner.shared.write();
         }

@@ -45,9 +45,9 @@ impl MetricsFile {
         }))
     }
 
-    pub(super) fn end(&self) {
+    pub(super) fn end(&self, until: Instant) {
         if let Some(inner) = &self.0 {
-            inner.worker.end();
+            inner.worker.end_by(until);
         }
     }
 }

@@ -19,7 +19,7 @@ mod tick;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -54,6 +54,9 @@ pub use delayed::{Delay, LoginAnswer};
 
 /// How many jobs may wait for a worker.
 const MOST_JOBS: usize = 1024;
+
+/// How long the end of the broker waits for the disk: less than the ten seconds after which containers are killed.
+const LONGEST_SHUTDOWN: Duration = Duration::from_secs(8);
 
 /// The plugin in a running broker.
 pub struct Plugin {
@@ -203,13 +206,15 @@ impl Plugin {
     }
 
     /// The broker ends. What was begun is finished, but no longer answered; what is on the disk already is
-    /// not written again.
+    /// not written again. A disk that hangs is not waited for longer than eight seconds.
     pub fn shutdown(&self) {
+        let start = Instant::now();
+        let until = start.checked_add(LONGEST_SHUTDOWN).unwrap_or(start);
         self.verifier.pending.clear();
         self.log_last_denials();
-        self.finish_unanswered();
-        self.audit.end();
-        self.metrics_file.end();
-        self.end_threads();
+        self.finish_unanswered(until);
+        self.audit.end(until);
+        self.metrics_file.end(until);
+        self.end_threads(until);
     }
 }

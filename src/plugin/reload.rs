@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Plugin;
+use super::commands::{Read, read};
 use crate::audit::Deed;
 use crate::broker::LogLevel;
 use crate::control::Disconnect;
@@ -15,6 +16,9 @@ use crate::store::Loaded;
 
 /// How long the logins may take that a reload asks for, where no tick shows that it is over.
 const LONGEST: Duration = Duration::from_secs(2);
+
+/// How long the broker's thread waits for the disk.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 impl Plugin {
     /// If somebody else has changed the policy file, what it says comes in force. Then the broker will ask for the
@@ -47,14 +51,17 @@ impl Plugin {
             return;
         }
         // What is under way comes before what is in the file, or it would be taken for an edit.
+        if self.may_reload_later() {
+            return self.reload_in_turn(LONGEST_WAIT);
+        }
         self.finish();
         let compat = self.policy.read().compat();
-        let reloaded = caught(|| {
-            let mut store = self.store.lock();
-            panic_point("a reload, the file being read");
-            store.reload(compat, self.strict)
-        });
-        let refused = match reloaded {
+        self.reloaded(read(&self.store, compat, self.strict));
+    }
+
+    /// The file was looked at.
+    pub(super) fn reloaded(&self, read: Read) {
+        let refused = match read {
             Ok(Ok(None)) => return,
             Ok(Ok(Some(loaded))) => return self.take_over(loaded),
             Ok(Err(error)) => error.to_string(),

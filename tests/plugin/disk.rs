@@ -27,6 +27,8 @@ pub(crate) struct Moody(Arc<(Mutex<State>, Condvar)>);
 #[derive(Debug)]
 struct State {
     mood: Mood,
+    /// Whether whoever looks at the policy file waits too.
+    hides: bool,
     fails_once: bool,
     /// How many saves have begun, and how many of them wait.
     begun: usize,
@@ -35,13 +37,19 @@ struct State {
 
 impl Moody {
     pub(crate) fn new() -> Self {
-        let state = State { mood: Mood::Works, fails_once: false, begun: 0, waiting: 0 };
+        let state = State { mood: Mood::Works, hides: false, fails_once: false, begun: 0, waiting: 0 };
         Self(Arc::new((Mutex::new(state), Condvar::new())))
     }
 
     /// What becomes of saves from now on, those that wait included.
     pub(crate) fn set(&self, mood: Mood) {
         self.0.0.lock().unwrap().mood = mood;
+        self.0.1.notify_all();
+    }
+
+    /// Lets everybody wait who looks at the policy file, or no longer.
+    pub(crate) fn hide(&self, hides: bool) {
+        self.0.0.lock().unwrap().hides = hides;
         self.0.1.notify_all();
     }
 
@@ -96,6 +104,8 @@ impl Disk for Moody {
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        let state = self.0.0.lock().unwrap();
+        drop(self.0.1.wait_while(state, |state| state.hides).unwrap());
         RealDisk.metadata(path)
     }
 

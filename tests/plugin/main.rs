@@ -16,6 +16,7 @@ mod certificates;
 mod commands;
 mod disk;
 mod first_run;
+mod hangs;
 mod host;
 mod lint;
 mod logins;

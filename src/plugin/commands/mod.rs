@@ -9,6 +9,7 @@
 mod hashing;
 mod progress;
 mod queue;
+mod reading;
 mod recover;
 mod run;
 mod saving;
@@ -32,6 +33,8 @@ use progress::Progress;
 use queue::{Entry, FULL, Queue, Work};
 use run::INTERNAL;
 
+pub(super) use reading::{Read, read};
+
 /// How long the broker's thread waits for a payload, so that small policies are done with at once; not more
 /// than once in this time between two ticks.
 const WAIT: Duration = Duration::from_millis(5);
@@ -39,6 +42,8 @@ const WAIT: Duration = Duration::from_millis(5);
 const ITERATION: Duration = Duration::from_nanos(500);
 /// With more records than this, the first save is not waited for.
 const FEW_RECORDS: usize = 1000;
+/// How many commands are named in the log that may be lost when the broker ends.
+const MOST_NAMED: usize = 100;
 
 /// The payloads that are not answered, and what works on them.
 pub(super) struct Pipeline {
@@ -73,7 +78,8 @@ impl Pipeline {
         Self {
             queue: Mutex::default(),
             progress: Arc::new(Progress::new(bell)),
-            writer: Workers::with_threads(1, 1),
+            // A save and a reload.
+            writer: Workers::with_threads(1, 2),
             mode,
             pace: Mutex::default(),
         }
@@ -156,6 +162,9 @@ impl Plugin {
             caught(|| self.advance_quietly()).unwrap_or_else(|panicked| self.recover(Some(&panicked)));
         let answers = effects.iter().any(|effect| matches!(effect, Effect::Respond(..)));
         self.perform(effects);
+        if self.take_up_reload() {
+            self.advance();
+        }
         self.pipeline.queue.lock().expose();
         answers
     }
@@ -182,8 +191,10 @@ impl Plugin {
         }
     }
 
-    /// [`Self::finish`] for a broker that takes no answers any more. Lines of the log it still takes.
-    pub(super) fn finish_unanswered(&self) {
+    /// [`Self::finish`] for a broker that takes no answers any more. Lines of the log it still takes. What is not done
+    /// by then is named there.
+    pub(super) fn finish_unanswered(&self, until: Instant) {
+        self.pipeline.queue.lock().drop_reloads();
         loop {
             let seen = self.pipeline.progress.so_far();
             let effects = self.advance_quietly();
@@ -197,15 +208,67 @@ impl Plugin {
             if self.is_idle() {
                 return;
             }
-            self.pipeline.progress.wait_beyond(seen, None);
+            if !self.pipeline.progress.wait_beyond(seen, Some(until)) {
+                return self.name_unfinished();
+            }
         }
     }
 
-    /// Ends the threads, after what they have to do.
-    pub(super) fn end_threads(&self) {
-        self.workers.end();
-        self.pipeline.writer.end();
+    /// Says in the log what the disk has not taken in time, or what was not even begun.
+    fn name_unfinished(&self) {
+        let (payloads, lines) = {
+            let queue = self.pipeline.queue.lock();
+            let payloads = queue.all().filter(|entry| entry.actor().is_some()).count();
+            let unsaved =
+                queue.all().filter(|entry| entry.is_unsaved()).filter_map(|entry| entry.done.as_ref());
+            let lines = unsaved.flat_map(|done| &done.outcome.log).take(MOST_NAMED);
+            (payloads, lines.map(|line| [b"dynsec: perhaps lost: ", &line[..]].concat()).collect::<Vec<_>>())
+        };
+        let line = format!(
+            "dynsec: ended before the disk has taken everything: of {payloads} payloads of commands, which were not \
+             answered, the changes may be lost"
+        );
+        self.broker.log(LogLevel::Error, line.as_bytes());
+        for line in lines {
+            self.broker.log(LogLevel::Error, &line);
+        }
+    }
+
+    /// Ends the threads, after what they have to do. Those that are not done by then are left to themselves: the
+    /// library stays in memory (`build.rs`), and they touch nothing of the broker but its wake.
+    pub(super) fn end_threads(&self, until: Instant) {
+        self.workers.end_by(until);
+        self.pipeline.writer.end_by(until);
         self.bell.end();
+    }
+
+    /// Has the policy file read, in its turn. Waits a moment for it, so that what it says is mostly in force when the
+    /// broker asks for logins again; what takes longer is taken up at a tick.
+    pub(super) fn reload_in_turn(&self, most: Duration) {
+        self.pipeline.queue.lock().push_reload();
+        let start = Instant::now();
+        let until = start.checked_add(most).unwrap_or(start);
+        loop {
+            let seen = self.pipeline.progress.so_far();
+            self.advance();
+            if !self.pipeline.queue.lock().has_reload() {
+                return;
+            }
+            if !self.pipeline.progress.wait_beyond(seen, Some(until)) {
+                let line = "dynsec: the policy file is looked at later, since the disk or what is being saved takes long";
+                return self.broker.log(LogLevel::Warning, line.as_bytes());
+            }
+        }
+    }
+
+    /// Whether a payload can be answered later: then a reload need not be waited for either.
+    pub(super) fn may_reload_later(&self) -> bool {
+        self.goes_on_while_saving()
+    }
+
+    fn take_up_reload(&self) -> bool {
+        let read = self.pipeline.queue.lock().take_read();
+        read.map(|read| self.reloaded(read)).is_some()
     }
 
     /// Whether payloads may be answered later: where the broker does not tick, nothing else would come round.
@@ -247,8 +310,13 @@ impl Plugin {
 
     /// Takes everything as far as it can go, and tells the broker.
     fn advance(&self) {
-        let effects = self.advance_quietly();
-        self.perform(effects);
+        loop {
+            let effects = self.advance_quietly();
+            self.perform(effects);
+            if !self.take_up_reload() {
+                return;
+            }
+        }
     }
 
     fn perform(&self, effects: Vec<Effect>) {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::hashing::Hashing;
+use super::reading::{Read, Reading};
 use super::saving::Saving;
 use crate::control::{Actor, Outcome, Responses};
 use crate::policy::Mark;
@@ -28,6 +29,8 @@ pub(super) enum Work {
     Rehash(Vec<NewHash>),
     /// An answer that waits for its turn.
     Refused(Actor, Responses),
+    /// The file is to be read, once all before this is on the disk; what was read, once it is.
+    Reload(Option<Arc<Reading>>),
 }
 
 /// What came of it.
@@ -60,6 +63,8 @@ impl Entry {
         match &self.work {
             Work::Commands { hashing: Some(hashing), .. } => hashing.is_done(),
             Work::Commands { hashing: None, .. } | Work::Rehash(_) | Work::Refused(..) => true,
+            // That is not for the queue to do: what comes after it waits until it is gone.
+            Work::Reload(_) => false,
         }
     }
 
@@ -72,7 +77,7 @@ impl Entry {
     pub(super) fn actor(&self) -> Option<&Actor> {
         match &self.work {
             Work::Commands { actor, .. } | Work::Refused(actor, _) => Some(actor),
-            Work::Rehash(_) => None,
+            Work::Rehash(_) | Work::Reload(_) => None,
         }
     }
 
@@ -83,7 +88,7 @@ impl Entry {
     fn bytes(&self) -> usize {
         match &self.work {
             Work::Commands { payload, .. } => payload.len(),
-            Work::Rehash(_) | Work::Refused(..) => 0,
+            Work::Rehash(_) | Work::Refused(..) | Work::Reload(_) => 0,
         }
     }
 }
@@ -147,9 +152,14 @@ impl Queue {
         self.run
     }
 
-    /// The first entry, if it can be answered: it was run, and neither it nor what came before it is unsaved.
+    /// Whether the first entry can be answered: it was run, and neither it nor what came before it is unsaved.
+    pub(super) fn is_answerable(&self) -> bool {
+        self.run > 0 && self.entries.front().is_some_and(|first| !first.is_unsaved())
+    }
+
+    /// The first entry, if it can be answered.
     pub(super) fn take_answerable(&mut self) -> Option<Entry> {
-        if self.run == 0 || self.entries.front()?.is_unsaved() {
+        if !self.is_answerable() {
             return None;
         }
         let answer = self.entries.front().map_or(0, Entry::answer);
@@ -166,6 +176,45 @@ impl Queue {
         let entry = self.entries.pop_front()?;
         self.bytes = self.bytes.saturating_sub(entry.bytes());
         Some(entry)
+    }
+
+    /// Asks for a reload, unless one is asked for that has not begun.
+    pub(super) fn push_reload(&mut self) {
+        if !self.entries.iter().any(|entry| matches!(entry.work, Work::Reload(None))) {
+            self.push(Entry::new(Work::Reload(None)));
+        }
+    }
+
+    pub(super) fn has_reload(&self) -> bool {
+        self.entries.iter().any(|entry| matches!(entry.work, Work::Reload(_)))
+    }
+
+    /// The reload whose turn it is, if the file is not being read yet.
+    pub(super) fn next_reload(&mut self) -> Option<&mut Option<Arc<Reading>>> {
+        if self.saving.is_some() {
+            return None;
+        }
+        match &mut self.entries.front_mut()?.work {
+            Work::Reload(reading) if reading.is_none() => Some(reading),
+            _ => None,
+        }
+    }
+
+    /// What a reload has read. It is done then.
+    pub(super) fn take_read(&mut self) -> Option<Read> {
+        let Work::Reload(Some(reading)) = &self.entries.front()?.work else { return None };
+        let read = reading.take()?;
+        self.take_first();
+        Some(read)
+    }
+
+    pub(super) fn drop_reloads(&mut self) {
+        self.entries.retain(|entry| !matches!(entry.work, Work::Reload(_)));
+    }
+
+    /// All that wait.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
     }
 
     /// Everything is to be run again, but what failed.

@@ -64,7 +64,7 @@ impl Plugin {
                     effects.push(Effect::Respond(actor, control::refused(&payload, INTERNAL, &self.limits)));
                 }
                 Work::Refused(actor, responses) => effects.push(Effect::Respond(actor, responses)),
-                Work::Rehash(_) => {}
+                Work::Rehash(_) | Work::Reload(_) => {}
             }
         }
         *queue = Queue::default();
@@ -86,7 +86,7 @@ impl Plugin {
             for done in queue.all_run().take(held).filter_map(|entry| entry.done.as_mut()) {
                 done.outcome.changed = false;
             }
-            answer_all(queue, effects);
+            answer_all(queue, effects, usize::MAX);
         }
     }
 

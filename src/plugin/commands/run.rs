@@ -1,11 +1,13 @@
 //! What becomes of the queue: entries are run, saved, answered, or undone.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use super::Effect;
 use super::hashing::Prepared;
 use super::queue::{Done, Queue, Work};
+use super::reading::Reading;
 use super::saving::{NotSaved, Saving};
+use super::{Effect, Pipeline};
 use crate::broker::LogLevel;
 use crate::control::{self, Disconnect, Outcome, Responses};
 use crate::injection::panic_point;
@@ -17,16 +19,23 @@ use crate::rehash;
 /// What is answered where a bug has kept a command from being carried out.
 pub(super) const INTERNAL: &str = "Internal error";
 
+/// Payloads that wait are run for so long at a time, one of them at least. Between two of them the broker may go on:
+/// the policy is then what somebody wanted. Within one it is not, so that a payload is never interrupted.
+const SLICE: Duration = Duration::from_millis(2);
+/// Answers, disconnects and lines of the log that the broker gets at a time, a few of them more with the last answer.
+const ANSWERS: usize = 64;
+
 impl Plugin {
     /// Takes everything as far as it can go without waiting.
     pub(super) fn advance_quietly(&self) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let slice = self.goes_on_while_saving().then(Instant::now);
         let mut queue = self.pipeline.queue.lock();
         loop {
             if self.broken.load(Ordering::Acquire) {
                 drop(queue);
                 effects.extend(self.recover(None));
-                break;
+                return effects;
             }
             let saved = queue.saving.as_ref().map(|(saving, _)| saving.take_result());
             let still_saving = matches!(saved, Some(None));
@@ -37,8 +46,8 @@ impl Plugin {
                 self.metrics.saved(saved.took, saved.result.is_ok());
                 self.take_up(&mut queue, saved.result, &mut effects);
             }
-            self.run_all(&mut queue, &mut effects);
-            answer_all(&mut queue, &mut effects);
+            self.run_all(&mut queue, &mut effects, slice);
+            answer_all(&mut queue, &mut effects, if slice.is_some() { ANSWERS } else { usize::MAX });
             if still_saving {
                 break;
             }
@@ -49,12 +58,26 @@ impl Plugin {
                 self.start_saving(&mut queue);
             }
         }
+        if slice.is_some() && (queue.is_answerable() || queue.next_to_run().is_some()) {
+            // The rest is for the next tick.
+            self.pipeline.progress.make();
+        }
+        if let Some(reading) = queue.next_reload() {
+            let compat = self.policy.read().compat();
+            let Pipeline { writer, progress, .. } = &self.pipeline;
+            *reading = Some(Reading::start(&self.store, compat, self.strict, writer, progress));
+        }
         effects
     }
 
-    /// Runs what is ready.
-    fn run_all(&self, queue: &mut Queue, effects: &mut Vec<Effect>) {
+    /// Runs what is ready; of that what has its turn in a slice that began then.
+    fn run_all(&self, queue: &mut Queue, effects: &mut Vec<Effect>, slice: Option<Instant>) {
+        let mut has_run = false;
         while let Some(entry) = queue.next_to_run() {
+            if has_run && slice.is_some_and(|start| start.elapsed() >= SLICE) {
+                break;
+            }
+            has_run = true;
             let logins = self.sessions.lock().logins();
             let mut policy = self.policy.write();
             let mark = policy.mark();
@@ -87,6 +110,7 @@ impl Plugin {
                 Outcome { changed: !names.is_empty(), log, ..nothing(Responses::default()) }
             }
             Work::Refused(_, responses) => nothing(responses.clone()),
+            Work::Reload(_) => nothing(Responses::default()),
         }
     }
 
@@ -149,9 +173,11 @@ impl Plugin {
     }
 }
 
-/// What is first in the queue and has nothing to wait for is answered.
-pub(super) fn answer_all(queue: &mut Queue, effects: &mut Vec<Effect>) {
-    while let Some(entry) = queue.take_answerable() {
+/// What is first in the queue and has nothing to wait for is answered, as long as there are not so many effects.
+pub(super) fn answer_all(queue: &mut Queue, effects: &mut Vec<Effect>, most: usize) {
+    while effects.len() < most
+        && let Some(entry) = queue.take_answerable()
+    {
         let actor = entry.actor().cloned();
         let Some(done) = entry.done else { continue };
         let Outcome { responses, disconnects, log, .. } = done.outcome;

@@ -1,0 +1,106 @@
+//! A disk that does not answer: the broker goes on, reloads and ends.
+
+use mosquitto_dynsec::broker::LogLevel;
+use mosquitto_dynsec::plugin::{Actor, Plugin};
+use mosquitto_dynsec::policy::Effect;
+use serde_json::{Value, json};
+
+use crate::disk::{Mood, Moody};
+use crate::host::{Place, login, settle};
+
+/// Of the password `pw`.
+const HASH: &str = "$7$101$AAECAwQFBgcICQoL$l8zqSPOVOsX6BzXddvHVSUz51tfFGYiwZgYMerEYSK2kmFD86m93us2E5cM8HAComZhsUAqG/9HmFNzmBd+GRQ==";
+
+fn policy(names: &[&str]) -> Value {
+    let client = |name: &&str| json!({"username": name, "encoded_password": HASH});
+    json!({"clients": names.iter().map(client).collect::<Vec<_>>(), "groups": [], "roles": []})
+}
+
+fn send(plugin: &Plugin, command: &Value) {
+    plugin.on_control(&Actor::default(), json!({ "commands": [command] }).to_string().as_bytes());
+}
+
+fn create(name: &str) -> Value {
+    json!({"command": "createClient", "username": name, "correlationData": name})
+}
+
+/// The correlation data of all answers.
+fn answered(place: &Place) -> Vec<String> {
+    let data = |answer: &Value| answer["responses"][0]["correlationData"].as_str().unwrap_or("?").to_owned();
+    place.host.answers().iter().map(data).collect()
+}
+
+#[test]
+fn a_reload_does_not_wait_for_a_disk_that_hides_the_file_and_is_done_when_it_shows_it() {
+    let (place, disk) = (Place::with(&policy(&["ann"])), Moody::new());
+    let plugin = place.start_on(&disk, |_| ());
+    std::fs::write(place.policy_path(), policy(&["ann", "bob"]).to_string()).unwrap();
+    disk.hide(true);
+    plugin.on_reload();
+    assert_eq!(place.logged("is looked at later").len(), 1);
+    assert_eq!(login(&plugin, "bob", "pw"), Effect::Defer);
+    // What comes meanwhile has its turn after the file.
+    send(&plugin, &create("eve"));
+    plugin.on_reload();
+    plugin.on_tick();
+    assert_eq!(answered(&place), [""; 0]);
+    assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow, "the broker goes on");
+    disk.hide(false);
+    settle(&place, &plugin);
+    assert_eq!(login(&plugin, "bob", "pw"), Effect::Allow);
+    assert_eq!(answered(&place), ["eve"]);
+    assert_eq!(place.policy()["clients"].as_array().unwrap().len(), 3);
+    assert_eq!(place.logged("changed by another hand").len(), 1);
+}
+
+#[test]
+fn a_reload_does_not_wait_for_a_save_that_hangs() {
+    let (place, disk) = (Place::with(&policy(&["ann"])), Moody::new());
+    let plugin = place.start_on(&disk, |_| ());
+    disk.set(Mood::Waits);
+    send(&plugin, &create("one"));
+    disk.until_a_save_waits(&plugin);
+    plugin.on_reload();
+    send(&plugin, &create("two"));
+    assert_eq!(place.logged("is looked at later").len(), 1);
+    assert_eq!(answered(&place), [""; 0]);
+    disk.set(Mood::Works);
+    settle(&place, &plugin);
+    assert_eq!(answered(&place), ["one", "two"]);
+    assert_eq!(place.logged("changed by another hand").len(), 0);
+    assert_eq!(place.policy()["clients"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_reload_that_has_not_begun_is_no_reason_not_to_end() {
+    let (place, disk) = (Place::with(&policy(&["ann"])), Moody::new());
+    let plugin = place.start_on(&disk, |_| ());
+    disk.set(Mood::Waits);
+    send(&plugin, &create("one"));
+    disk.until_a_save_waits(&plugin);
+    plugin.on_reload();
+    send(&plugin, &create("two"));
+    disk.set(Mood::Works);
+    plugin.shutdown();
+    assert_eq!(place.policy()["clients"].as_array().unwrap().len(), 3, "all that was sent is done");
+    assert_eq!(place.logged("perhaps lost").len(), 0);
+}
+
+#[test]
+fn the_end_does_not_wait_for_ever_and_names_what_may_be_lost() {
+    let (place, disk) = (Place::with(&policy(&["ann"])), Moody::new());
+    let plugin = place.start_on(&disk, |_| ());
+    disk.set(Mood::Waits);
+    send(&plugin, &create("one"));
+    disk.until_a_save_waits(&plugin);
+    send(&plugin, &create("two"));
+    plugin.shutdown();
+    drop(plugin);
+    let lines = place.logged("ended before the disk has taken everything: of 2 payloads");
+    assert!(matches!(lines[..], [(LogLevel::Error, _)]), "{lines:?}");
+    let lost = place.logged("perhaps lost");
+    assert_eq!(lost.len(), 2, "{lost:?}");
+    assert!(lost[0].1.contains("username=one") && lost[1].1.contains("username=two"), "{lost:?}");
+    assert_eq!(place.policy(), policy(&["ann"]));
+    disk.set(Mood::Works);
+}
