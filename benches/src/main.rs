@@ -26,10 +26,13 @@ mod callgrind;
 mod checks;
 mod document;
 mod growth;
+mod held;
 mod logins;
 mod policies;
+mod real;
 mod results;
 mod stall;
+mod storm;
 mod table;
 mod worker;
 
@@ -42,7 +45,7 @@ use results::Results;
 use table::Table;
 
 /// What can be measured.
-const SUITES: [(&str, Measure); 8] = [
+const SUITES: [(&str, Measure); 10] = [
     ("checks", checks::run),
     ("load", policies::load),
     ("changes", policies::changes),
@@ -51,10 +54,12 @@ const SUITES: [(&str, Measure); 8] = [
     ("logins", logins::run),
     ("brokers", brokers::measure),
     ("stall", stall::run),
+    ("storm", storm::run),
+    ("held", held::run),
 ];
 
 /// They take minutes, and root for the broker of 2.1.
-const ONLY_IF_ASKED: [&str; 2] = ["brokers", "stall"];
+const ONLY_IF_ASKED: [&str; 4] = ["brokers", "stall", "storm", "held"];
 
 type Measure = fn(&Bench) -> Result<Vec<Table>, Box<dyn Error>>;
 

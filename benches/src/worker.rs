@@ -5,10 +5,11 @@ use std::fs;
 use std::hint::black_box;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use plugin_host::{
-    AclRequest, Answer, Host, NotConnected, PreparedAclCheck, PreparedLogin, Request, Text, obey,
+    AclRequest, Answer, Deed, Host, NotConnected, PreparedAclCheck, PreparedLogin, Request, Text, obey,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,13 @@ pub enum Order {
     },
     /// The instructions of anything else are counted.
     CountAsk(Request),
+    /// Payloads are sent, each when the one before is answered; callbacks and ticks are timed.
+    Changes {
+        /// Who sends them.
+        clientid: String,
+        /// The payloads.
+        payloads: Vec<String>,
+    },
     /// Logins are made, one after another, each timed alone.
     TimeLogins(Vec<Login>),
     /// Everybody has logged in, leaves and logs in again: all of that is a batch.
@@ -74,6 +82,8 @@ pub struct Done {
     pub batches: Vec<f64>,
     /// Nanoseconds of calls that were timed alone, without what the clock takes.
     pub singles: Vec<f64>,
+    /// How much memory was resident before [`Order::Changes`], in kilobytes; the peak is the most since then.
+    pub before_kb: u64,
     /// How much memory is resident, in kilobytes.
     pub resident_kb: u64,
     /// The most that ever was.
@@ -129,6 +139,27 @@ fn execute(host: &mut Host, order: Order) -> Result<Done, Box<dyn Error>> {
             let clock = median(&mut (0..1000).map(|_| time(&mut next, 0)).collect::<Vec<_>>());
             let singles = next.take(calls.max(200)).map(|check| (time_one(check) - clock).max(0.0)).collect();
             Ok(Done { batches, singles, ..Done::default() })
+        }
+        Order::Changes { clientid, payloads } => {
+            let clientid = Text::from(clientid.as_bytes());
+            // The peak begins anew (proc(5)).
+            fs::write("/proc/self/clear_refs", "5")?;
+            let mut done = Done { before_kb: memory()?.0, ..Done::default() };
+            for payload in payloads {
+                let _before = host.take_deeds();
+                let payload = Text::from(payload.as_bytes());
+                let start = Instant::now();
+                host.control(&clientid, &payload)?;
+                done.singles.push(start.elapsed().as_nanos() as f64);
+                let is_answer = |deed: &Deed| matches!(deed, Deed::Publish(_));
+                while !host.take_deeds().iter().any(is_answer) {
+                    thread::sleep(Duration::from_millis(1));
+                    let start = Instant::now();
+                    host.tick();
+                    done.batches.push(start.elapsed().as_nanos() as f64);
+                }
+            }
+            Ok(done)
         }
         Order::TimeLogins(logins) => {
             let text = |text: &str| Text::from(text.as_bytes());
