@@ -66,12 +66,6 @@ pub struct PluginOptions {
     pub metrics_interval: Duration,
 }
 
-/// [`PluginOptions::login_work`] on 2.0, where logins take half a millisecond: no bound.
-const LOGIN_WORK: u32 = 100;
-/// On 2.1 a login takes ten times as long, and most are done by other threads: the rest leaves the broker half of its
-/// time.
-const LOGIN_WORK_OF_2_1: u32 = 50;
-
 impl PluginOptions {
     /// This policy, and the defaults.
     #[must_use]
@@ -98,7 +92,7 @@ impl PluginOptions {
             unknown_user: UnknownUserOption::Defer,
             lockout_failures: None,
             lockout_window: Duration::from_secs(300),
-            login_work: LOGIN_WORK,
+            login_work: 100,
             backups: 0,
             metrics_file: None,
             metrics_interval: Duration::from_secs(15),

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::PluginOptions;
 use super::table::{CONFIG_FILE, OPTIONS};
-use super::{LOGIN_WORK, LOGIN_WORK_OF_2_1, PluginOptions};
 use crate::broker::BrokerFamily;
 use crate::password::Iterations;
 
@@ -45,9 +45,9 @@ pub fn parse(given: &[(&[u8], &[u8])], family: BrokerFamily) -> Result<Parsed, O
         return Ok(Parsed { options: None, warnings });
     }
     let mut options = PluginOptions::new(PathBuf::new());
-    (options.password_iterations, options.login_work) = match family {
-        BrokerFamily::V2_0 => (Iterations::DEFAULT, LOGIN_WORK),
-        BrokerFamily::V2_1 => (Iterations::DEFAULT_OF_2_1, LOGIN_WORK_OF_2_1),
+    options.password_iterations = match family {
+        BrokerFamily::V2_0 => Iterations::DEFAULT,
+        BrokerFamily::V2_1 => Iterations::DEFAULT_OF_2_1,
     };
     for (option, value) in OPTIONS.iter().zip(values) {
         if let Some(value) = value {

@@ -367,7 +367,7 @@ pub const OPTIONS: [OptionInfo; 30] = [
     OptionInfo {
         name: "login_work",
         accepts: "a percentage from 1 to 100",
-        default: Some("100 with a 2.0 broker, 50 with 2.1"),
+        default: Some("100"),
         meaning: "How much of the broker's own time logins may take for hashing passwords, half of it for one \
                   network address; more of them are refused unseen.",
         set: |options, value| {

@@ -38,14 +38,8 @@ fn a_policy_alone_has_the_defaults() {
 #[test]
 fn defaults_are_those_of_the_table() {
     for option in OPTIONS {
-        let has_no_one_value = [
-            "state_dir",
-            "password_init_file",
-            "audit_file",
-            "metrics_file",
-            "password_iterations",
-            "login_work",
-        ];
+        let has_no_one_value =
+            ["state_dir", "password_init_file", "audit_file", "metrics_file", "password_iterations"];
         let named = !has_no_one_value.contains(&option.name);
         if let Some(default) = option.default.filter(|_| named) {
             assert_eq!(
@@ -229,15 +223,6 @@ fn new_passwords_get_more_iterations_with_2_1_unless_a_number_is_given() {
         let of = |given: &[(&str, &str)]| parsed(given, family).unwrap().options.unwrap().password_iterations;
         assert_eq!(of(&[("config_file", "p")]).get(), iterations);
         assert_eq!(of(&[("config_file", "p"), ("password_iterations", "2000")]).get(), 2000);
-    }
-}
-
-#[test]
-fn logins_may_take_half_of_the_time_of_a_2_1_broker_unless_a_number_is_given() {
-    for (family, percent) in [(BrokerFamily::V2_0, 100), (BrokerFamily::V2_1, 50)] {
-        let of = |given: &[(&str, &str)]| parsed(given, family).unwrap().options.unwrap().login_work;
-        assert_eq!(of(&[("config_file", "p")]), percent);
-        assert_eq!(of(&[("config_file", "p"), ("login_work", "80")]), 80);
     }
 }
 

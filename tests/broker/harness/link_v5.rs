@@ -140,6 +140,7 @@ fn connack_code(code: ConnectReturnCode) -> u8 {
         ConnectReturnCode::BadUserNamePassword => 0x86,
         ConnectReturnCode::NotAuthorized => 0x87,
         ConnectReturnCode::ServerUnavailable => 0x88,
+        ConnectReturnCode::ServerBusy => 0x89,
         ConnectReturnCode::Banned => 0x8a,
         other => panic!("CONNACK with {other:?}"),
     }
