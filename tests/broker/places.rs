@@ -16,9 +16,17 @@ use crate::harness::setup::Setup;
 
 cases! {
     on_a_full_disk_nothing_is_changed_until_there_is_room: theirs_fails(
-        "all",
-        "answers success, and leaves a broken file (2.0.11) or none of the change in it",
-        "is answered with success"
+        "2.0.11",
+        "answers success, and leaves a broken file",
+        "bytes that are no policy"
+    ) & theirs_fails(
+        "2.0.21",
+        "answers success, and leaves an empty file",
+        "the file has 0 bytes that are no policy"
+    ) & theirs_fails(
+        "2.1",
+        "answers success, and nothing of it is in the file",
+        "the file has nothing of it"
     ),
     on_a_disk_that_becomes_read_only_nothing_is_changed: theirs_fails(
         "all",
@@ -31,9 +39,13 @@ cases! {
         "is not in the file"
     ),
     a_file_that_is_a_mount_of_its_own_on_a_full_disk_stays_whole: theirs_fails(
-        "all",
-        "answers success, and leaves a broken file (2.0.11) or none of the change in it",
-        "is answered with success"
+        "2.0.11",
+        "answers success, and leaves a broken file",
+        "bytes that are no policy"
+    ) & theirs_fails(
+        "2.0.21 2.1",
+        "answers success, and nothing of it is in the file",
+        "the file has nothing of it"
     ),
     a_directory_in_the_place_of_the_file_stays: theirs_fails(
         "all",
@@ -86,11 +98,25 @@ impl Held {
         let before = fs::read(&self.file).ok();
         for _ in 0..2 {
             let answer = admin.command(&large("john"));
-            assert!(answer["error"].is_string(), "what cannot be saved is answered with success: {answer}");
+            assert!(
+                answer["error"].is_string(),
+                "what cannot be saved is answered with success, and the file has {}",
+                self.what_it_has()
+            );
             self.broker.wait_for_log("commands refused");
             assert_eq!(admin.fine(&json!({"command": "listClients"}))["clients"], json!(["admin"]));
             assert_eq!(self.broker.client("any").login("john", "pw").refused(), NOT_AUTHORIZED);
             assert_eq!(fs::read(&self.file).ok(), before);
+        }
+    }
+
+    /// What of a command that was answered with success is in the file.
+    fn what_it_has(&self) -> String {
+        let found = fs::read(&self.file).unwrap_or_default();
+        match serde_json::from_slice::<Value>(&found) {
+            Err(_) => format!("{} bytes that are no policy", found.len()),
+            Ok(policy) if policy.to_string().contains("john") => "it".to_owned(),
+            Ok(_) => "nothing of it".to_owned(),
         }
     }
 

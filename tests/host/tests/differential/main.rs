@@ -56,6 +56,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use difference::Difference;
 use duel::{Arena, Duel, Verdict};
 use known_differences::KNOWN_DIFFERENCES;
 use script::Script;
@@ -158,7 +159,7 @@ fn run(title: &str, duel: Duel<'_>, script_of: fn(u64) -> Script, cases: u64) ->
             let verdict = duel.fight(&script_of(seed), directory.path());
             let recipe = (!verdict.news.is_empty()).then(|| {
                 failures.fetch_add(1, Ordering::Relaxed);
-                recipe(duel, script_of(seed), seed, directory.path())
+                recipe(duel, script_of(seed), seed, directory.path(), &verdict.news)
             });
             let (tally, recipes) = &mut *results.lock().unwrap();
             tally.count("cases");
@@ -181,11 +182,19 @@ fn run(title: &str, duel: Duel<'_>, script_of: fn(u64) -> Script, cases: u64) ->
     tally
 }
 
-/// The smallest script that shows what the case of a seed shows, and what it shows.
-fn recipe(duel: Duel<'_>, original: Script, seed: u64, directory: &Path) -> String {
+/// The smallest script that shows what the case of a seed shows, and what it shows. What it shows only once is told as
+/// it was.
+fn recipe(duel: Duel<'_>, original: Script, seed: u64, directory: &Path, news: &[Difference]) -> String {
     let fight = |script: &Script| duel.fight(script, directory);
     let first_aspect = |verdict: &Verdict| verdict.news.first().map(|news| news.aspect);
     let wanted = first_aspect(&fight(&original));
+    if wanted.is_none() {
+        let mut text = format!("  DYNSEC_DIFF_SEED={seed} DYNSEC_DIFF_CASES=1, seen once and not again\n");
+        for one in news {
+            let _ = write!(text, "{one}");
+        }
+        return text;
+    }
     let smallest = shrink::shrink(original, |script| first_aspect(&fight(script)) == wanted);
     let mut text = format!("  DYNSEC_DIFF_SEED={seed} DYNSEC_DIFF_CASES=1\n{smallest}");
     for news in fight(&smallest).news {
