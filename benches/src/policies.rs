@@ -254,13 +254,43 @@ pub fn changes(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         let (ours, theirs) = (firsts.pop(), firsts.pop());
         checks.push("publish", size, theirs, ours);
     }
+    let mut memory = Table::new(
+        "save-memory",
+        "How much more memory there is at the peak while a change among so many clients is made and saved.",
+        "MB",
+    );
+    for size in [10_000, 100_000].into_iter().filter(|size| bench.takes(*size)) {
+        let mut of_sides = [None; 2];
+        for side in Side::BOTH {
+            if side == Side::Ours || size < LARGEST_OF_THEIRS {
+                bench.progress(&format!("memory to save, {size} clients, {side:?}"));
+                of_sides[side as usize] = Some(memory_to_save(bench, side, size)?);
+            }
+        }
+        memory.push("createClient", Some(size as u64), of_sides[0], of_sides[1]);
+    }
     for size in [1_000, 10_000].into_iter().filter(|size| bench.takes(*size)) {
         bench.progress(&format!("changes, instructions, {size} clients"));
         for (what, count) in count_changes(bench, size)? {
             counts.push(what, Some(size as u64), None, Some(count));
         }
     }
-    Ok(vec![alone, held, checks, counts])
+    Ok(vec![alone, held, checks, memory, counts])
+}
+
+fn memory_to_save(bench: &Bench, side: Side, clients: usize) -> Result<f64, Box<dyn Error>> {
+    let mut worker = bench.start(side)?;
+    load_into(bench, side, &mut worker, &policy(clients, 10))?;
+    worker.ask(Request::Attach { clientid: "console".into(), username: None, subscriptions: vec![] })?;
+    let (_, command) = CHANGES[0];
+    let mut most = 0.0_f64;
+    for number in 0..3 {
+        let before = worker.ask(Request::Tick { count: 1, pause_ms: 0 })?.resident_kb;
+        let mut peak = worker.ask(control(&payload(&command(number))))?.peak_kb;
+        peak = peak.max(worker.ask(Request::Tick { count: 50, pause_ms: 20 })?.peak_kb);
+        most = most.max(peak.saturating_sub(before) as f64 / 1000.0);
+    }
+    Ok(most)
 }
 
 /// Instructions of each change on the broker's thread, ours.

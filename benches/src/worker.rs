@@ -86,7 +86,7 @@ pub struct Done {
     pub before_kb: u64,
     /// How much memory is resident, in kilobytes.
     pub resident_kb: u64,
-    /// The most that ever was.
+    /// The most that was while the order was carried out.
     pub peak_kb: u64,
     /// What went wrong.
     pub error: Option<String>,
@@ -101,6 +101,7 @@ pub fn run(plugin: &Path) -> Result<(), Box<dyn Error>> {
     let mut answers = io::stdout().lock();
     for line in io::stdin().lock().lines() {
         let order = serde_json::from_str(&line?)?;
+        forget_peak()?;
         let mut done = execute(&mut host, order)
             .unwrap_or_else(|error| Done { error: Some(error.to_string()), ..Done::default() });
         (done.resident_kb, done.peak_kb) = memory()?;
@@ -272,7 +273,12 @@ pub fn percentile(values: &mut [f64], share: f64) -> f64 {
     values.get(at.min(values.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-/// Kilobytes that are resident, and that ever were (proc(5)).
+/// Lets the peak be counted from here on (proc(5), `clear_refs`).
+fn forget_peak() -> io::Result<()> {
+    fs::write("/proc/self/clear_refs", "5")
+}
+
+/// Kilobytes that are resident, and that were at the peak (proc(5)).
 fn memory() -> io::Result<(u64, u64)> {
     let status = fs::read_to_string("/proc/self/status")?;
     let field = |name: &str| {

@@ -9,6 +9,8 @@ mod authenticate;
 mod authorize;
 mod become_like;
 mod client;
+#[cfg(test)]
+mod collisions_tests;
 mod compat;
 mod costs;
 mod crowd;
