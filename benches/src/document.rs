@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::results::Results;
-use crate::table::{Row, Table, readable};
+use crate::table::{Row, Table, grouped};
 
 const DOCUMENT: &str = "docs/performance.md";
 /// The tables that are drawn, of what work, and what is on their axis of sizes.
@@ -75,7 +75,7 @@ fn picture(table: &Table, work: &str, sizes: &str) -> String {
     for power in y0 as i32..=y1 as i32 {
         let at = y(f64::from(power));
         let _ = writeln!(svg, "<path d=\"M{LEFT} {at:.0}H{:.0}\" stroke=\"#ddd\"/>", WIDTH - RIGHT);
-        let label = readable(10_f64.powi(power));
+        let label = power_of_ten(power);
         let _ = writeln!(
             svg,
             "<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"end\">{label}</text>",
@@ -84,7 +84,7 @@ fn picture(table: &Table, work: &str, sizes: &str) -> String {
         );
     }
     for power in x0 as i32..=x1 as i32 {
-        let (at, label) = (x(f64::from(power)), readable(10_f64.powi(power)));
+        let (at, label) = (x(f64::from(power)), power_of_ten(power));
         let _ = writeln!(
             svg,
             "<text x=\"{at:.0}\" y=\"{:.0}\" text-anchor=\"middle\">{label}</text>",
@@ -110,6 +110,12 @@ fn picture(table: &Table, work: &str, sizes: &str) -> String {
     }
     svg.push_str("</svg>\n");
     svg
+}
+
+/// As it stands at an axis.
+fn power_of_ten(power: i32) -> String {
+    let value = 10_f64.powi(power);
+    if power < 0 { value.to_string() } else { grouped(value) }
 }
 
 fn points(rows: &[&Row], of: fn(&Row) -> Option<f64>) -> Vec<(f64, f64)> {

@@ -109,7 +109,8 @@ pub fn readable(value: f64) -> String {
     }
 }
 
-fn grouped(value: f64) -> String {
+/// A whole number, in groups of three digits.
+pub fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
