@@ -372,7 +372,7 @@ fn time_alone(file: &[u8], size: usize, table: &mut Table) -> Result<(), Box<dyn
         table.push(what, Some(size as u64), None, Some(run_alone(&mut policy, &payload(&command))));
     }
     // One role for all, and one group.
-    let (mut policy, _) = store::read(&policy_of(size, size, 1), Compat::V2_0)?;
+    let (mut policy, _) = store::read(&policy_of(size, 10, 1), Compat::V2_0)?;
     let add = |number: usize| {
         json!({"command": "addRoleACL", "rolename": "role-0", "acltype": "publishClientSend",
                "topic": format!("new/{number}"), "allow": true})

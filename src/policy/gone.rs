@@ -156,15 +156,23 @@ impl Policy {
 
     /// A role of that name is about to be made.
     pub(super) fn role_comes(&mut self, name: &RoleName) {
-        if self.gone.roles.contains_key(name) {
-            self.replace_all_that_link_to(Name::Role(name));
-        }
+        let gone = self.gone.roles.get(name).copied();
+        self.take_out_before(Name::Role(name), gone);
     }
 
     /// A group of that name is about to be made.
     pub(super) fn group_comes(&mut self, name: &GroupName) {
-        if self.gone.groups.contains_key(name) {
-            self.replace_all_that_link_to(Name::Group(name));
+        let gone = self.gone.groups.get(name).copied();
+        self.take_out_before(Name::Group(name), gone);
+    }
+
+    /// What has that name is about to be made, and went at that time.
+    fn take_out_before(&mut self, name: Name<'_>, gone: Option<Mark>) {
+        let Some(gone) = gone else { return };
+        if self.journal.is_forgotten(gone) {
+            self.sweep_some(name, usize::MAX);
+        } else {
+            self.replace_all_that_link_to(name);
         }
     }
 
