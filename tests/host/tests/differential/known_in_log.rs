@@ -9,11 +9,16 @@ use crate::plugins;
 use crate::plugins::Version::V2_1_2;
 use crate::script::Step;
 
+/// Whether a modifyGroup was refused.
+pub fn has_refused_group(seen: &Seen<'_>) -> bool {
+    responses(seen.theirs).iter().any(|answer| {
+        string(answer, "command").eq_ignore_ascii_case("modifyGroup") && member(answer, "error").is_some()
+    })
+}
+
 /// Since 2.0.15 C logs modifyGroup also where it refuses it.
 pub fn refused_and_logged(seen: &Seen<'_>) -> bool {
-    let has_refused = responses(seen.theirs).iter().any(|answer| {
-        string(answer, "command").eq_ignore_ascii_case("modifyGroup") && member(answer, "error").is_some()
-    });
+    let has_refused = has_refused_group(seen);
     let is_other = |line: &&Text| !line.to_string().contains(" | modifyGroup | ");
     let others = |audit: &[Text]| audit.iter().filter(is_other).cloned().collect::<Vec<_>>();
     has_refused
