@@ -1,4 +1,5 @@
-//! An ACL check whose denial is not logged allocates nothing, whether it is decided by an index, by what was remembered, or by merged roles.
+//! An ACL check allocates nothing, whether it is decided by an index, by what was remembered, or by merged roles, and whether
+//! its denial is logged or not.
 
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
@@ -97,41 +98,48 @@ fn policy() -> String {
 
 #[test]
 fn no_acl_check_allocates() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("policy.json");
-    fs::write(&path, policy()).unwrap();
-    let mut options = PluginOptions::new(path);
-    // The log keeps what it is going to write.
-    options.denial_log.what = DenialLogOption::Off;
-    let plugin = Plugin::start(&options, Arc::new(SilentBroker), BrokerFamily::V2_0).unwrap();
-    let topics = [
-        "site/0/7/state",
-        "site/4/x/9",
-        "dev/3/1/deep/er",
-        "none/of/them",
-        "a/a",
-        "$CONTROL/x",
-        "+/#",
-        "site/+/7/state",
-    ];
-    let deep = format!("{}0/5", "a/".repeat(20));
-    let mut allowed = 0_u32;
-    // Roles are merged after the first round, decisions are remembered after the second.
-    for round in 0..4 {
-        for username in ["one", "many", "unknown"] {
-            for action in Action::ALL {
-                for topic in topics.iter().copied().chain([deep.as_str()]) {
-                    let subject = Subject { username: Some(username.as_bytes()), clientid: Some(b"dev") };
-                    let request = AclRequest { subject, action, topic: topic.as_bytes() };
-                    let before = COUNT.get();
-                    let effect = plugin.on_acl_check(&request, || None);
-                    let after = COUNT.get();
-                    assert_eq!(after.wrapping_sub(before), 0, "round {round}: {username} {action:?} {topic}");
-                    allowed = u32::from(effect == Effect::Allow).saturating_add(allowed);
+    for log in [DenialLogOption::Off, DenialLogOption::All] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policy.json");
+        fs::write(&path, policy()).unwrap();
+        let mut options = PluginOptions::new(path);
+        options.denial_log.what = log;
+        let plugin = Plugin::start(&options, Arc::new(SilentBroker), BrokerFamily::V2_0).unwrap();
+        let topics = [
+            "site/0/7/state",
+            "site/4/x/9",
+            "dev/3/1/deep/er",
+            "none/of/them",
+            "a/a",
+            "$CONTROL/x",
+            "+/#",
+            "site/+/7/state",
+        ];
+        let deep = format!("{}0/5", "a/".repeat(20));
+        // Without a tick there would be no log to wait for.
+        plugin.on_tick();
+        let mut allowed = 0_u32;
+        // Roles are merged after the first round, decisions are remembered after the second.
+        for round in 0..4 {
+            for username in ["one", "many", "unknown"] {
+                for action in Action::ALL {
+                    for topic in topics.iter().copied().chain([deep.as_str()]) {
+                        let subject = Subject { username: Some(username.as_bytes()), clientid: Some(b"dev") };
+                        let request = AclRequest { subject, action, topic: topic.as_bytes() };
+                        let before = COUNT.get();
+                        let effect = plugin.on_acl_check(&request, || None);
+                        let after = COUNT.get();
+                        assert_eq!(
+                            after.wrapping_sub(before),
+                            0,
+                            "round {round}: {username} {action:?} {topic}"
+                        );
+                        allowed = u32::from(effect == Effect::Allow).saturating_add(allowed);
+                    }
                 }
             }
+            plugin.on_tick();
         }
-        plugin.on_tick();
+        assert!(allowed > 20, "nothing was allowed: {allowed}");
     }
-    assert!(allowed > 20, "nothing was allowed: {allowed}");
 }

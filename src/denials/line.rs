@@ -1,11 +1,11 @@
 //! The one form of a log line about a denial. What clients choose is escaped, so that no name or topic can look like
 //! another member or another line.
 
-use crate::policy::{AclRequest, Decision, Effect, Group, LoginRequest, Reason, Role};
+use crate::policy::{AclRequest, Decision, Effect, LoginRequest, Reason};
 
 /// How many bytes of each of these are shown: brokers cut a line at 1,000.
-const MOST_OF_NAME: usize = 90;
-const MOST_OF_TOPIC: usize = 200;
+pub(super) const MOST_OF_NAME: usize = 90;
+pub(super) const MOST_OF_TOPIC: usize = 200;
 
 /// Somebody was not let in, or not let do something.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +17,9 @@ pub(crate) struct Denial<'a> {
     pub(super) address: Option<&'a [u8]>,
     pub(super) topic: Option<&'a [u8]>,
     pub(super) reason: &'static str,
-    pub(super) group: Option<&'a Group>,
-    pub(super) role: Option<&'a Role>,
+    /// The names of the group and the role.
+    pub(super) group: Option<&'a [u8]>,
+    pub(super) role: Option<&'a [u8]>,
     /// The filter of the ACL that decided.
     pub(super) acl: Option<&'a [u8]>,
     /// It was left to others, who refuse if there are none.
@@ -62,8 +63,8 @@ impl<'a> Denial<'a> {
             address,
             topic: Some(request.topic),
             reason: decision.reason.name(),
-            group,
-            role,
+            group: group.map(|group| group.name.as_bytes()),
+            role: role.map(|role| role.name.as_bytes()),
             acl,
             deferred: decision.effect == Effect::Defer,
         }
@@ -76,8 +77,8 @@ impl<'a> Denial<'a> {
         line.who(self);
         line.member("topic", self.topic, MOST_OF_TOPIC);
         line.plain("reason", self.reason);
-        line.member("role", self.role.map(|role| role.name.as_bytes()), MOST_OF_NAME);
-        line.member("group", self.group.map(|group| group.name.as_bytes()), MOST_OF_NAME);
+        line.member("role", self.role, MOST_OF_NAME);
+        line.member("group", self.group, MOST_OF_NAME);
         line.member("acl", self.acl, MOST_OF_NAME);
         if self.deferred {
             line.0.extend_from_slice(b" | deferred");

@@ -1,21 +1,24 @@
 //! The denial log: who was denied what, and why. The first of a kind is logged at once, what comes again is counted and
 //! summed up once an interval. Memory is bounded, whatever clients try.
 //!
-//! Lines are made where the denial is decided and written later, from a safe place: the broker's log re-enters the
-//! plugin where somebody subscribes to `$SYS/broker/log`.
+//! Where a denial is decided it is only taken down, in memory that is there already. Lines are made and written later, from a
+//! safe place: the broker's log re-enters the plugin where somebody subscribes to `$SYS/broker/log`.
 
+mod again;
 mod line;
+mod taken;
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use hashbrown::HashTable;
 use parking_lot::Mutex;
 
-use crate::policy::{Action, Effect};
+use crate::policy::{Action, Effect, TextKeys};
 
+use again::Again;
 pub(crate) use line::Denial;
+use taken::Taken;
 
 /// How many kinds of denials are told apart in an interval.
 const MOST_KINDS: usize = 256;
@@ -23,8 +26,6 @@ const MOST_KINDS: usize = 256;
 const MOST_OF_CLIENT: u32 = 10;
 /// How many lines wait for the next tick; what comes beyond is only counted.
 const MOST_WAITING: usize = 200;
-/// How many actions that come again are recognised without a look at what they are.
-const MOST_AGAIN: usize = 4096;
 /// How many refused logins of a kind get a line of their own, for programs that count lines and ban addresses.
 const LOGINS_AT_ONCE: u32 = 10;
 
@@ -48,36 +49,45 @@ pub(crate) struct Denials {
     state: Mutex<State>,
     /// Whether `state` holds anything: most ticks need not look.
     in_use: AtomicBool,
-    keys: RandomState,
+    again: Again,
+    keys: TextKeys,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    kinds: HashMap<u64, Kind>,
-    of_clients: HashMap<u64, u32>,
-    /// Actions that came before, by what the caller knows them by, and where they are counted.
-    again: HashMap<u64, u64>,
-    waiting: Vec<Vec<u8>>,
+    /// In the order in which they came.
+    kinds: Vec<Kind>,
+    /// Their places among `kinds`, by key.
+    places: HashTable<(u64, usize)>,
+    /// How many kinds are a client's.
+    of_clients: HashTable<(u64, u32)>,
+    /// The places of the kinds that lines are to be made of.
+    waiting: Vec<usize>,
     /// Denials of kinds for which there was no room.
     others: u64,
     interval_began: Option<Instant>,
-    came: u64,
 }
 
 #[derive(Debug)]
 struct Kind {
-    members: Vec<u8>,
+    key: u64,
+    taken: Taken,
     /// How many have got a line of their own.
     logged: u32,
     /// How many have not.
     counted: u64,
-    /// Its place among those that came.
-    place: u64,
 }
 
 impl Denials {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, state: Mutex::default(), in_use: AtomicBool::new(false), keys: RandomState::new() }
+        let most = if settings.wanted { MOST_KINDS } else { 0 };
+        Self {
+            settings,
+            state: Mutex::new(State::with_room_for(most)),
+            in_use: AtomicBool::new(false),
+            again: Again::new(settings.wanted),
+            keys: TextKeys::of_process(),
+        }
     }
 
     /// Whether a denied action is to be noted. The broker asks for the reading of its own log lines too, and a line
@@ -102,54 +112,54 @@ impl Denials {
             }
     }
 
-    /// Counts an action that was noted with that `id` in this interval; false if none was.
+    /// Counts an action that was noted with that `id` in this interval; false if none was, or it is not known any more.
+    #[inline]
     pub(crate) fn note_again(&self, id: u64) -> bool {
-        let mut state = self.state.lock();
-        let State { kinds, again, .. } = &mut *state;
-        let Some(kind) = again.get(&id).and_then(|key| kinds.get_mut(key)) else { return false };
-        kind.counted = kind.counted.saturating_add(1);
-        true
+        self.again.count(id)
     }
 
     /// [`Self::note`], for an action that [`Self::note_again`] is to know by `id`.
     pub(crate) fn note_as(&self, id: u64, denial: &Denial<'_>) {
-        let key = self.note_kind(denial);
-        let mut state = self.state.lock();
-        if state.kinds.contains_key(&key) && state.again.len() < MOST_AGAIN {
-            state.again.insert(id, key);
+        let state = &mut *self.state.lock();
+        let key = self.note_kind(state, denial);
+        if state.place(key).is_some() {
+            let (key, counted) = self.again.know(id, key);
+            state.count(key, counted);
         }
     }
 
     /// Notes a denial that is wanted.
     pub(crate) fn note(&self, denial: &Denial<'_>) {
-        self.note_kind(denial);
+        self.note_kind(&mut self.state.lock(), denial);
     }
 
     /// [`Self::note`]; says of what kind it is.
-    fn note_kind(&self, denial: &Denial<'_>) -> u64 {
+    fn note_kind(&self, state: &mut State, denial: &Denial<'_>) -> u64 {
         let key = self.key_of_kind(denial);
-        let mut state = self.state.lock();
-        if let Some(kind) = state.kinds.get_mut(&key) {
-            if denial.topic.is_none() && kind.logged < LOGINS_AT_ONCE {
-                state.log(key);
+        if let Some(place) = state.place(key) {
+            let is_login = denial.topic.is_none();
+            if is_login && state.kinds.get(place).is_some_and(|kind| kind.logged < LOGINS_AT_ONCE) {
+                state.log(place);
             } else {
-                kind.counted = kind.counted.saturating_add(1);
+                state.count(key, 1);
             }
             return key;
         }
-        let client = self.keys.hash_one((denial.what, denial.clientid, denial.username));
-        let of_client = state.of_clients.get(&client).copied().unwrap_or(0);
+        let client = self.keys.hash_all([Some(denial.what.as_bytes()), denial.clientid, denial.username]);
+        let found = state.of_clients.find(client, |(other, _)| *other == client);
+        let of_client = found.map_or(0, |(_, count)| *count);
         if of_client >= MOST_OF_CLIENT {
-            let members = || denial.members_of_more();
-            self.count(&mut state, client, members);
+            if state.place(client).is_some() || self.room(state) {
+                state.add(client, denial, true);
+                state.count(client, 1);
+            }
             return key;
         }
-        if self.room(&mut state) {
-            if state.of_clients.len() < MOST_KINDS || of_client > 0 {
-                state.of_clients.insert(client, of_client.saturating_add(1));
+        if self.room(state) {
+            state.count_of_client(client);
+            if let Some(place) = state.add(key, denial, false) {
+                state.log(place);
             }
-            state.add(key, denial.members());
-            state.log(key);
         }
         key
     }
@@ -160,10 +170,10 @@ impl Denials {
             return Vec::new();
         }
         let mut state = self.state.lock();
-        let mut lines = std::mem::take(&mut state.waiting);
+        let mut lines = state.take_waiting();
         let began = *state.interval_began.get_or_insert(now);
         if now.saturating_duration_since(began) >= self.settings.interval {
-            lines.append(&mut state.sum_up());
+            lines.append(&mut self.sum_up(&mut state));
             state.interval_began = Some(now);
             if state.kinds.is_empty() {
                 state.interval_began = None;
@@ -176,8 +186,8 @@ impl Denials {
     /// All that is still to be said, since nothing comes any more.
     pub(crate) fn take_all(&self) -> Vec<Vec<u8>> {
         let mut state = self.state.lock();
-        let mut lines = std::mem::take(&mut state.waiting);
-        lines.append(&mut state.sum_up());
+        let mut lines = state.take_waiting();
+        lines.append(&mut self.sum_up(&mut state));
         lines
     }
 
@@ -191,57 +201,94 @@ impl Denials {
         false
     }
 
-    fn count(&self, state: &mut State, key: u64, members: impl FnOnce() -> Vec<u8>) {
-        if !state.kinds.contains_key(&key) {
-            if !self.room(state) {
-                return;
-            }
-            state.add(key, members());
-        }
-        if let Some(kind) = state.kinds.get_mut(&key) {
-            kind.counted = kind.counted.saturating_add(1);
-        }
+    fn key_of_kind(&self, denial: &Denial<'_>) -> u64 {
+        let Denial { what, clientid, username, address, topic, reason, group, role, acl, deferred } = *denial;
+        // Who is locked out at several addresses is told apart there only at logins: an action is no other for it.
+        let address = if topic.is_none() { address } else { None };
+        let deferred = deferred.then_some(&b"deferred"[..]);
+        let [what, reason] = [what, reason].map(|text| Some(text.as_bytes()));
+        self.keys.hash_all([what, clientid, username, address, topic, reason, group, role, acl, deferred])
     }
 
-    fn key_of_kind(&self, denial: &Denial<'_>) -> u64 {
-        let Denial { what, clientid, username, address, topic, reason, group, role, acl, deferred } = denial;
-        // Who is locked out at several addresses is told apart there only at logins: an action is no other for it.
-        let address = if topic.is_none() { *address } else { None };
-        let role = role.map(|role| role.name.as_bytes());
-        let group = group.map(|group| group.name.as_bytes());
-        self.keys.hash_one((what, clientid, username, address, topic, reason, group, role, acl, deferred))
+    /// One line for each kind that came again; the others are forgotten.
+    fn sum_up(&self, state: &mut State) -> Vec<Vec<u8>> {
+        self.again.forget(|key, counted| state.count(key, counted));
+        state.sum_up()
     }
 }
 
 impl State {
-    fn add(&mut self, key: u64, members: Vec<u8>) {
-        self.came = self.came.saturating_add(1);
-        self.kinds.insert(key, Kind { members, logged: 0, counted: 0, place: self.came });
+    /// What is counted and waits never takes more than this.
+    fn with_room_for(most: usize) -> Self {
+        Self {
+            kinds: Vec::with_capacity(most),
+            places: HashTable::with_capacity(most),
+            of_clients: HashTable::with_capacity(most),
+            waiting: Vec::with_capacity(most.min(MOST_WAITING)),
+            others: 0,
+            interval_began: None,
+        }
+    }
+
+    fn place(&self, key: u64) -> Option<usize> {
+        self.places.find(key, |(other, _)| *other == key).map(|(_, place)| *place)
+    }
+
+    /// Adds a kind, if it is not there, and says where.
+    fn add(&mut self, key: u64, denial: &Denial<'_>, is_more: bool) -> Option<usize> {
+        if let Some(place) = self.place(key) {
+            return Some(place);
+        }
+        let place = self.kinds.len();
+        self.kinds.push(Kind { key, taken: Taken::new(), logged: 0, counted: 0 });
+        self.kinds.last_mut()?.taken.take_down(denial, is_more);
+        self.places.insert_unique(key, (key, place), |(key, _)| *key);
+        Some(place)
+    }
+
+    fn count(&mut self, key: u64, times: u64) {
+        if let Some(kind) = self.place(key).and_then(|place| self.kinds.get_mut(place)) {
+            kind.counted = kind.counted.saturating_add(times);
+        }
+    }
+
+    /// One more kind is that client's.
+    fn count_of_client(&mut self, client: u64) {
+        if let Some((_, count)) = self.of_clients.find_mut(client, |(other, _)| *other == client) {
+            *count = count.saturating_add(1);
+        } else if self.of_clients.len() < MOST_KINDS {
+            self.of_clients.insert_unique(client, (client, 1), |(client, _)| *client);
+        }
     }
 
     /// Gives one of a kind a line, if there is room for it before the next tick.
-    fn log(&mut self, key: u64) {
-        let Some(kind) = self.kinds.get_mut(&key) else { return };
+    fn log(&mut self, place: usize) {
+        let Some(kind) = self.kinds.get_mut(place) else { return };
         if self.waiting.len() < MOST_WAITING {
             kind.logged = kind.logged.saturating_add(1);
-            self.waiting.push([&b"dynsec: denied"[..], &kind.members].concat());
+            self.waiting.push(place);
         } else {
             kind.counted = kind.counted.saturating_add(1);
         }
     }
 
-    /// One line for each kind that came again; the others are forgotten.
+    /// The lines that wait.
+    fn take_waiting(&mut self) -> Vec<Vec<u8>> {
+        let kinds = &self.kinds;
+        let line = |kind: &Kind| [&b"dynsec: denied"[..], &kind.taken.members()].concat();
+        self.waiting.drain(..).filter_map(|place| kinds.get(place).map(line)).collect()
+    }
+
+    /// One line for each kind that came again; the others are forgotten. Nothing waits.
     fn sum_up(&mut self) -> Vec<Vec<u8>> {
         let was_full = self.kinds.len() >= MOST_KINDS;
-        self.kinds.retain(|_, kind| kind.counted > 0);
-        let mut again: Vec<&mut Kind> = self.kinds.values_mut().collect();
-        again.sort_unstable_by_key(|kind| kind.place);
-        let mut lines: Vec<Vec<u8>> = again
-            .into_iter()
+        self.kinds.retain(|kind| kind.counted > 0);
+        let mut lines: Vec<Vec<u8>> = self
+            .kinds
+            .iter_mut()
             .map(|kind| {
-                let counted = std::mem::take(&mut kind.counted);
                 kind.logged = u32::MAX;
-                summary(&kind.members, counted)
+                summary(&kind.taken.members(), std::mem::take(&mut kind.counted))
             })
             .collect();
         if self.others > 0 {
@@ -251,8 +298,11 @@ impl State {
             // So that who fills the list does not keep others out of it for ever.
             self.kinds.clear();
         }
+        self.places.clear();
+        for (place, kind) in self.kinds.iter().enumerate() {
+            self.places.insert_unique(kind.key, (kind.key, place), |(key, _)| *key);
+        }
         self.of_clients.clear();
-        self.again.clear();
         lines
     }
 }

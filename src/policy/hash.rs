@@ -73,6 +73,15 @@ impl TextKeys {
         fold(state ^ short_word(text), self.times)
     }
 
+    /// The hash of several texts in their order, of which some may be missing.
+    #[must_use]
+    pub fn hash_all<'t>(&self, texts: impl IntoIterator<Item = Option<&'t [u8]>>) -> u64 {
+        texts.into_iter().fold(self.start, |hash, text| match text {
+            Some(text) => self.hash_after(hash, text),
+            None => fold(!hash, self.times),
+        })
+    }
+
     /// The hash of two numbers.
     pub(super) fn hash_pair(&self, a: u64, b: u64) -> u64 {
         fold(fold(self.start ^ a, self.times) ^ b, self.times)
@@ -171,6 +180,17 @@ mod tests {
         let mut seen = HashSet::new();
         for text in texts().into_iter().filter(|text| text.len() < 8) {
             assert!(seen.insert((text.len(), short_word(&text))), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn lists_of_texts_are_told_apart() {
+        let keys = TextKeys::of_process();
+        let mut seen = HashSet::new();
+        let texts = [None, Some(""), Some("a"), Some("aa"), Some("b"), Some("longer than eight")];
+        for list in texts.iter().flat_map(|one| texts.map(|other| [*one, other])) {
+            assert!(seen.insert(keys.hash_all(list.map(|text| text.map(str::as_bytes)))), "{list:?}");
+            assert!(seen.insert(keys.hash_all([list[0], None, list[1]].map(|text| text.map(str::as_bytes)))));
         }
     }
 
