@@ -131,7 +131,88 @@ fn counts(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         first.push(&work, Some(1000), counts[0][0], counts[0][1]);
         again.push(&work, Some(1000), counts[1][0], counts[1][1]);
     }
+    bench.progress("instructions, placeholders and further shapes");
+    for (work, policy, topic) in [
+        ("publish, last, with `%u`", of_username(), "site/u/line/cell/device/state".into()),
+        ("publish, none, four more shapes", more_shapes(), topic(1_000)),
+    ] {
+        let mut workers = Vec::new();
+        for side in Side::BOTH {
+            workers.push((side, ready(bench, bench.start_counting(side)?, &policy, COUNTED)?));
+        }
+        let counts = count(&mut workers, Access::Write, &topic)?;
+        first.push(work, Some(1000), counts[0][0], counts[0][1]);
+        again.push(work, Some(1000), counts[1][0], counts[1][1]);
+    }
     Ok(vec![first, again])
+}
+
+/// The most instructions that this plugin may take for each kind of check: about a tenth more than it took when they were
+/// last looked at.
+const LIMITS: [(&str, usize, Place, Limit); 8] = [
+    ("publish", 10, Place::First, Limit { new: 770.0, again: 460.0 }),
+    ("publish", 10, Place::Last, Limit { new: 1_700.0, again: 460.0 }),
+    ("publish", 1_000, Place::First, Limit { new: 770.0, again: 460.0 }),
+    ("publish", 1_000, Place::Last, Limit { new: 1_550.0, again: 460.0 }),
+    ("publish", 1_000, Place::None, Limit { new: 1_360.0, again: 480.0 }),
+    ("receive", 1_000, Place::None, Limit { new: 1_320.0, again: 470.0 }),
+    ("subscribe", 1_000, Place::Last, Limit { new: 1_560.0, again: 460.0 }),
+    ("receive", 10_000, Place::Last, Limit { new: 1_510.0, again: 470.0 }),
+];
+
+/// Which ACL matches.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    First,
+    Last,
+    None,
+}
+
+/// Instructions of a check that was not made before, and of the same once more.
+struct Limit {
+    new: f64,
+    again: f64,
+}
+
+/// Counts this plugin's checks and gives each with its limit to `compare`: what, how many, at most how many.
+pub fn hold_to_limits(bench: &Bench, compare: &mut impl FnMut(&str, f64, f64)) -> Result<(), Box<dyn Error>> {
+    for (verb, size, place, limit) in LIMITS {
+        let Some((access, _, acltype)) = ACCESSES.into_iter().find(|(_, name, _)| *name == verb) else {
+            return Err(format!("there is no check {verb}").into());
+        };
+        let worker = ready(bench, bench.start_counting(Side::Ours)?, &one_role(acltype, size), COUNTED)?;
+        let topic = match place {
+            Place::First => topic(0),
+            Place::Last => topic(size - 1),
+            Place::None => topic(size),
+        };
+        let counts = count(&mut [(Side::Ours, worker)], access, &topic)?;
+        let ours = Side::Ours as usize;
+        let [Some(new), Some(again)] = [counts[0][ours], counts[1][ours]] else {
+            return Err("a check was not counted".into());
+        };
+        let what = format!("{verb}, {place:?} of {size} ACLs").to_lowercase();
+        compare(&format!("{what}, new"), new, limit.new);
+        compare(&format!("{what}, again"), again, limit.again);
+    }
+    Ok(())
+}
+
+/// A role of which the last of 1,000 ACLs is for the client's own name.
+fn of_username() -> Vec<u8> {
+    let filters = (0..999).map(filter).chain(["site/%u/line/cell/device/state".into()]);
+    policy(&[("role".into(), acls("publishClientSend", filters))])
+}
+
+/// The usual role of 1,000 ACLs, and five of each of four more shapes.
+fn more_shapes() -> Vec<u8> {
+    let more = (0..20).map(|index| match index % 4 {
+        0 => format!("site/+/{index}/cell/device/state"),
+        1 => format!("+/{index}/line/cell/+/state"),
+        2 => format!("site/{index}/line/cell/+/+"),
+        _ => format!("site/{index}/line/cell/#"),
+    });
+    policy(&[("role".into(), acls("publishClientSend", (0..1_000).map(filter).chain(more)))])
 }
 
 /// A client with 100 roles of 10 ACLs each.

@@ -1,9 +1,10 @@
-//! What CI checks: how instructions grow with the size of a policy. Never times.
+//! What CI checks: how instructions grow with the size of a policy, and how many a check takes. Never times.
 
 use std::error::Error;
 
 use crate::adversarial;
 use crate::bench::Bench;
+use crate::checks;
 use crate::policies;
 
 const SMALL: usize = 500;
@@ -18,10 +19,10 @@ const CHANGE: f64 = 2.0;
 /// An explanation takes what the matches take, not what the ACLs do.
 const EXPLANATION: f64 = 1.2;
 
-/// Compares the instructions of the small policy with those of the large one.
+/// Compares the instructions of the small policy with those of the large one, and those of checks with their limits.
 ///
 /// # Errors
-/// Something grows faster than it may.
+/// Something grows faster than it may, or a check takes more than it may.
 pub fn check(bench: &Bench) -> Result<(), Box<dyn Error>> {
     let mut failed = Vec::new();
     let mut compare = |what: &str, small: f64, large: f64, most: f64| {
@@ -44,5 +45,11 @@ pub fn check(bench: &Bench) -> Result<(), Box<dyn Error>> {
         EXPLANATION,
     );
     adversarial::compare(bench, &mut compare)?;
-    if failed.is_empty() { Ok(()) } else { Err(format!("these grow too fast: {}", failed.join("; ")).into()) }
+    checks::hold_to_limits(bench, &mut |what, count, most| {
+        println!("{what}: {count:.0} instructions; at most {most}");
+        if count > most {
+            failed.push(what.to_owned());
+        }
+    })?;
+    if failed.is_empty() { Ok(()) } else { Err(format!("these take too much: {}", failed.join("; ")).into()) }
 }
