@@ -1,4 +1,4 @@
-//! What the documents say of the options and commands, against the lists of them.
+//! What the documents say of the options, commands and files, against what there is.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -67,9 +67,34 @@ fn the_commands_are_documented_and_whether_they_change_the_policy() {
     );
     let mut documented = BTreeMap::new();
     for (table, changes) in tables.into_iter().zip([true, false, false]) {
-        for name in table.into_iter().flat_map(|cell| cell.split('`').skip(1).step_by(2)) {
+        for name in table.into_iter().flat_map(in_backquotes) {
             assert_eq!(documented.insert(name, changes), None, "{name} is there twice");
         }
     }
     assert_eq!(documented, control::commands().collect());
+}
+
+/// What stands between backquotes.
+fn in_backquotes(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn the_files_that_documents_name_are_there() {
+    const FOLDERS: [&str; 7] = ["src/", "tests/", "benches/", "scripts/", "docker/", "docs/", "fuzz/"];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let documents = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let documents = documents.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let others = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root.join(name));
+    let mut missing = Vec::new();
+    for document in documents.chain(others) {
+        let text = fs::read_to_string(&document).unwrap();
+        // A fence is three of them.
+        let prose = text.split("```").step_by(2).collect::<Vec<_>>().join("");
+        let names = in_backquotes(&prose)
+            .filter(|name| FOLDERS.iter().any(|folder| name.starts_with(folder)))
+            .filter(|name| !name.contains([' ', '*', '{', '…']));
+        missing.extend(names.filter(|name| !root.join(name).exists()).map(str::to_owned));
+    }
+    assert_eq!(missing, [""; 0]);
 }
