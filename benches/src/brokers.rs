@@ -5,13 +5,14 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Side};
+use crate::real;
 use crate::table::Table;
 use crate::worker::median;
 
@@ -110,21 +111,7 @@ impl Broker {
             }
         }
         fs::write(folder.join("mosquitto.conf"), config)?;
-        let mut command = match &version.root {
-            None => Command::new("mosquitto"),
-            Some(root) => {
-                let mut command = Command::new("chroot");
-                command.arg(root).arg("/usr/sbin/mosquitto");
-                command
-            }
-        };
-        let child = command
-            .arg("-c")
-            .arg(inside.join("mosquitto.conf"))
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+        let child = real::spawn(version.root.as_deref(), &inside.join("mosquitto.conf"))?;
         let broker = Self { child, port };
         for _ in 0..500 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {

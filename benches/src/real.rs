@@ -27,6 +27,28 @@ pub struct Version {
     theirs: &'static str,
 }
 
+/// Starts a broker: the machine's own, or the one in a root folder, inside of which `config` is a path.
+///
+/// # Errors
+/// It is not installed.
+pub fn spawn(root: Option<&Path>, config: &Path) -> io::Result<Child> {
+    let mut command = match root {
+        None => Command::new("mosquitto"),
+        Some(root) => {
+            let mut command = Command::new("chroot");
+            command.arg(root).arg("/usr/sbin/mosquitto");
+            command
+        }
+    };
+    command
+        .arg("-c")
+        .arg(config)
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+}
+
 /// The broker of this system, 2.0.11, and 2.1.2 where it is there.
 pub fn versions() -> Vec<Version> {
     let chroots = std::env::var_os("DYNSEC_CHROOTS").map_or(PathBuf::from("target/chroots"), PathBuf::from);
@@ -108,21 +130,7 @@ impl Broker {
             inside.join("policy.json").display()
         );
         fs::write(folder.join("mosquitto.conf"), config)?;
-        let mut command = match &version.root {
-            None => Command::new("mosquitto"),
-            Some(root) => {
-                let mut command = Command::new("chroot");
-                command.arg(root).arg("/usr/sbin/mosquitto");
-                command
-            }
-        };
-        let child = command
-            .arg("-c")
-            .arg(inside.join("mosquitto.conf"))
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+        let child = spawn(version.root.as_deref(), &inside.join("mosquitto.conf"))?;
         let broker = Self { child, folder, port };
         for _ in 0..3000 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
