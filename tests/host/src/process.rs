@@ -1,6 +1,6 @@
 //! The other side of the program `plugin-host`: starting it, asking it, and noticing its death.
 
-use std::ffi::c_int;
+use std::ffi::{OsString, c_int};
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
@@ -9,24 +9,35 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use crate::protocol::{Answer, Request};
+use crate::serve::PATIENCE;
 
-/// Where a `plugin-host` is.
+/// Where a `plugin-host` is, and how it is started.
 #[derive(Clone, Debug)]
 pub struct HostProgram {
     /// Its path, as it is called inside of `root`. So are the paths that its plugins are given.
     pub path: PathBuf,
     /// The folder of another system, which is then `/` to it (chroot(8), which only root may do).
     pub root: Option<PathBuf>,
+    /// A program that it is run by, with its arguments; empty for none. That runs outside of `root`.
+    pub wrapper: Vec<OsString>,
+    /// For how many seconds it waits for its plugin; `None` for as long as always.
+    pub patience: Option<u32>,
 }
 
 impl HostProgram {
     fn command(&self) -> Command {
-        let Some(root) = &self.root else {
-            return Command::new(&self.path);
-        };
-        // It becomes the program, so that killing it kills that.
-        let mut command = Command::new("chroot");
-        command.arg(root).arg(&self.path);
+        // Each becomes the next, so that killing it kills that.
+        let mut words = self.wrapper.clone();
+        if let Some(root) = &self.root {
+            words.extend(["chroot".into(), root.into()]);
+        }
+        words.push(self.path.clone().into());
+        let mut words = words.into_iter();
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
+        if let Some(seconds) = self.patience {
+            command.env(PATIENCE, seconds.to_string());
+        }
         command
     }
 }

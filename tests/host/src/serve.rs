@@ -10,8 +10,11 @@ use crate::host::{Host, NotConnected, measure};
 use crate::protocol::{Answer, Request};
 
 /// A request that takes longer than this many seconds ends the process by SIGALRM: a plugin that waits for
-/// itself is seen as dead, not waited for. `PLUGIN_HOST_PATIENCE` says otherwise, where everything is slow.
+/// itself is seen as dead, not waited for. [`PATIENCE`] says otherwise, where everything is slow.
 const PATIENCE_S: u32 = 20;
+
+/// The name of the variable with another number of seconds.
+pub(crate) const PATIENCE: &str = "PLUGIN_HOST_PATIENCE";
 
 /// Answers requests until there are no more, or [`Request::Quit`].
 ///
@@ -19,7 +22,7 @@ const PATIENCE_S: u32 = 20;
 ///
 /// Reading or writing fails, or a line is not a request.
 pub fn serve(host: &mut Host, requests: impl BufRead, mut answers: impl Write) -> io::Result<()> {
-    let patience = std::env::var("PLUGIN_HOST_PATIENCE").ok().and_then(|seconds| seconds.parse().ok());
+    let patience = std::env::var(PATIENCE).ok().and_then(|seconds| seconds.parse().ok());
     for line in requests.lines() {
         let request = serde_json::from_str(&line?)?;
         if request == Request::Quit {

@@ -18,8 +18,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
+use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -114,24 +114,22 @@ struct Watched<'p> {
 impl<'p> Watched<'p> {
     /// `inject` is strace's expression for what fails.
     fn start(place: &'p Place, inject: Option<&str>) -> Self {
-        let program = place.folder.path().join("watched");
-        let inject = inject.map(|inject| format!("-e inject={inject}")).unwrap_or_default();
-        let host = match root() {
-            None => host().to_owned(),
-            Some(root) => {
-                let copy = place.folder.path().join("host");
-                fs::copy(host(), &copy).unwrap();
-                format!("chroot {} {}", root.display(), inside(&copy).display())
-            }
+        let mut wrapper: Vec<OsString> = ["strace", "-f", "-qq", "-o"].map(OsString::from).into();
+        wrapper.push(place.folder.path().join("calls").into());
+        wrapper.extend(["-e".into(), format!("trace={}", CALLS.join(",")).into()]);
+        if let Some(inject) = inject {
+            wrapper.extend(["-e".into(), format!("inject={inject}").into()]);
+        }
+        let root = root();
+        let path = if root.is_none() {
+            host().into()
+        } else {
+            // By another process, which no child of this one shares an open file with.
+            let copy = place.folder.path().join("host");
+            assert!(Command::new("cp").arg(host()).arg(&copy).status().unwrap().success());
+            inside(&copy)
         };
-        let script = format!(
-            "#!/bin/sh\nPLUGIN_HOST_PATIENCE=120 exec strace -f -qq -e trace={} {inject} -o {} {host} \"$@\"\n",
-            CALLS.join(","),
-            place.folder.path().join("calls").display(),
-        );
-        fs::write(&program, script).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let host = HostProgram { path: program, root: None };
+        let host = HostProgram { path, root, wrapper, patience: Some(120) };
         let stderr = place.folder.path().join("stderr");
         let process = HostProcess::start(&host, &plugin(), &stderr).expect("strace starts");
         let mut watched = Self { place, process };

@@ -13,8 +13,8 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use plugin_host::{Access, AclRequest, HostProcess, HostProgram, Request, Text};
@@ -57,15 +57,12 @@ impl Watched {
     fn start(plugin: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("policy.json"), POLICY).expect("a policy");
-        let program = folder.path().join("watched");
-        let script = format!(
-            "#!/bin/sh\nPLUGIN_HOST_PATIENCE=300 exec valgrind --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=none --log-file={} {} \"$@\"\n",
-            folder.path().join("valgrind").display(),
-            env!("CARGO_BIN_EXE_plugin-host"),
-        );
-        fs::write(&program, script).expect("a script");
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a program");
-        let host = HostProgram { path: program, root: None };
+        let mut log = OsString::from("--log-file=");
+        log.push(folder.path().join("valgrind"));
+        let flags = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=none"];
+        let wrapper = ["valgrind"].into_iter().chain(flags).map(OsString::from).chain([log]).collect();
+        let path = env!("CARGO_BIN_EXE_plugin-host").into();
+        let host = HostProgram { path, root: None, wrapper, patience: Some(300) };
         let stderr = folder.path().join("stderr");
         let process = HostProcess::start(&host, plugin, &stderr).expect("it starts");
         Self { folder, process }

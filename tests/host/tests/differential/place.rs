@@ -81,7 +81,12 @@ impl Place {
     }
 
     pub fn program(&self, program: &Path) -> HostProgram {
-        HostProgram { path: self.bring(program), root: self.root.clone() }
+        HostProgram {
+            path: self.bring(program),
+            root: self.root.clone(),
+            wrapper: Vec::new(),
+            patience: None,
+        }
     }
 
     /// A command that runs a program of the place.
