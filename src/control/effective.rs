@@ -95,6 +95,16 @@ fn write_acl(writer: &mut Writer, acl: &EffectiveAcl<'_>) {
             rules::write(writer, rule);
             writer.end_object();
         }
+        Some(Never::CoveredByBoth(both)) => {
+            writer.key("coveredByBoth");
+            writer.begin_array();
+            for rule in both {
+                writer.begin_object();
+                rules::write(writer, rule);
+                writer.end_object();
+            }
+            writer.end_array();
+        }
         Some(Never::WildcardsRefused(held)) => {
             writer.key("coveredBy");
             writer.begin_object();

@@ -35,6 +35,8 @@ pub struct EffectiveAcl<'a> {
 pub enum Never<'a> {
     /// An ACL that is asked before it matches all that it matches.
     CoveredBy(Rule<'a>),
+    /// Two ACLs that are asked before it match together all that it matches.
+    CoveredByBoth([Rule<'a>; 2]),
     /// That role refuses filters with wildcards, and this is the filter it is for.
     WildcardsRefused(HeldRole<'a>),
     /// It matches nothing that this client could ask for.
@@ -81,7 +83,13 @@ impl Policy {
         }
         let Some(filled) = filled(&rule.acl.topic, subject) else { return Some(Never::MatchesNothing) };
         let subject = Subject { clientid: subject.clientid.or(Some(b"%c")), ..subject };
-        self.covering(held, rule, &filled, subject).map(Never::CoveredBy)
+        if let Some(by) = self.covering(held, rule, &filled, subject) {
+            return Some(Never::CoveredBy(by));
+        }
+        let (itself, below) = parts(rule.acl_type, &filled)?;
+        let first = self.covering(held, rule, itself, subject)?;
+        let second = self.covering(held, rule, &below, subject)?;
+        Some(Never::CoveredByBoth([first, second]))
     }
 
     /// A literal ACL is asked about one filter only, so what decides about that can be looked up.
@@ -181,6 +189,17 @@ fn rules<'r, 'a>(held: &'r [HeldRole<'a>]) -> impl Iterator<Item = Rule<'a>> + u
             })
         })
     })
+}
+
+/// The topic `a` itself and all that is below it, where the filter is `a/#`: two ACLs that cover one of them each cover it
+/// together. No other two filters are together what a third one is, unless one of them is.
+///
+/// For topics of publishes only: a subscription to `a/#` itself is covered by neither.
+pub(super) fn parts(acl_type: AclType, filter: &[u8]) -> Option<(&[u8], Vec<u8>)> {
+    let is_of_publishes = matches!(acl_type, AclType::PublishClientSend | AclType::PublishClientReceive);
+    let (itself, is_open) = topic::without_hash(filter);
+    let has_parts = is_of_publishes && is_open && !itself.is_empty();
+    has_parts.then(|| (itself, [itself, b"/+/#"].concat()))
 }
 
 fn is_for_a_clientid(rule: &Rule<'_>) -> bool {

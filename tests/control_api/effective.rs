@@ -52,6 +52,14 @@ fn get_effective_acls() {
         r#"given {"command":"disableClient","username":"bob"}
            send {"command":"getEffectiveACLs","username":"bob","count":0}"#,
     );
+    table.case(
+        "two that together cover a third, in one role and in two",
+        r#"given {"command":"createRole","rolename":"both","acls":[{"acltype":"publishClientSend","topic":"x","priority":2,"allow":true},{"acltype":"publishClientSend","topic":"x/+/#","priority":1,"allow":false},{"acltype":"publishClientSend","topic":"x/#","allow":true},{"acltype":"publishClientSend","topic":"of/t/+/#","allow":true},{"acltype":"subscribePattern","topic":"x/+/#","priority":1,"allow":true},{"acltype":"subscribePattern","topic":"x","priority":1,"allow":true},{"acltype":"subscribePattern","topic":"x/#","allow":true}]}
+           given {"command":"createRole","rolename":"late","acls":[{"acltype":"publishClientSend","topic":"of/%u/#","allow":true},{"acltype":"publishClientSend","topic":"x/+/#","priority":1,"allow":false}]}
+           given {"command":"createRole","rolename":"early","acls":[{"acltype":"publishClientSend","topic":"of/%u","allow":true},{"acltype":"publishClientSend","topic":"y","allow":true},{"acltype":"publishClientSend","topic":"y/#","allow":true}]}
+           given {"command":"createClient","username":"t","roles":[{"rolename":"early","priority":3},{"rolename":"both","priority":2},{"rolename":"late"}]}
+           send {"command":"getEffectiveACLs","username":"t"}"#,
+    );
     table.check("get_effective_acls");
 }
 

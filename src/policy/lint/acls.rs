@@ -1,9 +1,10 @@
 //! ACLs for themselves, and beside the others of their role.
 
 use super::{ANYBODY, Finding, RoleAcl, Work};
+use crate::policy::effective::parts;
 use crate::policy::index::Cut;
 use crate::policy::levels::Levels;
-use crate::policy::topic::{Match, Placeholder, has_wildcard, without_hash};
+use crate::policy::topic::{Match, Placeholder, has_wildcard};
 use crate::policy::{AclType, HeldRole, Policy, Role, Rule, is_valid_filter};
 
 /// A level that no ACL has, since no topic can.
@@ -44,33 +45,23 @@ impl Policy {
         }
     }
 
-    /// Two ACLs that are asked before this one, of which one matches the topic `a` and the other all that is below it,
-    /// where this one is for `a/#`. No other two filters are together what a third one is, unless one of them is.
-    ///
-    /// For topics of publishes only: a subscription to `a/#` itself is covered by neither.
+    /// Two ACLs that are asked before this one, and together cover it.
     fn covered_by_two<'a>(
         &self,
         held: HeldRole<'a>,
         this: RoleAcl<'a>,
         work: &mut Work,
     ) -> Option<[RoleAcl<'a>; 2]> {
-        let is_of_publishes =
-            matches!(this.acl_type, AclType::PublishClientSend | AclType::PublishClientReceive);
-        let (itself, is_open) = without_hash(&this.acl.topic);
-        if !is_of_publishes || !is_open || itself.is_empty() || !work.may(held.index.steps(this.acl_type)) {
-            return None;
-        }
+        let (itself, below) = parts(this.acl_type, &this.acl.topic)?;
         let rule = Rule { held, acl_type: this.acl_type, acl: this.acl };
-        let covering = |filter: &[u8]| {
+        let mut covering = |filter: &[u8]| {
+            if !work.may(held.index.steps(this.acl_type)) {
+                return None;
+            }
             let by = self.covering(&[held], &rule, filter, ANYBODY)?;
             Some(RoleAcl { acl: by.acl, ..this })
         };
-        let first = covering(itself)?;
-        if !work.may(held.index.steps(this.acl_type)) {
-            return None;
-        }
-        let second = covering(&[itself, b"/+/#"].concat())?;
-        Some([first, second])
+        Some([covering(itself)?, covering(&below)?])
     }
 
     /// An ACL that covers this one, says the opposite with the same priority, and came later to the role: it
