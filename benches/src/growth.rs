@@ -44,6 +44,12 @@ pub fn check(bench: &Bench) -> Result<(), Box<dyn Error>> {
         policies::count_explanation(bench, LARGE)?,
         EXPLANATION,
     );
+    compare(
+        "deleteRole, the role has as many ACLs",
+        policies::count_deletion(bench, SMALL)?,
+        policies::count_deletion(bench, LARGE)?,
+        CHANGE,
+    );
     adversarial::compare(bench, &mut compare)?;
     checks::hold_to_limits(bench, &mut |what, count, most| {
         println!("{what}: {count:.0} instructions; at most {most}");

@@ -311,6 +311,17 @@ pub fn count_changes(bench: &Bench, size: usize) -> Result<Vec<(&'static str, f6
     Ok(counts)
 }
 
+/// Instructions of deleting a role of so many ACLs, and of the ticks until it is gone, on the broker's thread, ours.
+pub fn count_deletion(bench: &Bench, size: usize) -> Result<f64, Box<dyn Error>> {
+    let mut worker = bench.start_counting(Side::Ours)?;
+    load_into(bench, Side::Ours, &mut worker, &policy(ROLES, size))?;
+    worker.ask(Request::Attach { clientid: "console".into(), username: None, subscriptions: vec![] })?;
+    let command = json!({"command": "deleteRole", "rolename": "role-0"});
+    let (_, deleting) = worker.count_order(&Order::CountAsk(control(&payload(&command))))?;
+    let (_, ticks) = worker.count_order(&Order::CountAsk(Request::Tick { count: 5, pause_ms: 20 }))?;
+    Ok((deleting + ticks) as f64)
+}
+
 /// Instructions of explainACL about a role of so many ACLs, ours.
 pub fn count_explanation(bench: &Bench, size: usize) -> Result<f64, Box<dyn Error>> {
     let mut worker = bench.start_counting(Side::Ours)?;

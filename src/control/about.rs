@@ -29,7 +29,7 @@ impl<'a> About<'a> {
     pub(super) fn with_bound_clientid<'p: 'a>(self, policy: &'p Policy) -> Self {
         let bound = || {
             let client: &Client = policy.client(self.username?)?;
-            client.clientid.as_ref().map(crate::policy::ClientId::as_bytes)
+            client.clientid().map(crate::policy::ClientId::as_bytes)
         };
         Self { clientid: self.clientid.or_else(bound), ..self }
     }

@@ -28,15 +28,13 @@ pub(super) fn create(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
     let roles = members::roles(fields, session.policy)?.unwrap_or_default();
     let groups = groups_of_new_client(fields, session.policy)?;
     let client = Client {
-        clientid,
-        text_name,
-        text_description,
         roles,
         groups,
         password: password.map_or(Ok(Password::None), |password| hashed(session, password))?,
         ..Client::new(Username::new(name).map_err(|_| CommandError::NotUtf8(Member::Username))?)
     };
-    put(session, client)?;
+    let client = client.with_clientid(clientid);
+    put(session, client.with_text_name(text_name).with_text_description(text_description))?;
     let shown: &[u8] = if password.is_some() { b"*****" } else { b"no password" };
     session.log("createClient", &[("username", name), ("password", shown)]);
     Ok(Answer::Done)
@@ -74,7 +72,7 @@ pub(super) fn set_clientid(session: &mut Session<'_>, fields: &Fields<'_>) -> Re
     let clientid =
         clientid.map(|bytes| valid_clientid(bytes, Member::ClientId, session)).transpose()?.flatten();
     let client = find(session.policy, name)?;
-    put(session, Client { clientid: clientid.clone(), ..Client::clone(&client) })?;
+    put(session, Client::clone(&client).with_clientid(clientid.clone()))?;
     session.disconnect(&client.username);
     let shown = clientid.as_ref().map_or(&b"(null)"[..], ClientId::as_bytes);
     session.log("setClientId", &[("username", name), ("clientid", shown)]);
@@ -100,10 +98,14 @@ pub(super) fn modify(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
     let name = fields.username()?;
     let mut client = Client::clone(&*find(session.policy, name)?);
     if let Some(bytes) = fields.string("clientid") {
-        client.clientid = clientid_or_any(bytes, Member::ClientId, session)?;
+        client = client.with_clientid(clientid_or_any(bytes, Member::ClientId, session)?);
     }
-    client.text_name = fields.text("textname").or(client.text_name);
-    client.text_description = fields.text("textdescription").or(client.text_description);
+    if let Some(text) = fields.text("textname") {
+        client = client.with_text_name(Some(text));
+    }
+    if let Some(text) = fields.text("textdescription") {
+        client = client.with_text_description(Some(text));
+    }
     client.roles = members::roles(fields, session.policy)?.unwrap_or(client.roles);
     client.groups = groups_of_known_client(fields, session.policy)?.unwrap_or(client.groups);
     if let Some(password) = fields.string("password")
@@ -217,11 +219,11 @@ pub(super) fn write(writer: &mut Writer, client: &Client, policy: &Policy, host:
     writer.begin_object();
     writer.key("username");
     writer.string(client.username.as_bytes());
-    if let Some(clientid) = &client.clientid {
+    if let Some(clientid) = client.clientid() {
         writer.key("clientid");
         writer.string(clientid.as_bytes());
     }
-    members::write_texts(writer, client.text_name.as_ref(), client.text_description.as_ref());
+    members::write_texts(writer, client.text_name(), client.text_description());
     if client.disabled {
         writer.key("disabled");
         writer.bool(true);
@@ -231,7 +233,7 @@ pub(super) fn write(writer: &mut Writer, client: &Client, policy: &Policy, host:
     if policy.compat() == Compat::V2_1 {
         writer.key("connections");
         writer.begin_array();
-        for connection in host.connections(&client.username, client.clientid.as_ref()) {
+        for connection in host.connections(&client.username, client.clientid()) {
             writer.begin_object();
             if let Some(address) = connection.address {
                 writer.key("address");

@@ -45,7 +45,7 @@ pub(super) fn login(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<An
     let address = fields.optional_string("address", Member::Address)?;
     log(session, "explainLogin", About { username: Some(username), clientid }, &[]);
     let policy = &*session.policy;
-    let bound = policy.client(username).and_then(|client| client.clientid.as_ref());
+    let bound = policy.client(username).and_then(|client| client.clientid());
     // Without a client id, what can be said is what is said of the one that fits.
     let assumed = clientid.or(bound.map(crate::policy::ClientId::as_bytes));
     let request = LoginRequest {

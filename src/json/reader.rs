@@ -204,13 +204,21 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The text is not JSON.
     pub fn skip(&mut self) -> Result<Range<usize>, ParseError> {
+        self.skip_counting().map(|(span, _)| span)
+    }
+
+    /// [`Self::skip`], and about how many elements or members there are: a list that is to hold them has room enough.
+    ///
+    /// # Errors
+    /// The text is not JSON.
+    pub fn skip_counting(&mut self) -> Result<(Range<usize>, usize), ParseError> {
         let depth = self.open.len();
         if let Due::Value = self.due {
             self.skip_whitespace();
-            if let Some(end) = skim::end_of_value(self.source, self.at, depth) {
+            if let Some((end, commas)) = skim::end_and_commas(self.source, self.at, depth) {
                 let start = std::mem::replace(&mut self.at, end);
                 self.due = Due::CommaOrEnd;
-                return Ok(start..end);
+                return Ok((start..end, commas.saturating_add(1)));
             }
         }
         let mut span = self.at..self.at;
@@ -225,7 +233,7 @@ impl<'a> Reader<'a> {
                 break;
             }
         }
-        Ok(span)
+        Ok((span, 0))
     }
 
     /// The next whole value, if it comes next and can be had the fast way.

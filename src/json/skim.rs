@@ -17,8 +17,14 @@ enum Open {
 /// Where the value ends that begins at `offset`, inside of `depth` arrays and objects. `None` if it is no JSON,
 /// for a [`super::Reader`] to say where and why.
 pub(super) fn end_of_value(source: &[u8], offset: usize, depth: usize) -> Option<usize> {
+    end_and_commas(source, offset, depth).map(|(end, _)| end)
+}
+
+/// [`end_of_value`], and how many commas stand between the elements or members of the value itself.
+pub(super) fn end_and_commas(source: &[u8], offset: usize, depth: usize) -> Option<(usize, usize)> {
     let mut skim = Skim { source, at: offset };
     let mut open = Vec::new();
+    let mut commas = 0_usize;
     skim.whitespace();
     loop {
         let opened = match skim.peek()? {
@@ -56,6 +62,9 @@ pub(super) fn end_of_value(source: &[u8], offset: usize, depth: usize) -> Option
                 Open::Object => (true, b'}'),
             };
             if !skim.is_last(end)? {
+                if open.len() == 1 {
+                    commas = commas.saturating_add(1);
+                }
                 if is_object {
                     skim.name()?;
                 }
@@ -64,7 +73,7 @@ pub(super) fn end_of_value(source: &[u8], offset: usize, depth: usize) -> Option
             open.pop();
         }
         if open.is_empty() {
-            return Some(skim.at);
+            return Some((skim.at, commas));
         }
     }
 }
@@ -165,6 +174,14 @@ impl<'s> Skim<'s> {
 mod tests {
     use super::*;
     use crate::json::Reader;
+
+    #[test]
+    fn commas_are_those_of_the_value_itself() {
+        for (text, commas) in [("[]", 0), ("[1]", 0), (" [[1,2], {\"a\":[],\"b\":1} ,3]", 2), ("7", 0)] {
+            let (end, found) = end_and_commas(text.as_bytes(), 0, 0).unwrap();
+            assert_eq!((end, found), (text.len(), commas), "{text}");
+        }
+    }
 
     /// What a reader makes of it, piece by piece.
     fn read(source: &[u8]) -> Option<usize> {

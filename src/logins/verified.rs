@@ -191,7 +191,7 @@ mod tests {
             }),
             ("client id", false, |policy| {
                 let clientid = Some(ClientId::new(b"x").unwrap());
-                policy.put_client(Client { clientid, ..ann(HASHES[0]) }).unwrap();
+                policy.put_client(ann(HASHES[0]).with_clientid(clientid)).unwrap();
             }),
             ("deleted and made again", false, |policy| {
                 policy.remove_client(&name("ann"));
@@ -204,7 +204,7 @@ mod tests {
             }),
             ("text", true, |policy| {
                 let text_name = Some(Text::new(b"Ann"));
-                policy.put_client(Client { text_name, ..ann(HASHES[0]) }).unwrap();
+                policy.put_client(ann(HASHES[0]).with_text_name(text_name)).unwrap();
             }),
         ];
         for (what, stays, change) in cases {

@@ -90,6 +90,9 @@ pub(super) fn fields(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 pub(super) fn digest_from_base64(text: &[u8]) -> Result<[u8; DIGEST_LEN], HashError> {
+    if let Some(digest) = base64::decode_exactly(text) {
+        return Ok(digest);
+    }
     let bytes = base64::decode(text).ok_or(HashError::NotBase64(Field::Hash))?;
     let len = bytes.len();
     bytes.try_into().map_err(|_| HashError::HashLength(len))

@@ -22,6 +22,9 @@ impl Salt {
     pub(super) const ZERO: Self = Self::Short([0; SHORT]);
 
     pub(super) fn from_base64(text: &[u8]) -> Result<Self, HashError> {
+        if let Some(short) = base64::decode_exactly(text) {
+            return Ok(Self::Short(short));
+        }
         let bytes = base64::decode(text).ok_or(HashError::NotBase64(Field::Salt))?;
         if let Ok(short) = <[u8; SHORT]>::try_from(bytes.as_slice()) {
             Ok(Self::Short(short))

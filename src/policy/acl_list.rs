@@ -89,8 +89,11 @@ impl AclList {
             })
             .collect();
         acls.sort_by_key(|acl| acl.rank());
-        let chunks = acls.chunks(CHUNK).map(|chunk| Arc::new(chunk.to_vec())).collect();
-        Self { chunks, len: acls.len(), next_order: order }
+        let len = acls.len();
+        let mut acls = acls.into_iter();
+        let chunk = |_| Arc::new(acls.by_ref().take(CHUNK).collect());
+        let chunks = (0..len.div_ceil(CHUNK)).map(chunk).collect();
+        Self { chunks, len, next_order: order }
     }
 
     /// What is in this list and not in the other, at a cost in proportion to what differs.

@@ -68,7 +68,7 @@ impl Policy {
         if client.disabled {
             return LoginVerdict::Refuse(LoginRefusal::ClientDisabled);
         }
-        if let Some(bound) = &client.clientid
+        if let Some(bound) = client.clientid()
             && request.subject.clientid != Some(bound.as_bytes())
         {
             return LoginVerdict::Refuse(LoginRefusal::ClientIdMismatch);

@@ -111,7 +111,7 @@ impl Policy {
 }
 
 fn is_concerned(old: &Client, new: &Client) -> bool {
-    (&old.password, &old.clientid, old.disabled) != (&new.password, &new.clientid, new.disabled)
+    (&old.password, old.clientid(), old.disabled) != (&new.password, new.clientid(), new.disabled)
         || !are_the_same(&old.roles, &new.roles)
         || !are_the_same(&old.groups, &new.groups)
 }
@@ -196,9 +196,7 @@ mod tests {
         assert_eq!(difference(|_| ()), (0, vec![]));
         let texts = |policy: &mut Policy| {
             let text_name = Some(Text::new(b"text"));
-            policy
-                .put_client(Client { text_name: text_name.clone(), ..Client::new(username("eve")) })
-                .unwrap();
+            policy.put_client(Client::new(username("eve")).with_text_name(text_name.clone())).unwrap();
             let mut described = Role::new(role());
             described.text_name = text_name;
             policy.put_role(described);

@@ -69,6 +69,7 @@ impl Policy {
                 Replaced::Extra(old) => self.extra = old,
             }
         }
+        self.remains.keep_none_beyond(self.journal.end_mark());
         self.note_all(&clients, &groups);
     }
 

@@ -86,6 +86,11 @@ impl<T> Default for Index<T> {
 }
 
 impl<T: Borrow<Acl>> Index<T> {
+    /// Makes room for so many more items.
+    pub(super) fn reserve(&mut self, count: usize) {
+        self.slots.reserve(count);
+    }
+
     /// Files an item under its ACL's topic.
     pub(super) fn insert(&mut self, rank: Rank, item: T, keys: &Keys) {
         self.file(rank, item, keys, |_, _, _| false);

@@ -14,7 +14,7 @@ impl LoginStamp {
     /// Follows the change of a client.
     pub(super) fn follow(&mut self, old: Option<&Client>, new: &Client) {
         let is_the_same = old.is_some_and(|old| {
-            old.disabled == new.disabled && old.clientid == new.clientid && old.password == new.password
+            old.disabled == new.disabled && old.clientid() == new.clientid() && old.password == new.password
         });
         if !is_the_same {
             static LAST: AtomicU64 = AtomicU64::new(0);

@@ -7,6 +7,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use memchr::memchr;
+
 /// The bytes hold a NUL, at which the broker, written in C, would end the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NulByte;
@@ -85,7 +87,7 @@ macro_rules! name {
             /// # Errors
             /// [`NulByte`] if one of them is zero.
             pub fn new(bytes: &[u8]) -> Result<Self, NulByte> {
-                if bytes.contains(&0) { Err(NulByte) } else { Ok(Self($Bytes::new(bytes))) }
+                if memchr(0, bytes).is_some() { Err(NulByte) } else { Ok(Self($Bytes::new(bytes))) }
             }
 
             /// The bytes.

@@ -1,8 +1,9 @@
 //! A role: a named list of ACLs.
 
-use std::collections::{HashMap, HashSet};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
-use super::{Acl, AclList, AclType, Compat, Extra, Priority, RoleName, Text};
+use super::{Acl, AclList, AclType, Compat, Extra, RoleName, Text, TextKeys};
 
 /// A role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,14 +77,22 @@ impl Role {
     pub fn set_acls(&mut self, acls: impl IntoIterator<Item = (AclType, Acl)>, compat: Compat) {
         let acls: Vec<(AclType, Acl)> = acls.into_iter().collect();
         let counts = which_count(&acls, compat);
-        let mut by_type: HashMap<AclType, Vec<Acl>> = HashMap::new();
-        for ((acl_type, acl), counts) in acls.into_iter().zip(counts) {
-            if counts {
-                by_type.entry(acl_type).or_default().push(acl);
+        let acls = acls.into_iter().zip(counts).filter(|(_, counts)| *counts);
+        self.set_acls_that_count(acls.map(|(acl, _)| acl));
+    }
+
+    /// Replaces all ACLs, of which the caller has seen that they all count ([`which_count`]).
+    pub fn set_acls_that_count(&mut self, acls: impl IntoIterator<Item = (AclType, Acl)>) {
+        let mut by_type: Vec<(AclType, Vec<Acl>)> =
+            AclType::ALL.map(|acl_type| (acl_type, Vec::new())).into();
+        for (acl_type, acl) in acls {
+            let list = by_type.iter_mut().find(|(of, _)| *of == acl_type);
+            if let Some((_, list)) = list {
+                list.push(acl);
             }
         }
-        for acl_type in AclType::ALL {
-            *self.acls_mut(acl_type) = AclList::from_given(by_type.remove(&acl_type).unwrap_or_default());
+        for (acl_type, acls) in by_type {
+            *self.acls_mut(acl_type) = AclList::from_given(acls);
         }
     }
 }
@@ -92,24 +101,37 @@ impl Role {
 /// or, where 2.0.11 is followed, which keeps and asks them all, the first of those with the highest priority.
 #[must_use]
 pub fn which_count(acls: &[(AclType, Acl)], compat: Compat) -> Vec<bool> {
-    let mut best: HashMap<(AclType, &[u8]), (Priority, usize)> = HashMap::new();
-    for (index, (acl_type, acl)) in acls.iter().enumerate() {
-        let this = (acl.priority, index);
-        best.entry((*acl_type, &acl.topic))
-            .and_modify(|best| {
-                if compat == Compat::V2_0 && acl.priority > best.0 {
-                    *best = this;
+    let keys = TextKeys::of_process();
+    let hash = |(acl_type, acl): &(AclType, Acl)| keys.hash_after(*acl_type as u64, &acl.topic);
+    let hash_at = |&index: &usize| acls.get(index).map_or(0, hash);
+    let mut counting = HashTable::with_capacity(acls.len());
+    for (index, of_type @ (acl_type, acl)) in acls.iter().enumerate() {
+        let is_same = |&other: &usize| {
+            acls.get(other).is_some_and(|(of, other)| of == acl_type && other.topic == acl.topic)
+        };
+        match counting.entry(hash(of_type), is_same, hash_at) {
+            Entry::Vacant(place) => _ = place.insert(index),
+            Entry::Occupied(mut best) => {
+                let priority = acls.get(*best.get()).map(|(_, best)| best.priority);
+                if compat == Compat::V2_0 && priority < Some(acl.priority) {
+                    *best.get_mut() = index;
                 }
-            })
-            .or_insert(this);
+            }
+        }
     }
-    let counting: HashSet<usize> = best.into_values().map(|(_, index)| index).collect();
-    (0..acls.len()).map(|index| counting.contains(&index)).collect()
+    let mut counts = vec![false; acls.len()];
+    for index in counting {
+        if let Some(counts) = counts.get_mut(index) {
+            *counts = true;
+        }
+    }
+    counts
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Priority;
 
     fn acl(topic: &str, priority: i32) -> Acl {
         Acl::new(topic.as_bytes(), Priority::new(priority, Compat::V2_0), true)

@@ -37,6 +37,10 @@ impl Literals {
         self.0.find(hash, |(_, acl)| *acl.topic == *topic).map(|(_, acl)| acl)
     }
 
+    fn reserve(&mut self, count: usize) {
+        self.0.reserve(count, |(hash, _)| *hash);
+    }
+
     fn insert(&mut self, acl: Arc<Acl>, keys: &Keys) {
         let hash = keys.hash(&acl.topic);
         self.0.insert_unique(hash, (hash, acl), |(hash, _)| *hash);
@@ -58,6 +62,9 @@ impl RoleIndex {
             let new = new.map_or(&none, |role| role.acls(acl_type));
             for acl in old.not_in(new) {
                 self.remove(acl_type, acl, keys);
+            }
+            if old.is_empty() {
+                self.reserve(acl_type, new.len());
             }
             for acl in new.not_in(old) {
                 self.insert(acl_type, acl, keys);
@@ -127,6 +134,18 @@ impl RoleIndex {
             AclType::SubscribePattern => Some(&self.subscribe_pattern),
             AclType::UnsubscribePattern => Some(&self.unsubscribe_pattern),
             AclType::SubscribeLiteral | AclType::UnsubscribeLiteral => None,
+        }
+    }
+
+    /// Makes room for so many ACLs of a type that has none.
+    fn reserve(&mut self, acl_type: AclType, count: usize) {
+        match acl_type {
+            AclType::PublishClientSend => self.send.reserve(count),
+            AclType::PublishClientReceive => self.receive.reserve(count),
+            AclType::SubscribeLiteral => self.subscribe_literal.reserve(count),
+            AclType::SubscribePattern => self.subscribe_pattern.reserve(count),
+            AclType::UnsubscribeLiteral => self.unsubscribe_literal.reserve(count),
+            AclType::UnsubscribePattern => self.unsubscribe_pattern.reserve(count),
         }
     }
 

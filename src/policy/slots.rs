@@ -73,9 +73,7 @@ impl<E> Slots<E> {
 
     /// Adds an entry.
     pub(super) fn insert(&mut self, key: u64, entry: E) {
-        if self.taken.saturating_add(1) > self.keys.len() / 2 {
-            self.grow();
-        }
+        self.reserve(1);
         self.put(kept(key), entry);
         self.taken = self.taken.saturating_add(1);
     }
@@ -110,8 +108,15 @@ impl<E> Slots<E> {
         Some((std::mem::replace(self.keys.get_mut(at)?, EMPTY), entry))
     }
 
-    fn grow(&mut self) {
-        let size = self.keys.len().saturating_mul(2).max(4);
+    /// Makes room for so many more entries.
+    pub(super) fn reserve(&mut self, count: usize) {
+        let least = self.taken.saturating_add(count).saturating_mul(2);
+        if least > self.keys.len() {
+            self.grow_to(least.max(4).next_power_of_two());
+        }
+    }
+
+    fn grow_to(&mut self, size: usize) {
         let keys = std::mem::replace(&mut self.keys, vec![EMPTY; size].into());
         let entries = std::mem::replace(&mut self.entries, (0..size).map(|_| None).collect());
         for (key, entry) in keys.into_iter().zip(entries) {

@@ -15,11 +15,12 @@ use super::journal::{Journal, Replaced};
 use super::levels::Keys;
 use super::merged::MergedRoles;
 use super::relations::Relations;
+use super::remains::Remains;
 use super::role_index::RoleIndex;
 use super::table::{Id, Table};
 use super::{
-    Acl, AclType, Client, Compat, DefaultAccess, Extra, Group, GroupName, Links, LoginStamp, Role, RoleName,
-    Snapshot, Username,
+    Acl, AclType, Client, Compat, DefaultAccess, Extra, Group, GroupName, Links, LoginStamp, Newcomers, Role,
+    RoleName, Snapshot, Username,
 };
 
 /// Clients, groups and roles, and what applies where they say nothing.
@@ -41,6 +42,7 @@ pub struct Policy {
     pub(super) gone: Gone,
     // INVARIANT: follows from `clients` and `groups`, also from their links to what is gone.
     pub(super) relations: Relations,
+    pub(super) remains: Remains,
     /// Follows from roles, groups and clients; what replaces a role or group outdates it.
     pub(super) merged: MergedRoles,
     pub(super) journal: Journal,
@@ -85,6 +87,7 @@ impl Policy {
             extra: Extra::default(),
             gone: Gone::default(),
             relations: Relations::default(),
+            remains: Remains::default(),
             merged: MergedRoles::default(),
             journal: Journal::default(),
         }
@@ -246,19 +249,18 @@ impl Policy {
         Ok(())
     }
 
-    /// Adds many clients of different names to a policy without clients, much faster than one by one. There
-    /// is no way back to before.
+    /// Adds many clients to a policy without clients, much faster than one by one. There is no way back to before.
     ///
     /// # Errors
     /// [`MissingReference`], and no change, if one names a role or group that does not exist.
-    pub fn fill(&mut self, mut clients: Vec<Arc<Client>>) -> Result<(), MissingReference> {
+    pub fn fill(&mut self, clients: Newcomers) -> Result<(), MissingReference> {
         if self.clients().len() > 0 {
+            let clients = clients.into_records();
             return clients.iter().try_for_each(|client| self.put_client(Client::clone(client)));
         }
-        clients.sort_by(|a, b| a.username.cmp(&b.username));
-        clients.dedup_by(|later, earlier| later.username == earlier.username);
+        let (clients, by_name) = clients.into_sorted();
         self.relations.fill(&clients, &self.groups, &self.roles, &self.keys)?;
-        self.clients.fill(clients, &self.keys, LoginStamp::follow);
+        self.clients.fill(clients, by_name, LoginStamp::follow);
         self.journal.clear();
         Ok(())
     }
@@ -353,8 +355,12 @@ impl Policy {
     }
 
     pub(super) fn replace_role(&mut self, name: &RoleName, role: Option<Role>) {
+        let is_deleted = role.is_none();
         let old = self.swap_role(name, role.map(Arc::new));
         self.journal.push(Replaced::Role(name.clone(), old));
+        if is_deleted {
+            self.remains.keep_last_until(self.journal.end_mark());
+        }
         self.note_role(name);
     }
 
@@ -364,7 +370,7 @@ impl Policy {
             self.deleted.remove(name);
             self.clients.put(Arc::clone(new), &self.keys, LoginStamp::follow)
         } else {
-            let (id, old) = self.clients.remove(name.as_bytes(), &self.keys)?;
+            let (id, old, _) = self.clients.remove(name.as_bytes(), &self.keys)?;
             self.deleted.insert(name);
             (id, Some(old))
         };
@@ -378,7 +384,7 @@ impl Policy {
         self.merged.outdate();
         let (id, old) = match new {
             Some(new) => self.groups.put(Arc::clone(new), &self.keys, |(), _, _| ()),
-            None => self.groups.remove(name.as_bytes(), &self.keys).map(|(id, old)| (id, Some(old)))?,
+            None => self.groups.remove(name.as_bytes(), &self.keys).map(|(id, old, ())| (id, Some(old)))?,
         };
         self.relations.replace_group(id, old.as_deref(), new.map(|new| &**new));
         old
@@ -388,10 +394,17 @@ impl Policy {
         self.journal.touch();
         self.merged.outdate();
         let keys = self.keys;
-        match new {
-            Some(new) => self.roles.put(new, &keys, |index, old, new| index.update(old, Some(new), &keys)).1,
-            None => self.roles.remove(name.as_bytes(), &keys).map(|(_, old)| old),
-        }
+        let Some(new) = new else {
+            let (_, old, index) = self.roles.remove(name.as_bytes(), &keys)?;
+            self.remains.add(&old, index, self.journal.end_mark());
+            return Some(old);
+        };
+        let present = self.remains.take_back(&new);
+        let follow = |index: &mut RoleIndex, old: Option<&Role>, new: &Role| match present {
+            Some(present) if old.is_none() => *index = present,
+            _ => index.update(old, Some(new), &keys),
+        };
+        self.roles.put(new, &keys, follow).1
     }
 
     pub(super) fn relations(&self) -> &Relations {

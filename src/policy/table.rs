@@ -9,7 +9,7 @@ use super::{Client, Group, Role, RoleName};
 
 /// For how many more records there is room behind those that come all at once: moving many takes long, and is to
 /// happen to no first command.
-const MORE: usize = 1024;
+pub(super) const MORE: usize = 1024;
 /// How many records share an allocation of the sorted list.
 const CHUNK: usize = 256;
 
@@ -148,11 +148,12 @@ impl<R: Named, D: Default> Table<R, D> {
         (id, None)
     }
 
-    /// Puts many records of different names, in the order of those, into a table that is empty.
+    /// Puts many records of different names, in the order of those, into a table that is empty. `by_name` has the place of
+    /// each by the hash of its name.
     pub(super) fn fill(
         &mut self,
         records: Vec<Arc<R>>,
-        keys: &Keys,
+        by_name: HashTable<Id>,
         derive: impl Fn(&mut D, Option<&R>, &R),
     ) {
         self.sorted = Sorted::of(&records);
@@ -164,24 +165,18 @@ impl<R: Named, D: Default> Table<R, D> {
         self.slots = Vec::with_capacity(records.len().saturating_add(MORE));
         self.slots.extend(records.into_iter().map(slot));
         self.free = Vec::new();
-        self.by_name.clear();
-        let slots = &self.slots;
-        self.by_name.reserve(slots.len().saturating_add(MORE), |&id| hash_of(slots, id, keys));
-        for (id, slot) in (0..).zip(slots.iter().flatten()) {
-            let hash = keys.hash(slot.record.name());
-            self.by_name.insert_unique(hash, id, |&id| hash_of(slots, id, keys));
-        }
+        self.by_name = by_name;
     }
 
-    /// Takes the record of that name out.
-    pub(super) fn remove(&mut self, name: &[u8], keys: &Keys) -> Option<(Id, Arc<R>)> {
+    /// Takes the record of that name out, with what is derived from it.
+    pub(super) fn remove(&mut self, name: &[u8], keys: &Keys) -> Option<(Id, Arc<R>, D)> {
         let slots = &mut self.slots;
         let entry = self.by_name.find_entry(keys.hash(name), |&id| is_named(slots, id, name)).ok()?;
         let (id, _) = entry.remove();
         let slot = slots.get_mut(id as usize)?.take()?;
         self.free.push(id);
         self.sorted.remove(name);
-        Some((id, slot.record))
+        Some((id, slot.record, slot.derived))
     }
 }
 
@@ -345,7 +340,13 @@ mod tests {
         let keys = Keys::random();
         let records: Vec<Arc<Client>> = (0..2000).map(client).collect();
         let (mut filled, mut put) = (Table::<Client>::default(), Table::<Client>::default());
-        filled.fill(records.clone(), &keys, |(), _, _| ());
+        let mut by_name = HashTable::new();
+        for (id, record) in (0..).zip(&records) {
+            by_name.insert_unique(keys.hash(record.name()), id, |&id| {
+                records.get(id as usize).map_or(0, |record| keys.hash(record.name()))
+            });
+        }
+        filled.fill(records.clone(), by_name, |(), _, _| ());
         for record in records.into_iter().rev() {
             put.put(record, &keys, |(), _, _| ());
         }
@@ -354,7 +355,7 @@ mod tests {
             for table in [&mut filled, &mut put] {
                 if step % 3 == 0 {
                     let removed = table.remove(client(number).name(), &keys);
-                    assert!(removed.is_none_or(|(id, _)| table.by_id(id).is_none()));
+                    assert!(removed.is_none_or(|(id, ..)| table.by_id(id).is_none()));
                 } else {
                     let (id, _) = table.put(client(number), &keys, |(), _, _| ());
                     assert_eq!(table.id_of(client(number).name(), &keys), Some(id));

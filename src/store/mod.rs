@@ -32,6 +32,7 @@ pub use issue::{Imperfection, Issue, Shown};
 pub use keepsakes::Notice;
 use known::Known;
 pub use open_error::OpenError;
+use read::read_text;
 pub use read::{Malformed, MalformedBy, read};
 pub use report::replace_report;
 pub use save_error::{Failure, SaveError, Step};
@@ -98,18 +99,21 @@ impl Store {
         let (mut file, content) =
             PolicyFile::open(disk, path, state_dir).map_err(|error| OpenError::unreadable(path, error))?;
         let (fingerprint, read) =
-            content::fingerprint_beside(&content.bytes, || read(&content.bytes, compat));
+            content::fingerprint_beside(&content.bytes, || read_text(&content.bytes, compat));
         file.note(&content, fingerprint);
-        let (policy, issues) = read.map_err(|what| OpenError::Malformed {
+        let read = read.map_err(|what| OpenError::Malformed {
             path: content.recovered_from.clone().unwrap_or_else(|| file.path().to_owned()),
             what,
         })?;
-        if strict && !issues.is_empty() {
-            return Err(OpenError::Imperfect { path: file.path().to_owned(), issues });
+        if strict && !read.issues.is_empty() {
+            return Err(OpenError::Imperfect { path: file.path().to_owned(), issues: read.issues });
         }
         let recovered = content
             .recovered_from
             .map(|copy| Recovered { copy, not_completed: file.save(&content.bytes.as_slice()).err() });
+        // The text and the policy's tables need not be in memory together.
+        drop(content.bytes);
+        let (policy, issues) = read.fill();
         let broken = recovered.as_ref().is_some_and(|recovered| recovered.not_completed.is_some());
         if !broken {
             file.remove_leftovers();
@@ -165,11 +169,13 @@ impl Store {
         let path = self.path().to_owned();
         let edited = self.file.read_if_edited().map_err(|error| OpenError::unreadable(&path, error))?;
         let Some((bytes, known)) = edited else { return Ok(None) };
-        let read = read(&bytes, compat);
-        let (policy, issues) = read.map_err(|what| OpenError::Malformed { path: path.clone(), what })?;
-        if strict && !issues.is_empty() {
-            return Err(OpenError::Imperfect { path, issues });
+        let read = read_text(&bytes, compat);
+        let read = read.map_err(|what| OpenError::Malformed { path: path.clone(), what })?;
+        if strict && !read.issues.is_empty() {
+            return Err(OpenError::Imperfect { path, issues: read.issues });
         }
+        drop(bytes);
+        let (policy, issues) = read.fill();
         self.reloaded = Some(known);
         Ok(Some(Loaded { policy, issues, recovered: None }))
     }
@@ -187,8 +193,9 @@ impl Store {
     /// It cannot be read, or it is no policy.
     pub fn read_again(&self, compat: Compat) -> Result<Policy, OpenError> {
         let bytes = self.file.read().map_err(|error| OpenError::unreadable(self.path(), error))?;
-        let read = read(&bytes, compat);
-        let (policy, _) = read.map_err(|what| OpenError::Malformed { path: self.path().to_owned(), what })?;
-        Ok(policy)
+        let read = read_text(&bytes, compat);
+        let read = read.map_err(|what| OpenError::Malformed { path: self.path().to_owned(), what })?;
+        drop(bytes);
+        Ok(read.fill().0)
     }
 }

@@ -152,11 +152,11 @@ impl Model {
             }
             Step::TouchClient(number) => {
                 if let Some(present) = policy.client(username(*number).as_bytes()) {
-                    let touched = Client { text_name: Some(Text::new(b"touched")), ..Client::clone(present) };
+                    let touched = Client::clone(present).with_text_name(Some(Text::new(b"touched")));
                     policy.put_client(touched).unwrap();
                     // The model knows no texts.
                     let again = Client::clone(policy.client(username(*number).as_bytes()).unwrap());
-                    policy.put_client(Client { text_name: None, ..again }).unwrap();
+                    policy.put_client(again.with_text_name(None)).unwrap();
                 }
             }
             Step::TouchGroup(number) => {

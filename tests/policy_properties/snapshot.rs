@@ -75,7 +75,7 @@ impl Snapshot {
     /// is enabled.
     pub(crate) fn rights_of(&self, username: &[u8]) -> Option<String> {
         let client = self.clients.iter().find(|client| client.username.as_bytes() == username)?;
-        let mut rights = format!("{:?} {:?}\n", client.clientid, client.password);
+        let mut rights = format!("{:?} {:?}\n", client.clientid(), client.password);
         self.write_roles(&client.roles, &mut rights);
         for link in &client.groups {
             rights.push_str("group\n");

@@ -129,6 +129,7 @@ impl Plugin {
             self.finish();
             if !self.has_ticked.load(Ordering::Relaxed) {
                 self.sweep(usize::MAX);
+                self.drop_remains();
             }
         }
     }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memchr;
+
 use crate::json::{self, Value, name_is, up_to_nul};
 use crate::policy::{Compat, Extra, InertElement, InertIn, Member, Priority};
 use crate::store::issue::{At, Imperfection, Issues};
@@ -72,8 +74,8 @@ impl<'v, 's> Fields<'v, 's> {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&'v json::Member<'s>> {
-        let mut places = self.names.iter().zip(&self.known);
-        *places.find(|(known, _)| **known == name)?.1
+        let mut there = self.names.iter().zip(&self.known).filter(|(_, member)| member.is_some());
+        *there.find(|(known, _)| **known == name)?.1
     }
 
     pub(super) fn value(&self, name: &str) -> Option<&'v Value<'s>> {
@@ -211,7 +213,7 @@ pub(super) fn name_of<'v>(
     };
     let what = match value.as_bytes() {
         None => Imperfection::Not("a string"),
-        Some(text) if text.contains(&0) => Imperfection::NulInName,
+        Some(text) if memchr(0, text).is_some() => Imperfection::NulInName,
         Some(text) => return Some(text),
     };
     context.issues.add(&at.member(name), value.span.start, what);

@@ -50,7 +50,7 @@ fn group(
     group.text_name = fields.text("textname", context).map(|text| Text::new(&text));
     group.text_description = fields.text("textdescription", context).map(|text| Text::new(&text));
     group.roles = links::roles(&mut fields, policy, context);
-    for linked in links::read(&CLIENTS, &mut fields, |name| clients.find(name, policy), context) {
+    for linked in links::read(&CLIENTS, &mut fields, |name| clients.find(name), context) {
         let name = group.name.clone();
         clients.add_group(linked.to, Link { name, priority: linked.priority, extra: linked.extra });
     }

@@ -46,7 +46,7 @@ pub(super) struct Linked<T> {
 
 /// The links that can be used, those whose names can be found; the others are set aside. Different names are found to
 /// be different.
-pub(super) fn read<T: Clone + Eq + Hash>(
+pub(super) fn read<T: Clone + Ord + Hash>(
     list: &LinkList,
     fields: &mut Fields<'_, '_>,
     find: impl Fn(&[u8]) -> Option<T>,
@@ -56,7 +56,7 @@ pub(super) fn read<T: Clone + Eq + Hash>(
     let list_at = record.member(list.array);
     let mut links: Vec<Linked<T>> = Vec::new();
     let Some(elements) = fields.array(list.array, context) else { return links };
-    let mut seen = HashSet::new();
+    let mut seen = Seen::none();
     each_in(elements, context.source, |index, element| {
         let at = list_at.element(index);
         let Some(name) = name_of(element, list.name, &at, context) else {
@@ -65,7 +65,7 @@ pub(super) fn read<T: Clone + Eq + Hash>(
         };
         let found = find(name).ok_or_else(|| (list.missing)(Shown::new(name)));
         let found = found.and_then(|found| {
-            if is_new(&found, &links, &mut seen) {
+            if seen.is_new(&found, &links) {
                 Ok(found)
             } else {
                 Err(Imperfection::Duplicate(Shown::new(name)))
@@ -80,6 +80,11 @@ pub(super) fn read<T: Clone + Eq + Hash>(
                 return;
             }
         };
+        // Mostly the name is all that there is.
+        if element.as_object().is_some_and(|members| members.len() == 1) {
+            links.push(Linked { to, priority: Priority::DEFAULT_LINK, extra: Extra::default() });
+            return;
+        }
         let mut link = Fields::of(element, list.known, at, context);
         let priority = link.priority(Priority::DEFAULT_LINK, context);
         links.push(Linked { to, priority, extra: link.into_extra(context) });
@@ -90,15 +95,33 @@ pub(super) fn read<T: Clone + Eq + Hash>(
 /// How many links are looked through one by one: most records have one.
 const FEW: usize = 8;
 
-/// Whether there is no link to it yet. `seen` holds them all once they are not few any more.
-fn is_new<T: Clone + Eq + Hash>(to: &T, links: &[Linked<T>], seen: &mut HashSet<T>) -> bool {
-    if links.len() < FEW {
-        return !links.iter().any(|link| link.to == *to);
+/// What is linked to already.
+struct Seen<T> {
+    /// Whether each link was greater than the one before, as where a list is sorted.
+    rising: bool,
+    /// All of them, once they are not few any more and do not rise.
+    set: HashSet<T>,
+}
+
+impl<T: Clone + Ord + Hash> Seen<T> {
+    fn none() -> Self {
+        Self { rising: true, set: HashSet::new() }
     }
-    if seen.is_empty() {
-        seen.extend(links.iter().map(|link| link.to.clone()));
+
+    /// Whether there is none to that among these links, to which it is about to be added.
+    fn is_new(&mut self, to: &T, links: &[Linked<T>]) -> bool {
+        self.rising = self.rising && links.last().is_none_or(|last| last.to < *to);
+        if self.rising {
+            return true;
+        }
+        if links.len() < FEW {
+            return !links.iter().any(|link| link.to == *to);
+        }
+        if self.set.is_empty() {
+            self.set.extend(links.iter().map(|link| link.to.clone()));
+        }
+        self.set.insert(to.clone())
     }
-    seen.insert(to.clone())
 }
 
 /// The roles that a client or group has.

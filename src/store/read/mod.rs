@@ -15,13 +15,16 @@ use crate::json::{
     Event, Item, Kind, Lines, Member, ParseError, Position, Problem, Reader, Value, name_is, path_to,
     up_to_nul,
 };
-use crate::policy::{Action, Compat, DefaultAccess, GroupName, InertIn, Policy};
+use crate::policy::{Action, Compat, DefaultAccess, GroupName, InertIn, Newcomers, Policy};
 use fields::{Context, Fields};
 
 /// The members of the file.
 const KNOWN: [&str; 6] = ["changeIndex", "defaultACLAccess", "clients", "groups", "anonymousGroup", "roles"];
 /// Those of them that are lists of records.
 const LISTS: [&str; 3] = ["clients", "groups", "roles"];
+
+/// No client takes fewer bytes, so that no list of something else makes room for many.
+const SHORTEST_CLIENT: usize = br#"{"username":"u"}"#.len();
 
 /// Why a file is no policy, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +69,30 @@ impl std::error::Error for Malformed {}
 /// # Errors
 /// [`Malformed`] where C could not read it either.
 pub fn read(file: &[u8], compat: Compat) -> Result<(Policy, Vec<Issue>), Malformed> {
+    read_text(file, compat).map(Unfilled::fill)
+}
+
+/// What was read of a file: a policy and its clients, who are not in it yet.
+pub(super) struct Unfilled {
+    policy: Policy,
+    clients: Newcomers,
+    /// What is wrong with the file.
+    pub(super) issues: Vec<Issue>,
+}
+
+impl Unfilled {
+    /// Puts the clients into the policy. The text is not needed for that: who has a large one drops it before.
+    pub(super) fn fill(self) -> (Policy, Vec<Issue>) {
+        let Self { mut policy, clients, issues } = self;
+        let filled = policy.fill(clients);
+        debug_assert!(filled.is_ok(), "clients have only roles and groups that exist");
+        policy.keep();
+        (policy, issues)
+    }
+}
+
+/// [`read`], but for what can wait until the text is gone.
+pub(super) fn read_text(file: &[u8], compat: Compat) -> Result<Unfilled, Malformed> {
     // C takes the file for a string, which ends at a NUL.
     let source = up_to_nul(file);
     let malformed = |offset, what| Malformed {
@@ -74,7 +101,7 @@ pub fn read(file: &[u8], compat: Compat) -> Result<(Policy, Vec<Issue>), Malform
         what,
     };
     let not_json = |error: ParseError| malformed(error.offset, MalformedBy::Json(error.what));
-    let root = root(source).map_err(not_json)?;
+    let (root, clients) = root(source).map_err(not_json)?;
     if !root.is_object() {
         return Err(malformed(root.span.start, MalformedBy::Root));
     }
@@ -84,18 +111,19 @@ pub fn read(file: &[u8], compat: Compat) -> Result<(Policy, Vec<Issue>), Malform
         }
     }
     let mut context = Context { source, compat, issues: Issues::new(source) };
-    let policy = policy(&root, &mut context).map_err(not_json)?;
-    Ok((policy, context.issues.into_sorted()))
+    let (policy, clients) = policy(&root, clients, &mut context).map_err(not_json)?;
+    Ok(Unfilled { policy, clients, issues: context.issues.into_sorted() })
 }
 
-/// The root, its lists without their elements: those are read one by one.
-fn root(source: &[u8]) -> Result<Value<'_>, ParseError> {
+/// The root, its lists without their elements: those are read one by one; and about how many clients there are.
+fn root(source: &[u8]) -> Result<(Value<'_>, usize), ParseError> {
     let mut reader = Reader::new(source);
     let mut members = Vec::new();
     let Some(Item { event: Event::BeginObject, span }) = reader.clone().next_item()? else {
         let nothing = Value { kind: Kind::Null, span: 0..0 };
-        return Ok(reader.next_value()?.unwrap_or(nothing));
+        return Ok((reader.next_value()?.unwrap_or(nothing), 0));
     };
+    let mut clients = 0;
     let start = span.start;
     let mut end = start;
     reader.next_item()?;
@@ -105,13 +133,17 @@ fn root(source: &[u8]) -> Result<Value<'_>, ParseError> {
         let is_list = LISTS.iter().any(|list| name_is(&name, list))
             && matches!(reader.clone().next_item()?, Some(Item { event: Event::BeginArray, .. }));
         let value = if is_list {
-            Some(Value { kind: Kind::Array(Vec::new()), span: reader.skip()? })
+            let (span, count) = reader.skip_counting()?;
+            if name_is(&name, "clients") {
+                clients = count.min(span.len() / SHORTEST_CLIENT);
+            }
+            Some(Value { kind: Kind::Array(Vec::new()), span })
         } else {
             reader.next_value()?
         };
         members.extend(value.map(|value| Member { name, name_at: span.start, value }));
     }
-    Ok(Value { kind: Kind::Object(members), span: start..end })
+    Ok((Value { kind: Kind::Object(members), span: start..end }, clients))
 }
 
 /// Does something with each element of a list of the file. In the elements, the elements of lists called `leaving` are
@@ -145,7 +177,12 @@ fn each_in<'s>(list: &Value<'s>, source: &'s [u8], mut with: impl FnMut(usize, &
     }
 }
 
-fn policy(root: &Value<'_>, context: &mut Context<'_>) -> Result<Policy, ParseError> {
+/// A policy, and its clients, of which there are about so many.
+fn policy(
+    root: &Value<'_>,
+    clients: usize,
+    context: &mut Context<'_>,
+) -> Result<(Policy, Newcomers), ParseError> {
     let mut policy = Policy::new(context.compat);
     let mut fields = Fields::of(root, &KNOWN, At::ROOT, context);
     if root.as_object().is_none_or(<[_]>::is_empty) {
@@ -154,14 +191,11 @@ fn policy(root: &Value<'_>, context: &mut Context<'_>) -> Result<Policy, ParseEr
     policy.set_change_index(fields.count("changeIndex", context));
     policy.set_default_access(default_access(&mut fields, context));
     roles::read(&mut fields, &mut policy, context)?;
-    let mut clients = clients::read(&mut fields, &policy, context)?;
+    let mut clients = clients::read(&mut fields, &policy, clients, context)?;
     groups::read(&mut fields, &mut policy, &mut clients, context)?;
-    let filled = policy.fill(clients.into_records());
-    debug_assert!(filled.is_ok(), "clients have only roles and groups that exist");
     anonymous_group(&mut fields, &mut policy, context);
     policy.set_extra(fields.into_extra(context));
-    policy.keep();
-    Ok(policy)
+    Ok((policy, clients.into_newcomers()))
 }
 
 fn default_access(fields: &mut Fields<'_, '_>, context: &mut Context<'_>) -> DefaultAccess {

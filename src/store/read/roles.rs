@@ -60,7 +60,9 @@ fn role(name: RoleName, element: &Value<'_>, at: At<'_>, context: &mut Context<'
         context.issues.add(&list.element(index), span.start, what);
         fields.set_aside(InertIn::Acls, Some(&acl.topic), span, context);
     }
-    role.set_acls(read, context.compat);
+    let mut counts = counts.into_iter();
+    read.retain(|_| counts.next().unwrap_or(true));
+    role.set_acls_that_count(read);
     role.extra = fields.into_extra(context);
     role
 }

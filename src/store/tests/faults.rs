@@ -147,9 +147,8 @@ impl Disk for Faulty {
 /// A policy whose file is about that long.
 pub(super) fn policy_of_length(bytes: usize) -> Policy {
     let mut policy = Policy::new(Compat::V2_1);
-    let mut client = Client::new(Username::new(b"u").unwrap());
-    client.text_name = Some(Text::new(&vec![b'x'; bytes]));
-    policy.put_client(client).unwrap();
+    let client = Client::new(Username::new(b"u").unwrap());
+    policy.put_client(client.with_text_name(Some(Text::new(&vec![b'x'; bytes])))).unwrap();
     policy.set_change_index(i64::try_from(bytes).unwrap());
     policy.keep();
     policy

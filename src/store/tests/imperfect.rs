@@ -328,10 +328,10 @@ fn what_was_set_aside_does_not_come_alive() {
     let client = policy.client(b"u").unwrap().as_ref().clone();
     let roles = client.roles.without(b"r").unwrap();
     let groups = client.groups.without(b"g").unwrap();
-    policy.put_client(Client { roles, groups, clientid: None, ..client }).unwrap();
+    policy.put_client(Client { roles, groups, ..client }.with_clientid(None)).unwrap();
     assert_eq!(second(&policy), [1, 2, 4, 5, 7], "the client left the role and the group");
     let (again, _) = load(write(&policy), Compat::V2_0);
-    assert!(again.client(b"u").unwrap().clientid.is_none(), "the second client id must not count now");
+    assert!(again.client(b"u").unwrap().clientid().is_none(), "the second client id must not count now");
     assert!(again.members(b"g").next().is_none());
 
     let mut policy = loaded();
@@ -346,7 +346,8 @@ fn what_a_command_sets_replaces_what_could_not_be_used() {
         "clients":[{"username":"u","textname":1,"disabled":"no"}]}"#;
     let (mut policy, _) = load(file, Compat::V2_1);
     let client = policy.client(b"u").unwrap().as_ref().clone();
-    policy.put_client(Client { text_name: Some(Text::new(b"text")), disabled: true, ..client }).unwrap();
+    let client = client.with_text_name(Some(Text::new(b"text")));
+    policy.put_client(Client { disabled: true, ..client }).unwrap();
     policy.set_change_index(2);
     let access = policy.default_access().with(Action::Unsubscribe, true);
     policy.set_default_access(access);

@@ -19,9 +19,9 @@ fn assert_is_the_sample(file: &[u8], compat: Compat) {
     assert!(issues[0].ends_with("is not a valid topic filter"), "{issues:?}");
 
     let alice = policy.client(b"alice").unwrap();
-    assert_eq!(alice.clientid.as_ref().unwrap().as_bytes(), b"alice-1");
-    assert_eq!(alice.text_name.as_ref().unwrap().as_bytes(), b"Alice");
-    assert_eq!(alice.text_description.as_ref().unwrap().as_bytes(), b"tab\there");
+    assert_eq!(alice.clientid().unwrap().as_bytes(), b"alice-1");
+    assert_eq!(alice.text_name().unwrap().as_bytes(), b"Alice");
+    assert_eq!(alice.text_description().unwrap().as_bytes(), b"tab\there");
     let roles: Vec<_> = alice.roles.iter().map(|link| (link.name.as_bytes(), link.priority.get())).collect();
     assert_eq!(roles, [(&b"sensor"[..], 7), ("été".as_bytes(), -1)]);
     let groups: Vec<_> =
@@ -97,7 +97,7 @@ fn what_mosquitto_ctrl_made_is_read() {
         let (policy, issues) = load(file, compat);
         assert_eq!(issues, []);
         let admin = policy.client(b"admin").unwrap();
-        assert_eq!(admin.text_name.as_ref().unwrap().as_bytes(), b"Dynsec admin user", "`textName`");
+        assert_eq!(admin.text_name().unwrap().as_bytes(), b"Dynsec admin user", "`textName`");
         let Password::Hash(hash) = &admin.password else { panic!() };
         assert!(hash.verify(b"adminpass"));
         assert!(admin.roles.iter().next().is_some());

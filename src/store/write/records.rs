@@ -29,9 +29,9 @@ const OF_ACL: &[&str] = &["acltype", "topic", "priority", "allow"];
 pub(super) fn client(writer: &mut Writer, client: &Client, policy: &Snapshot) {
     let mut object = Object::begin(writer, &client.extra, OF_CLIENT);
     object.text("username", Some(client.username.as_bytes()));
-    object.text("clientid", client.clientid.as_ref().map(ClientId::as_bytes));
-    object.text("textname", client.text_name.as_ref().map(Text::as_bytes));
-    object.text("textdescription", client.text_description.as_ref().map(Text::as_bytes));
+    object.text("clientid", client.clientid().map(ClientId::as_bytes));
+    object.text("textname", client.text_name().map(Text::as_bytes));
+    object.text("textdescription", client.text_description().map(Text::as_bytes));
     object.bool("disabled", client.disabled, false, IfDefault::LeaveOut);
     roles(&mut object, &client.roles, &client.extra, policy);
     match &client.password {
