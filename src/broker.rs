@@ -1,5 +1,7 @@
 //! What the plugin asks of the broker that hosts it.
 
+use std::time::Instant;
+
 /// The broker, as the plugin sees it.
 ///
 /// Every method but [`Broker::wake`] may be called from the broker's own thread only, with no lock held: a
@@ -38,6 +40,11 @@ pub trait Broker: Send + Sync {
     /// Answers a login that was answered "later" before. If its client is gone, nothing happens. Else the broker
     /// sends its CONNACK, takes over its session, and asks and tells the plugin about all that before it returns.
     fn complete_login(&self, _clientid: &[u8], _let_in: bool) {}
+
+    /// The time now, for what may take so long at a time and no longer. From any thread, whatever is locked.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
 
     /// Makes the broker's loop come round, and tick, soon. From any thread. It is no promise: a wake that
     /// comes just before the loop begins to wait is lost, so whoever waits for the tick repeats it (`bell`).

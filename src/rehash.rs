@@ -31,14 +31,15 @@ impl Rehash {
         Self { iterations: wanted.then_some(iterations), waiting: Mutex::default() }
     }
 
-    /// A client has logged in with the password that `old` is the hash of.
-    pub(crate) fn after_login(&self, client: &Client, old: &PasswordHash, password: &[u8]) {
+    /// A client has logged in with the password that `old` is the hash of. Hashing calls `give_way` now and then
+    /// ([`PasswordHash::create_giving_way`]).
+    pub(crate) fn after_login(&self, client: &Client, old: &PasswordHash, password: &[u8], give_way: fn()) {
         let Some(iterations) = self.iterations.and_then(|iterations| better(old, iterations)) else { return };
         if self.waiting.lock().iter().any(|waiting| waiting.username == client.username) {
             return;
         }
         // Without randomness the old hash does.
-        if let Ok(new) = PasswordHash::create(password, iterations) {
+        if let Ok(new) = PasswordHash::create_giving_way(password, iterations, give_way) {
             let username = client.username.clone();
             self.waiting.lock().push(NewHash { username, old: old.clone(), new });
         }
@@ -103,7 +104,7 @@ mod tests {
     /// The client's hash after a login that let it in.
     fn after_login(rehash: &Rehash, policy: &mut Policy, old: &str) -> (Vec<Username>, PasswordHash) {
         let client = policy.client(b"ann").unwrap().clone();
-        rehash.after_login(&client, &hash(old), b"pw");
+        rehash.after_login(&client, &hash(old), b"pw", || ());
         let names = put(policy, rehash.take());
         let Password::Hash(hash) = policy.client(b"ann").unwrap().password.clone() else { panic!() };
         (names, hash)
@@ -151,7 +152,7 @@ mod tests {
         // The login was one with an older password.
         assert_eq!(after_login(&rehash, &mut policy, SHA512), (vec![], hash(SHORT_SALT_2000)));
         let client = policy.client(b"ann").unwrap().clone();
-        rehash.after_login(&client, &hash(SHA512), b"pw");
+        rehash.after_login(&client, &hash(SHA512), b"pw", || ());
         policy.remove_client(&client.username);
         assert_eq!(put(&mut policy, rehash.take()), []);
     }
@@ -161,7 +162,7 @@ mod tests {
         let rehash = Rehash::new(true, Iterations::MIN);
         let policy = policy_with(SHA512);
         for _ in 0..3 {
-            rehash.after_login(policy.client(b"ann").unwrap(), &hash(SHA512), b"pw");
+            rehash.after_login(policy.client(b"ann").unwrap(), &hash(SHA512), b"pw", || ());
         }
         assert_eq!(rehash.take().len(), 1);
     }

@@ -105,6 +105,24 @@ impl Broker {
         policy: &Value,
         lines: &str,
     ) -> Result<Self, Box<dyn Error>> {
+        Self::start_with(bench, version, Some(side), policy, lines)
+    }
+
+    /// Starts a broker without any plugin, which lets everybody in.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start_alone(bench: &Bench, version: &Version) -> Result<Self, Box<dyn Error>> {
+        Self::start_with(bench, version, None, &Value::Null, "")
+    }
+
+    fn start_with(
+        bench: &Bench,
+        version: &Version,
+        side: Option<Side>,
+        policy: &Value,
+        lines: &str,
+    ) -> Result<Self, Box<dyn Error>> {
         let name = bench.new_path();
         let (folder, inside) = match &version.root {
             None => (name.clone(), name),
@@ -116,19 +134,24 @@ impl Broker {
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("policy.json"), policy.to_string())?;
         let plugin = match side {
-            Side::Theirs => PathBuf::from(version.theirs),
-            Side::Ours => {
-                fs::copy(bench.plugin(side), folder.join("ours.so"))?;
-                inside.join("ours.so")
+            None => None,
+            Some(Side::Theirs) => Some(PathBuf::from(version.theirs)),
+            Some(Side::Ours) => {
+                fs::copy(bench.plugin(Side::Ours), folder.join("ours.so"))?;
+                Some(inside.join("ours.so"))
             }
         };
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let config = format!(
-            "listener {port} 127.0.0.1\nuser root\nlog_dest none\nallow_anonymous false\n\
-             max_queued_messages 0\nplugin {}\nplugin_opt_config_file {}\n{lines}\n",
-            plugin.display(),
-            inside.join("policy.json").display()
-        );
+        let plugin = match plugin {
+            None => "allow_anonymous true\n".to_owned(),
+            Some(plugin) => format!(
+                "allow_anonymous false\nplugin {}\nplugin_opt_config_file {}\n{lines}\n",
+                plugin.display(),
+                inside.join("policy.json").display()
+            ),
+        };
+        let config =
+            format!("listener {port} 127.0.0.1\nuser root\nlog_dest none\nmax_queued_messages 0\n{plugin}");
         fs::write(folder.join("mosquitto.conf"), config)?;
         let child = spawn(version.root.as_deref(), &inside.join("mosquitto.conf"))?;
         let broker = Self { child, folder, port };

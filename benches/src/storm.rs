@@ -1,6 +1,7 @@
 //! After a restart everybody comes back at once: how long that takes, and how long others wait for their messages.
 
 use std::error::Error;
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,19 +9,27 @@ use mosquitto_dynsec::password::{Iterations, PasswordHash, Stored};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Side};
-use crate::real::{Broker, Client, PASSWORD, Stream, Version, policy, versions};
+use crate::real::{Broker, Client, PASSWORD, Stream, policy, versions};
 use crate::table::Table;
 
 /// How many clients come back.
-const CLIENTS: usize = 2_000;
+const CLIENTS: [usize; 2] = [2_000, 10_000];
 /// How many threads they have.
 const THREADS: usize = 16;
+/// How many begin in a second, where they do not begin as fast as they can.
+const A_SECOND: f64 = 500.0;
 
-/// All of this suite.
+/// How many clients come, and how fast.
+struct Storm {
+    clients: usize,
+    at_once: bool,
+}
+
+/// All of this suite. `DYNSEC_BENCH_MODE` leaves out all but this plugin in that mode, for a quick look.
 pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
     let mut times = Table::new(
         "storm-times",
-        "How long it takes until so many clients are back after a restart, MQTT 3.1.1.",
+        "How long it takes until so many clients are back after a restart, MQTT 3.1.1, all at once or 500 a second.",
         "ms",
     );
     let mut hashes =
@@ -30,25 +39,47 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         "The longest gap between two deliveries of a publisher of 1 kHz meanwhile, in one run.",
         "ms",
     );
+    let mut alone = Table::new(
+        "storm-alone",
+        "The same gap where the broker has no plugin and lets everybody in: what machine and broker do by themselves.",
+        "ms",
+    );
+    let only = std::env::var("DYNSEC_BENCH_MODE").ok();
     for version in versions() {
-        let iterations: u32 = if version.name.starts_with("2.0") { 1_000 } else { 10_000 };
+        let is_2_0 = version.name.starts_with("2.0");
+        let iterations: u32 = if is_2_0 { 1_000 } else { 10_000 };
         let (hash, took) = hash(iterations)?;
-        let size = Some(CLIENTS as u64);
-        let of_all = took.as_secs_f64() * 1e3 * CLIENTS as f64;
-        hashes.push(&format!("{iterations} iterations"), size, Some(of_all), Some(of_all));
-        bench.progress(&format!("storm, {}, C", version.name));
-        let theirs = measure(bench, &version, Side::Theirs, &hash, "")?;
-        let modes: &[&str] = if version.name.starts_with("2.0") { &["sync"] } else { &["sync", "delayed"] };
-        for mode in modes {
-            bench.progress(&format!("storm, {}, {mode}", version.name));
-            let lines = format!("plugin_opt_login_mode {mode}\nplugin_opt_login_work 100");
-            let ours = measure(bench, &version, Side::Ours, &hash, &lines)?;
-            let work = format!("Mosquitto {}, {iterations} iterations, {mode}", version.name);
-            times.push(&work, size, Some(theirs.0), Some(ours.0));
-            gaps.push(&work, size, Some(theirs.1), Some(ours.1));
+        for clients in CLIENTS.into_iter().filter(|clients| bench.takes(*clients)) {
+            let size = Some(clients as u64);
+            let of_all = took.as_secs_f64() * 1e3 * clients as f64;
+            hashes.push(&format!("{iterations} iterations"), size, Some(of_all), Some(of_all));
+            let policy = policy(&hash, (0..clients).map(|number| format!("client{number:06}")));
+            for (how, at_once) in [("at once", true), ("500 a second", false)] {
+                let storm = Storm { clients, at_once };
+                let says =
+                    |what| bench.progress(&format!("storm of {clients} {how}, {}, {what}", version.name));
+                let mut theirs = None;
+                if only.is_none() {
+                    says("no plugin");
+                    let (_, gap) = storm.measure(Broker::start_alone(bench, &version)?)?;
+                    alone.push(&format!("Mosquitto {}, {how}", version.name), size, Some(gap), Some(gap));
+                    says("C");
+                    theirs =
+                        Some(storm.measure(Broker::start(bench, &version, Side::Theirs, &policy, "")?)?);
+                }
+                let modes: &[&str] = if is_2_0 { &["sync"] } else { &["sync", "delayed"] };
+                for mode in modes.iter().filter(|mode| only.as_ref().is_none_or(|only| **mode == only)) {
+                    says(mode);
+                    let lines = format!("plugin_opt_login_mode {mode}\nplugin_opt_login_work 100");
+                    let ours = storm.measure(Broker::start(bench, &version, Side::Ours, &policy, &lines)?)?;
+                    let work = format!("Mosquitto {}, {iterations} iterations, {mode}, {how}", version.name);
+                    times.push(&work, size, theirs.map(|seen| seen.0), Some(ours.0));
+                    gaps.push(&work, size, theirs.map(|seen| seen.1), Some(ours.1));
+                }
+            }
         }
     }
-    Ok(vec![times, hashes, gaps])
+    Ok(vec![times, hashes, gaps, alone])
 }
 
 /// A hash of everybody's password as a client's members, and how long one takes.
@@ -67,36 +98,41 @@ fn hash(iterations: u32) -> Result<(Value, Duration), Box<dyn Error>> {
     Ok((json!({"password": password, "salt": salt, "iterations": iterations}), took))
 }
 
-/// Milliseconds until all are back, and of the longest gap.
-fn measure(
-    bench: &Bench,
-    version: &Version,
-    side: Side,
-    hash: &Value,
-    lines: &str,
-) -> Result<(f64, f64), Box<dyn Error>> {
-    let policy = policy(hash, (0..CLIENTS).map(|number| format!("client{number:06}")));
-    let broker = Broker::start(bench, version, side, &policy, lines)?;
-    let port = broker.port;
-    let stream = Stream::start(port)?;
-    thread::sleep(Duration::from_secs(1));
-    stream.longest_gap();
-    let start = Instant::now();
-    let comes_back = move |thread: usize| -> std::io::Result<Vec<Client>> {
-        let numbers = (thread..CLIENTS).step_by(THREADS);
-        let begin =
-            |number| Client::begin(port, &format!("device{number:06}"), &format!("client{number:06}"));
-        let mut clients = numbers.map(begin).collect::<std::io::Result<Vec<_>>>()?;
+impl Storm {
+    /// Milliseconds until all are back, and of the longest gap.
+    fn measure(&self, broker: Broker) -> Result<(f64, f64), Box<dyn Error>> {
+        let stream = Stream::start(broker.port)?;
+        thread::sleep(Duration::from_secs(1));
+        stream.longest_gap();
+        let start = Instant::now();
+        let back: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|thread| scope.spawn(move || self.come_back(broker.port, thread, start)))
+                .collect();
+            threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
+        });
+        let took = start.elapsed().as_secs_f64() * 1e3;
+        let gap = stream.longest_gap();
+        for clients in back {
+            clients.map_err(|_| "a client panicked")??;
+        }
+        stream.end()?;
+        drop(broker);
+        Ok((took, gap))
+    }
+
+    /// The clients of one of the threads.
+    fn come_back(&self, port: u16, thread: usize, start: Instant) -> io::Result<Vec<Client>> {
+        let begin = |number| {
+            if !self.at_once {
+                let due = start + Duration::from_secs_f64(number as f64 / A_SECOND);
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+            }
+            Client::begin(port, &format!("device{number:06}"), &format!("client{number:06}"))
+        };
+        let mut clients =
+            (thread..self.clients).step_by(THREADS).map(begin).collect::<io::Result<Vec<_>>>()?;
         clients.iter_mut().try_for_each(Client::end)?;
         Ok(clients)
-    };
-    let threads: Vec<_> = (0..THREADS).map(|thread| thread::spawn(move || comes_back(thread))).collect();
-    let mut clients = Vec::new();
-    for thread in threads {
-        clients.extend(thread.join().map_err(|_| "a client panicked")??);
     }
-    let took = start.elapsed().as_secs_f64() * 1e3;
-    let gap = stream.longest_gap();
-    stream.end()?;
-    Ok((took, gap))
 }

@@ -124,8 +124,22 @@ impl PasswordHash {
     ///
     /// When the system gives no random bytes.
     pub fn create(password: &[u8], iterations: Iterations) -> Result<Self, RandomnessError> {
+        Self::create_giving_way(password, iterations, || ())
+    }
+
+    /// [`Self::create`], which calls `give_way` each quarter of a millisecond, so that a thread can let others have
+    /// its processor that must not wait as long as hashing takes.
+    ///
+    /// # Errors
+    ///
+    /// As in [`Self::create`].
+    pub fn create_giving_way(
+        password: &[u8],
+        iterations: Iterations,
+        give_way: fn(),
+    ) -> Result<Self, RandomnessError> {
         let salt = salt::Salt::random()?;
-        Ok(Pbkdf2Sha512::create(password, salt, iterations).into())
+        Ok(Pbkdf2Sha512::create(password, salt, iterations, give_way).into())
     }
 
     /// The hash of no password, which takes as much work to compare with as a new one.
@@ -141,8 +155,14 @@ impl PasswordHash {
     /// memory cannot be had.
     #[must_use]
     pub fn verify(&self, password: &[u8]) -> bool {
+        self.verify_giving_way(password, || ())
+    }
+
+    /// [`Self::verify`], which calls `give_way` as [`Self::create_giving_way`] does; not with Argon2id.
+    #[must_use]
+    pub fn verify_giving_way(&self, password: &[u8], give_way: fn()) -> bool {
         match &self.0 {
-            Inner::Pbkdf2Sha512(hash) => hash.verify(password),
+            Inner::Pbkdf2Sha512(hash) => hash.verify(password, give_way),
             Inner::Sha512(hash) => hash.verify(password),
             Inner::Argon2id(hash) => hash.verify(password),
         }

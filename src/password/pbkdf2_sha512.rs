@@ -1,6 +1,9 @@
 //! PBKDF2-HMAC-SHA512 (RFC 8018 §5.2), in both of the file's forms.
 
-use pbkdf2::pbkdf2_hmac_array;
+use hmac::Hmac;
+use hmac::digest::{FixedOutput as _, KeyInit as _, Update as _};
+use sha2::Sha512;
+use sha2::digest::Digest as _;
 use subtle::ConstantTimeEq as _;
 
 use super::error::{Field, HashError};
@@ -9,6 +12,12 @@ use super::{DIGEST_LEN, Iterations, Stored, base64};
 
 /// What an `encoded_password` of this scheme begins with.
 pub(super) const PREFIX: &[u8] = b"$7$";
+
+/// After how many iterations others may have the processor, where hashing has to give way to them: each quarter of a
+/// millisecond.
+const GIVE_WAY_AFTER: u32 = 512;
+/// The length of a key of HMAC-SHA512 that is neither hashed nor filled up (RFC 2104).
+const KEY_LEN: usize = 128;
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Pbkdf2Sha512 {
@@ -42,9 +51,9 @@ impl Pbkdf2Sha512 {
         Ok(Self { iterations, salt: Salt::from_base64(salt)?, hash: digest_from_base64(hash)? })
     }
 
-    pub(super) fn create(password: &[u8], salt: Salt, iterations: Iterations) -> Self {
+    pub(super) fn create(password: &[u8], salt: Salt, iterations: Iterations, give_way: fn()) -> Self {
         let iterations = iterations.get();
-        let hash = derive(password, &salt, iterations);
+        let hash = derive(password, &salt, iterations, give_way);
         Self { iterations, salt, hash }
     }
 
@@ -52,8 +61,8 @@ impl Pbkdf2Sha512 {
         Self { iterations: iterations.get(), salt: Salt::ZERO, hash: [0; DIGEST_LEN] }
     }
 
-    pub(super) fn verify(&self, password: &[u8]) -> bool {
-        derive(password, &self.salt, self.iterations).ct_eq(&self.hash).into()
+    pub(super) fn verify(&self, password: &[u8], give_way: fn()) -> bool {
+        derive(password, &self.salt, self.iterations, give_way).ct_eq(&self.hash).into()
     }
 
     pub(super) fn iterations(&self) -> u32 {
@@ -76,8 +85,32 @@ impl Pbkdf2Sha512 {
     }
 }
 
-fn derive(password: &[u8], salt: &Salt, iterations: u32) -> [u8; DIGEST_LEN] {
-    pbkdf2_hmac_array::<sha2::Sha512, DIGEST_LEN>(password, salt.bytes(), iterations)
+/// The first block of PBKDF2, which is all of a hash as long as this. Between iterations `give_way` is called, now and
+/// then.
+fn derive(password: &[u8], salt: &Salt, iterations: u32, give_way: fn()) -> [u8; DIGEST_LEN] {
+    let hmac = keyed(password);
+    let mut last: [u8; DIGEST_LEN] =
+        hmac.clone().chain(salt.bytes()).chain(1_u32.to_be_bytes()).finalize_fixed().into();
+    let mut sum = last;
+    for iteration in 1..iterations {
+        if iteration.is_multiple_of(GIVE_WAY_AFTER) {
+            give_way();
+        }
+        last = hmac.clone().chain(last).finalize_fixed().into();
+        for (sum, last) in sum.iter_mut().zip(last) {
+            *sum ^= last;
+        }
+    }
+    sum
+}
+
+fn keyed(password: &[u8]) -> Hmac<Sha512> {
+    let mut key = [0; KEY_LEN];
+    match key.get_mut(..password.len()) {
+        Some(start) => start.copy_from_slice(password),
+        None => key.iter_mut().zip(Sha512::digest(password)).for_each(|(key, byte)| *key = byte),
+    }
+    Hmac::new(&key.into())
 }
 
 /// The `$`-separated fields of an encoded hash, as C's `strtok_r` finds them.
@@ -120,7 +153,39 @@ fn atoi(text: &[u8]) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(50))]
+
+        #[test]
+        fn derives_what_another_implementation_does(
+            password in proptest::collection::vec(any::<u8>(), 0..300),
+            salt in any::<[u8; 12]>(),
+            iterations in 1_u32..50,
+        ) {
+            let other = pbkdf2::pbkdf2_hmac_array::<Sha512, DIGEST_LEN>(&password, &salt, iterations);
+            prop_assert_eq!(derive(&password, &Salt::Short(salt), iterations, || ()), other);
+        }
+    }
+
+    #[test]
+    fn gives_way_each_quarter_of_a_millisecond() {
+        thread_local! {
+            static TIMES: Cell<u32> = const { Cell::new(0) };
+        }
+        let times = |iterations| {
+            TIMES.set(0);
+            let hash = derive(b"pw", &Salt::ZERO, iterations, || TIMES.set(TIMES.get().saturating_add(1)));
+            assert_eq!(hash, derive(b"pw", &Salt::ZERO, iterations, || ()));
+            TIMES.get()
+        };
+        assert_eq!([512, 513, 10_000].map(times), [0, 1, 19]);
+    }
 
     #[test]
     fn iterations_read_as_atoi_reads_them() {

@@ -198,7 +198,7 @@ impl Plugin {
             Some((client, stamp)) if is_right => {
                 let is_connected = |username: &[u8]| self.sessions.lock().is_connected(username);
                 self.verified.remember(&client.username, password, *stamp, is_connected);
-                self.rehash.after_login(client, hash, password);
+                self.rehash.after_login(client, hash, password, || ());
                 self.attempts.succeeded(username, request.address, now);
                 allowed
             }

@@ -57,6 +57,7 @@ const MOST_JOBS: usize = 1024;
 
 /// How long the end of the broker waits for the disk: less than the ten seconds after which containers are killed.
 const LONGEST_SHUTDOWN: Duration = Duration::from_secs(8);
+const _: () = assert!(LONGEST_SHUTDOWN.as_secs() < 10, "containers are killed then");
 
 /// The plugin in a running broker.
 pub struct Plugin {
@@ -208,7 +209,7 @@ impl Plugin {
     /// The broker ends. What was begun is finished, but no longer answered; what is on the disk already is
     /// not written again. A disk that hangs is not waited for longer than eight seconds.
     pub fn shutdown(&self) {
-        let start = Instant::now();
+        let start = self.broker.now();
         let until = start.checked_add(LONGEST_SHUTDOWN).unwrap_or(start);
         self.verifier.pending.clear();
         self.log_last_denials();

@@ -1,6 +1,7 @@
 //! What is done from time to time, from a safe place: [`Plugin::on_tick`].
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::Plugin;
 use crate::broker::LogLevel;
@@ -10,6 +11,9 @@ use crate::sessions::Kick;
 
 /// Out of how many records links to deleted roles and groups are taken at a tick: well under a millisecond.
 const SWEPT: usize = 256;
+
+/// For how long clients are disconnected at a tick; a few of them whatever that takes.
+const SLICE: Duration = Duration::from_millis(1);
 
 impl Plugin {
     /// The broker's loop has come round. What there is to do is done part by part: a panic in one must not keep
@@ -47,8 +51,17 @@ impl Plugin {
     }
 
     fn disconnect_who_is_due(&self) {
-        let kicks = self.sessions.lock().tick();
-        self.kick(kicks);
+        let start = self.broker.now();
+        let mut kicks = self.sessions.lock().tick();
+        loop {
+            self.kick(kicks);
+            let is_over = self.broker.now().saturating_duration_since(start) >= SLICE;
+            let mut sessions = self.sessions.lock();
+            if is_over || !sessions.has_ready() {
+                break;
+            }
+            kicks = sessions.more();
+        }
     }
 
     fn answer(&self) {

@@ -21,15 +21,15 @@ pub use open::SessionId;
 /// the very next tick loses its own response on 2.0.
 const TICKS_TO_WAIT: u64 = 2;
 
-/// How many clients are disconnected by id in one tick, at about 20 µs each.
-const BY_ID_IN_A_TICK: usize = 200;
+/// How many clients are disconnected by id at a time, at about 20 µs each.
+const BY_ID: usize = 16;
 
-/// How many usernames without known connections are disconnected in one tick: the broker looks at
+/// How many usernames without known connections are disconnected at a time: the broker looks at
 /// every socket for each.
-const BY_NAME_IN_A_TICK: usize = 16;
+const BY_NAME: usize = 2;
 
-/// Of how many connections it is found out in one tick whether they belong to a crowd, at about 2 µs each.
-const CHECKED_IN_A_TICK: usize = 1000;
+/// Of how many connections it is found out at a time whether they belong to a crowd, at about 2 µs each.
+const CHECKED: usize = 128;
 
 /// A disconnect that waits for its time.
 #[derive(Debug)]
@@ -211,7 +211,7 @@ impl Sessions {
         self.ticks > 0
     }
 
-    /// Time passes: whom to disconnect now.
+    /// Time passes: whom to disconnect now. There may be [`Self::more`].
     pub(crate) fn tick(&mut self) -> Vec<Kick> {
         self.ticks = self.ticks.saturating_add(1);
         while self.due.front().is_some_and(|due| due.tick <= self.ticks) {
@@ -219,14 +219,25 @@ impl Sessions {
                 self.resolve(&due);
             }
         }
-        self.search(CHECKED_IN_A_TICK);
         while let Some(kick) = self.uninvited.pop_first() {
             match kick {
                 Kick::Username(username) => self.by_name.push_back(username),
                 Kick::ClientId(clientid) => self.by_id.push_back(clientid),
             }
         }
-        self.take(BY_ID_IN_A_TICK, BY_NAME_IN_A_TICK)
+        self.more()
+    }
+
+    /// Whom else to disconnect, well under a millisecond's worth of them; perhaps nobody, though there are some
+    /// ([`Self::has_ready`]).
+    pub(crate) fn more(&mut self) -> Vec<Kick> {
+        self.search(CHECKED);
+        self.take(BY_ID, BY_NAME)
+    }
+
+    /// Whether [`Self::more`] has something to do.
+    pub(crate) fn has_ready(&self) -> bool {
+        !(self.searches.is_empty() && self.by_id.is_empty() && self.by_name.is_empty())
     }
 
     /// Whom to disconnect of all that waits.

@@ -78,6 +78,8 @@ impl io::Write for Pieces<'_> {
         self.disk.write_at(self.file, piece, self.offset)?;
         self.digest.update(piece);
         self.offset = self.offset.saturating_add(piece.len() as u64);
+        // The broker's thread may want the processor, and a long file takes long.
+        thread::yield_now();
         Ok(piece.len())
     }
 

@@ -1,5 +1,9 @@
 //! A disk that does not answer: the broker goes on, reloads and ends.
 
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
 use mosquitto_dynsec::broker::LogLevel;
 use mosquitto_dynsec::plugin::{Actor, Plugin};
 use mosquitto_dynsec::policy::Effect;
@@ -10,6 +14,29 @@ use crate::host::{Place, login, settle};
 
 /// Of the password `pw`.
 const HASH: &str = "$7$101$AAECAwQFBgcICQoL$l8zqSPOVOsX6BzXddvHVSUz51tfFGYiwZgYMerEYSK2kmFD86m93us2E5cM8HAComZhsUAqG/9HmFNzmBd+GRQ==";
+
+/// How long a reload waits for the disk, and how long the end of the broker does.
+const RELOAD: Duration = Duration::from_secs(1);
+const SHUTDOWN: Duration = Duration::from_secs(8);
+/// Whoever has not come back after that does not.
+const NEVER: Duration = Duration::from_secs(60);
+
+/// Does what must not wait for the disk, or not for ever: if it does, the disk works again, and the test fails.
+fn comes_back(disk: &Moody, work: impl FnOnce() + Send) {
+    thread::scope(|scope| {
+        let (done, is_done) = mpsc::channel();
+        scope.spawn(move || {
+            work();
+            let _ = done.send(());
+        });
+        let came_back = is_done.recv_timeout(NEVER).is_ok();
+        if !came_back {
+            disk.hide(false);
+            disk.set(Mood::Works);
+        }
+        assert!(came_back, "it waits for the disk");
+    });
+}
 
 fn policy(names: &[&str]) -> Value {
     let client = |name: &&str| json!({"username": name, "encoded_password": HASH});
@@ -36,7 +63,8 @@ fn a_reload_does_not_wait_for_a_disk_that_hides_the_file_and_is_done_when_it_sho
     let plugin = place.start_on(&disk, |_| ());
     std::fs::write(place.policy_path(), policy(&["ann", "bob"]).to_string()).unwrap();
     disk.hide(true);
-    plugin.on_reload();
+    place.host.has_waited(RELOAD);
+    comes_back(&disk, || plugin.on_reload());
     assert_eq!(place.logged("is looked at later").len(), 1);
     assert_eq!(login(&plugin, "bob", "pw"), Effect::Defer);
     // What comes meanwhile has its turn after the file.
@@ -60,6 +88,7 @@ fn a_reload_does_not_wait_for_a_save_that_hangs() {
     disk.set(Mood::Waits);
     send(&plugin, &create("one"));
     disk.until_a_save_waits(&plugin);
+    place.host.has_waited(RELOAD);
     plugin.on_reload();
     send(&plugin, &create("two"));
     assert_eq!(place.logged("is looked at later").len(), 1);
@@ -78,8 +107,10 @@ fn a_reload_that_has_not_begun_is_no_reason_not_to_end() {
     disk.set(Mood::Waits);
     send(&plugin, &create("one"));
     disk.until_a_save_waits(&plugin);
+    place.host.has_waited(RELOAD);
     plugin.on_reload();
     send(&plugin, &create("two"));
+    place.host.has_time();
     disk.set(Mood::Works);
     plugin.shutdown();
     assert_eq!(place.policy()["clients"].as_array().unwrap().len(), 3, "all that was sent is done");
@@ -94,7 +125,8 @@ fn the_end_does_not_wait_for_ever_and_names_what_may_be_lost() {
     send(&plugin, &create("one"));
     disk.until_a_save_waits(&plugin);
     send(&plugin, &create("two"));
-    plugin.shutdown();
+    place.host.has_waited(SHUTDOWN);
+    comes_back(&disk, || plugin.shutdown());
     drop(plugin);
     let lines = place.logged("ended before the disk has taken everything: of 2 payloads");
     assert!(matches!(lines[..], [(LogLevel::Error, _)]), "{lines:?}");
@@ -103,4 +135,27 @@ fn the_end_does_not_wait_for_ever_and_names_what_may_be_lost() {
     assert!(lost[0].1.contains("username=one") && lost[1].1.contains("username=two"), "{lost:?}");
     assert_eq!(place.policy(), policy(&["ann"]));
     disk.set(Mood::Works);
+}
+
+#[test]
+fn the_end_waits_for_a_disk_that_is_slow() {
+    let (place, disk) = (Place::with(&policy(&["ann"])), Moody::new());
+    let plugin = place.start_on(&disk, |_| ());
+    disk.set(Mood::Waits);
+    send(&plugin, &create("one"));
+    disk.until_a_save_waits(&plugin);
+    send(&plugin, &create("two"));
+    place.host.has_time();
+    let asked = place.host.asked_for_time();
+    thread::scope(|scope| {
+        scope.spawn(|| plugin.shutdown());
+        // It knows how long it has, and has nothing to do but to wait.
+        while place.host.asked_for_time() < asked + 2 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        thread::sleep(Duration::from_millis(20));
+        disk.set(Mood::Works);
+    });
+    assert_eq!(place.logged("ended before the disk").len(), 0);
+    assert_eq!(place.policy()["clients"].as_array().unwrap().len(), 3);
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mosquitto_dynsec::broker::{Broker, BrokerFamily, LogLevel, PublishError};
 use mosquitto_dynsec::options::PluginOptions;
@@ -24,6 +24,9 @@ pub(crate) struct Host {
     /// How often it was woken since that was last waited for.
     woken: Mutex<usize>,
     waking: Condvar,
+    /// What time it is, if that is for the test to say, by how much it moves each time that it is asked for, and how
+    /// often it was.
+    clock: Mutex<(Option<Instant>, Duration, usize)>,
 }
 
 impl Host {
@@ -32,6 +35,27 @@ impl Host {
         let woken = self.woken.lock().unwrap();
         let waited = self.waking.wait_timeout_while(woken, Duration::from_millis(100), |woken| *woken == 0);
         *waited.unwrap().0 = 0;
+    }
+
+    /// It is that time from now on, and moves by a step each time that it is asked for.
+    pub(crate) fn set_clock(&self, now: Instant, step: Duration) {
+        let mut clock = self.clock.lock().unwrap();
+        (clock.0, clock.1) = (Some(now), step);
+    }
+
+    /// What has a time to be done in has an hour more.
+    pub(crate) fn has_time(&self) {
+        self.set_clock(Instant::now() + Duration::from_secs(3600), Duration::ZERO);
+    }
+
+    /// What has that time to be done in has none left.
+    pub(crate) fn has_waited(&self, time: Duration) {
+        self.set_clock(Instant::now().checked_sub(time).unwrap(), Duration::ZERO);
+    }
+
+    /// How often somebody wanted to know what time it is.
+    pub(crate) fn asked_for_time(&self) -> usize {
+        self.clock.lock().unwrap().2
     }
 
     /// The answers so far, in their order.
@@ -65,6 +89,19 @@ impl Broker for Host {
     fn kick_clientid(&self, clientid: &[u8]) {
         *self.kicked.lock().unwrap() += 1;
         self.kicked_names.lock().unwrap().push(String::from_utf8_lossy(clientid).into_owned());
+    }
+
+    fn now(&self) -> Instant {
+        let mut clock = self.clock.lock().unwrap();
+        let (now, step, asked) = &mut *clock;
+        *asked += 1;
+        match now {
+            None => Instant::now(),
+            Some(now) => {
+                *now += *step;
+                *now
+            }
+        }
     }
 
     fn wake(&self) {

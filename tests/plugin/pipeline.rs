@@ -1,5 +1,7 @@
 //! Payloads on their way: in which order they are answered, what is saved together, and what is undone.
 
+use std::time::{Duration, Instant};
+
 use mosquitto_dynsec::broker::{BrokerFamily, LogLevel};
 use mosquitto_dynsec::options::SaveMode;
 use mosquitto_dynsec::plugin::{Actor, Plugin, SessionId};
@@ -382,4 +384,61 @@ fn each_client_gets_a_salt_of_its_own() {
         clients.iter().filter_map(|client| client["salt"].as_str()).collect();
     assert_eq!(salts.len(), 20);
     assert_eq!(login(&plugin, "c3", "pw"), Effect::Allow);
+}
+
+#[test]
+fn payloads_that_wait_are_run_for_two_milliseconds_at_a_time() {
+    // The time goes on by as much with each payload, and then the broker has its turn.
+    for (step, at_a_time) in
+        [(Duration::ZERO, 6), (Duration::from_millis(1), 2), (Duration::from_millis(2), 1)]
+    {
+        let (place, disk) = (place(), Moody::new());
+        let plugin = place.start_on(&disk, |_| ());
+        // They wait for the file that is to be read.
+        disk.hide(true);
+        place.host.has_waited(Duration::from_secs(1));
+        plugin.on_reload();
+        for _ in 0..6 {
+            send(&plugin, &[list()]);
+        }
+        assert_eq!(answers(&place), [""; 0]);
+        disk.hide(false);
+        place.host.set_clock(Instant::now(), step);
+        while answers(&place).is_empty() {
+            place.host.sleep();
+            plugin.on_tick();
+        }
+        for tick in 1..=6 / at_a_time {
+            assert_eq!(answers(&place).len(), tick * at_a_time);
+            plugin.on_tick();
+        }
+        assert!(plugin.is_idle());
+    }
+}
+
+#[test]
+fn clients_are_disconnected_for_a_millisecond_at_a_time() {
+    for (step, kicks) in [(Duration::ZERO, vec![40, 40, 40]), (Duration::from_millis(1), vec![16, 32, 40])] {
+        let place = Place::with(&json!({"clients": [{"username": "ann", "encoded_password": HASH_OF_PW}]}));
+        let disk = Moody::new();
+        let plugin = place.start_on(&disk, |_| ());
+        for number in 0..40 {
+            let clientid = format!("c{number}");
+            let subject = Subject { username: Some(b"ann"), clientid: Some(clientid.as_bytes()) };
+            let request = LoginRequest { subject, address: None, password: Some(b"pw") };
+            assert_eq!(plugin.on_basic_auth(SessionId(number), &request), Effect::Allow);
+        }
+        send(&plugin, &[delete("ann")]);
+        while answers(&place).is_empty() {
+            place.host.sleep();
+            plugin.on_tick();
+        }
+        place.host.set_clock(Instant::now(), step);
+        plugin.on_tick();
+        let seen = [(); 3].map(|()| {
+            plugin.on_tick();
+            *place.host.kicked.lock().unwrap()
+        });
+        assert_eq!(seen[..], kicks);
+    }
 }

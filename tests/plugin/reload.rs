@@ -19,8 +19,11 @@ fn policy(clients: &[Value]) -> Value {
     json!({"clients": clients, "groups": [], "roles": []})
 }
 
+/// A reload waits for the file there, however long reading it takes.
 fn place() -> Place {
-    Place::with(&policy(&[client("ann"), client("bob")]))
+    let place = Place::with(&policy(&[client("ann"), client("bob")]));
+    place.host.has_time();
+    place
 }
 
 fn edit(place: &Place, content: &str) {

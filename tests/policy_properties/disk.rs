@@ -9,7 +9,7 @@ use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use mosquitto_dynsec::store::{Disk, RealDisk};
 
@@ -56,12 +56,16 @@ struct State {
     contents: BTreeMap<Inode, Content>,
     names: BTreeMap<PathBuf, Inode>,
     changes: Vec<Change>,
+    /// Whether calls wait, and how many do.
+    held: bool,
+    waiting: usize,
 }
 
 /// A disk that can be cut off from its power.
 #[derive(Clone, Debug)]
 pub(crate) struct Volatile {
     state: Arc<Mutex<State>>,
+    released: Arc<Condvar>,
     /// Where nothing can be made, so that files there are written in place.
     unwritable: Option<PathBuf>,
 }
@@ -78,7 +82,20 @@ impl Volatile {
             state.names.insert(file.to_owned(), inode);
             state.contents.insert(inode, Content { sure: bytes.clone(), now: bytes });
         }
-        Self { state: Arc::new(Mutex::new(state)), unwritable: unwritable.map(Path::to_owned) }
+        let unwritable = unwritable.map(Path::to_owned);
+        Self { state: Arc::new(Mutex::new(state)), released: Arc::default(), unwritable }
+    }
+
+    /// Lets all calls wait, or no longer; none waits where the power is off.
+    pub(crate) fn hold(&self, held: bool) {
+        self.state.lock().unwrap().held = held;
+        self.released.notify_all();
+    }
+
+    /// Whether a call waits, or will get no answer.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        let state = self.state.lock().unwrap();
+        state.waiting > 0 || state.left == 0
     }
 
     /// After so many calls more the power is off: no call does anything any more.
@@ -124,6 +141,9 @@ impl Volatile {
     /// Counts a call.
     fn call(&self) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
+        state.waiting += 1;
+        state = self.released.wait_while(state, |state| state.held && state.left > 0).unwrap();
+        state.waiting -= 1;
         state.left = state.left.checked_sub(1).ok_or(io::ErrorKind::Other)?;
         Ok(())
     }

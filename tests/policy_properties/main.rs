@@ -11,6 +11,7 @@
 
 mod commands;
 mod decisions;
+#[expect(dead_code, reason = "here all is done at once, so that nothing has to be held")]
 mod disk;
 mod effective;
 mod evaluation;

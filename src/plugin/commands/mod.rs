@@ -247,7 +247,7 @@ impl Plugin {
     /// broker asks for logins again; what takes longer is taken up at a tick.
     pub(super) fn reload_in_turn(&self, most: Duration) {
         self.pipeline.queue.lock().push_reload();
-        let start = Instant::now();
+        let start = self.broker.now();
         let until = start.checked_add(most).unwrap_or(start);
         loop {
             let seen = self.pipeline.progress.so_far();

@@ -29,7 +29,7 @@ impl Plugin {
     /// Takes everything as far as it can go without waiting.
     pub(super) fn advance_quietly(&self) -> Vec<Effect> {
         let mut effects = Vec::new();
-        let slice = self.goes_on_while_saving().then(Instant::now);
+        let slice = self.goes_on_while_saving().then(|| self.broker.now());
         let mut queue = self.pipeline.queue.lock();
         loop {
             if self.broken.load(Ordering::Acquire) {
@@ -74,7 +74,9 @@ impl Plugin {
     fn run_all(&self, queue: &mut Queue, effects: &mut Vec<Effect>, slice: Option<Instant>) {
         let mut has_run = false;
         while let Some(entry) = queue.next_to_run() {
-            if has_run && slice.is_some_and(|start| start.elapsed() >= SLICE) {
+            if has_run
+                && slice.is_some_and(|start| self.broker.now().saturating_duration_since(start) >= SLICE)
+            {
                 break;
             }
             has_run = true;
