@@ -62,8 +62,12 @@ pub enum Imperfection {
     BadHash(HashError),
     /// Not all of what a password is compared with is there.
     IncompletePassword,
-    /// `password`, `salt` and `iterations` beside an `encoded_password`.
+    /// `password`, `salt` and `iterations` beside an `encoded_password`, which counts.
     SecondPassword,
+    /// The same beside one that cannot be used: nothing takes their place when the file is saved.
+    IgnoredPassword,
+    /// An `encoded_password` that is no string, beside a `password` that counts.
+    NoSecondPassword,
 }
 
 impl fmt::Display for Imperfection {
@@ -90,6 +94,10 @@ impl fmt::Display for Imperfection {
             Self::SecondPassword => {
                 f.write_str("is ignored beside `encoded_password`, and goes when the file is saved")
             }
+            Self::IgnoredPassword => f.write_str("is ignored beside `encoded_password`"),
+            Self::NoSecondPassword => f.write_str(
+                "is not a string: it is ignored beside `password`, and goes when the file is saved",
+            ),
         }
     }
 }

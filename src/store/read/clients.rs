@@ -117,24 +117,28 @@ const LEGACY: [&str; 3] = ["password", "salt", "iterations"];
 /// As C reads it: `encoded_password` if it is there, else the other three if all of them are.
 fn password(fields: &mut Fields<'_, '_>, context: &mut Context<'_>) -> Password {
     if let Some(encoded) = fields.value("encoded_password").and_then(Value::as_bytes) {
-        let hash = PasswordHash::from_encoded(encoded);
-        for name in LEGACY {
-            fields.report(name, Imperfection::SecondPassword, context);
-        }
-        return hash.map_or_else(
-            |error| {
+        return match PasswordHash::from_encoded(encoded) {
+            Ok(hash) => {
+                for name in LEGACY {
+                    fields.note(name, Imperfection::SecondPassword, context);
+                }
+                Password::Hash(hash)
+            }
+            Err(error) => {
                 fields.report("encoded_password", Imperfection::BadHash(error), context);
+                for name in LEGACY {
+                    fields.report(name, Imperfection::IgnoredPassword, context);
+                }
                 Password::Unusable
-            },
-            Password::Hash,
-        );
+            }
+        };
     }
     let text = |name| fields.value(name).and_then(Value::as_bytes);
     let iterations = fields.value("iterations").and_then(Value::as_i32);
     if let (Some(password), Some(salt), Some(iterations)) = (text("password"), text("salt"), iterations) {
         return match PasswordHash::from_members(password, salt, i64::from(iterations)) {
             Ok(hash) => {
-                fields.report("encoded_password", Imperfection::Not("a string"), context);
+                fields.note("encoded_password", Imperfection::NoSecondPassword, context);
                 Password::Hash(hash)
             }
             Err(error) => {

@@ -96,9 +96,14 @@ impl<'v, 's> Fields<'v, 's> {
 
     /// Keeps a member, and reports it.
     pub(super) fn report(&mut self, name: &'static str, what: Imperfection, context: &mut Context<'_>) {
+        self.note(name, what, context);
+        self.keep(name);
+    }
+
+    /// Reports a member that is not kept.
+    pub(super) fn note(&self, name: &'static str, what: Imperfection, context: &mut Context<'_>) {
         if let Some(member) = self.get(name) {
             context.issues.add(&self.at.member(name), member.value.span.start, what);
-            self.keep_as(name, member);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Password members: all forms are read, what cannot be used refuses every login and stays.
 
-use super::{assert_survives_saving, load, write};
+use super::{assert_same, assert_survives_saving, load, write};
 use crate::policy::{Compat, Password};
 
 const HASH: &str = "YeIyaeZ4gWXR8aXnbbZ4MhTUNHwmypN5AeTC/xo8f9goBs4T8oaDOixUP6g73N1zuAWf+oLj8vzXv41S0tXRsQ==";
@@ -45,6 +45,7 @@ fn passwords_that_cannot_be_used_refuse_and_stay() {
                 assert_eq!(saved.matches(HASH).count(), 1, "no second hash stays: {saved}");
                 assert!(saved.contains("\"iterations\":\t101"), "2.0 can read it: {saved}");
                 assert!(!saved.contains("encoded_password"));
+                assert_same(&policy, &load(&saved, compat).0);
             }
         }
     }
