@@ -30,7 +30,7 @@ target=$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target
 logs=$target/differential${tests[*]:+-brokers}
 mkdir -p "$logs"
 program=$(cargo test --release --no-run --locked --package plugin-host --test differential \
-    --message-format json --quiet | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+    --message-format json --quiet | sed -n '/"kind":\["test"\]/s/.*"executable":"\([^"]*\)".*/\1/p')
 unset DYNSEC_THEIRS DYNSEC_DIFF_COMPAT
 export DYNSEC_DIFF_CASES=$cases RUST_BACKTRACE=0
 
