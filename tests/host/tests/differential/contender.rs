@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use plugin_host::{Access, Answer, Death, Deed, HostProcess, Message, Request, Text};
 
@@ -26,6 +27,8 @@ pub struct Outcome {
     pub audit: Vec<Text>,
     /// The policy file afterwards, as [`saved::read`] compares it; only after a payload.
     pub saved: Option<saved::Saved>,
+    /// What a client that did something was answered, one code for each filter; only on a real broker.
+    pub codes: Vec<u8>,
     /// What came to whom; only on a real broker.
     pub delivered: BTreeMap<Text, Vec<Delivered>>,
     /// What those who were not connected were answered when they tried to be: CONNACKs, and of the last a SUBACK; only
@@ -76,9 +79,7 @@ impl OnHost {
         directory: &Path,
         policy: &[u8],
     ) -> Result<(Self, Outcome), Death> {
-        let directory = directory.to_owned();
-        fs::create_dir_all(&directory).expect("the test's directory is writable");
-        fs::write(policy_file(&directory), policy).expect("the test's directory is writable");
+        let directory = lay_out(directory, policy);
         let process = spawn(plugin, &directory).expect("plugin-host starts");
         let mut contender = Self { plugin: plugin.clone(), directory, process, ticks: false };
         let outcome = contender.init()?;
@@ -108,17 +109,16 @@ impl OnHost {
     /// Lets the plugin finish what a payload began: its response, and then the disconnects, which may come two
     /// ticks later.
     fn settle(&mut self, mut answer: Answer) -> Result<Answer, Death> {
-        const PATIENCE_MS: usize = 3000;
+        const PATIENCE: Duration = Duration::from_secs(30);
         const TICKS_AFTER_RESPONSE: usize = 3;
         if !self.ticks {
             return Ok(answer);
         }
         let has_responded =
             |answer: &Answer| answer.deeds.iter().any(|deed| matches!(deed, Deed::Publish(_)));
-        for _ in 0..PATIENCE_MS {
-            if has_responded(&answer) {
-                break;
-            }
+        // By the clock: on a busy machine ticks go by while another thread waits for its turn.
+        let end = Instant::now() + PATIENCE;
+        while !has_responded(&answer) && Instant::now() < end {
             let late = self.process.ask(&Request::Tick { count: 1, pause_ms: 1 })?;
             answer.deeds.extend(late.deeds);
         }
@@ -174,6 +174,7 @@ impl Contender for OnHost {
             }
             Step::Tick => outcome(Answer { rc: None, ..self.process.ask(&ONE_TICK)? }),
             Step::Reload => outcome(Answer { rc: None, ..self.process.ask(&Request::Reload)? }),
+            Step::Act(_) => unreachable!("only real brokers have clients that act"),
             Step::Restart(_) => unreachable!("a restart is for both contenders"),
         };
         for (clientid, username) in FLEET {
@@ -193,6 +194,13 @@ const ONE_TICK: Request = Request::Tick { count: 1, pause_ms: 0 };
 
 pub fn policy_file(directory: &Path) -> PathBuf {
     directory.join("dynamic-security.json")
+}
+
+/// Makes a directory with a policy file.
+pub fn lay_out(directory: &Path, policy: &[u8]) -> PathBuf {
+    fs::create_dir_all(directory).expect("the test's directory is writable");
+    fs::write(policy_file(directory), policy).expect("the test's directory is writable");
+    directory.to_owned()
 }
 
 fn spawn(plugin: &PluginUnderTest, directory: &Path) -> io::Result<HostProcess> {

@@ -127,6 +127,31 @@ mod deleting_the_anonymous_group {
     }
 }
 
+/// 2.0.11 loads both, and frees both when it ends; it does not outlive that.
+mod ending_with_a_file_that_has_a_name_twice {
+    use super::*;
+
+    fn end(plugin: &PluginUnderTest) -> Result<(), Death> {
+        let directory = plugin.place.directory();
+        let policy = br#"{"groups":[{"groupname":"g"},{"groupname":"g"}]}"#;
+        OnHost::start(plugin, directory.path(), policy)?.0.stop()
+    }
+
+    #[test]
+    fn the_c_plugin_2_0_11_dies() {
+        match (end(&theirs()), version()) {
+            (Err(death), Version::V2_0_11) => assert!(death.signal().is_some(), "{death}"),
+            (Ok(()), Version::V2_0_21 | Version::V2_1_2) => {}
+            (result, version) => panic!("{version:?}: {result:?}"),
+        }
+    }
+
+    #[test]
+    fn ours_ends() {
+        end(&ours()).expect("ours lives");
+    }
+}
+
 /// The answer to getGroup points to the name of a client that is freed before the answer is sent.
 mod getting_a_group_and_deleting_its_client_in_one_batch {
     use super::*;

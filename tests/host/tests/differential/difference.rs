@@ -39,6 +39,8 @@ pub struct Difference {
     pub aspect: Aspect,
     /// Whom it is about, where it is about one.
     pub client: Option<Text>,
+    /// Which of the codes of an answer it is, where it is one.
+    pub part: Option<usize>,
     pub ours: String,
     pub theirs: String,
 }
@@ -59,10 +61,12 @@ pub fn differences(step: usize, ours: &Outcome, theirs: &Outcome) -> Vec<Differe
     let mut compare = |aspect, client: Option<&Text>, ours: &dyn Debug, theirs: &dyn Debug, equal: bool| {
         if !equal {
             let (client, ours, theirs) = (client.cloned(), format!("{ours:?}"), format!("{theirs:?}"));
-            found.push(Difference { step, aspect, client, ours, theirs });
+            found.push(Difference { step, aspect, client, part: None, ours, theirs });
         }
     };
     compare(Aspect::ReturnCode, None, &ours.rc, &theirs.rc, ours.rc == theirs.rc);
+    let as_many = ours.codes.len() == theirs.codes.len();
+    compare(Aspect::ReturnCode, None, &ours.codes, &theirs.codes, as_many);
     compare(Aspect::Kicked, None, &ours.kicked, &theirs.kicked, ours.kicked == theirs.kicked);
     compare(Aspect::Audit, None, &ours.audit, &theirs.audit, ours.audit == theirs.audit);
     // Whoever was disconnected may have got some of it or not.
@@ -80,16 +84,22 @@ pub fn differences(step: usize, ours: &Outcome, theirs: &Outcome) -> Vec<Differe
         let (ours, theirs) = (ours.connected.get(client), theirs.connected.get(client));
         compare(Aspect::Connected, Some(client), &ours, &theirs, ours == theirs);
     }
+    let codes = ours.codes.iter().zip(&theirs.codes).enumerate().filter(|_| as_many);
+    for (part, (ours, theirs)) in codes.filter(|(_, (ours, theirs))| ours != theirs) {
+        let (ours, theirs) = (ours.to_string(), theirs.to_string());
+        let (aspect, part) = (Aspect::ReturnCode, Some(part));
+        found.push(Difference { step, aspect, client: None, part, ours, theirs });
+    }
     let same_messages = ours.published.len() == theirs.published.len()
         && ours.published.iter().zip(&theirs.published).all(|(ours, theirs)| same_message(ours, theirs));
     if !same_messages {
         let (ours, theirs) = (messages(&ours.published), messages(&theirs.published));
-        found.push(Difference { step, aspect: Aspect::Published, client: None, ours, theirs });
+        found.push(Difference { step, aspect: Aspect::Published, client: None, part: None, ours, theirs });
     }
     // The order of members means nothing in a file; that of records and links does.
     if ours.saved != theirs.saved {
         let (ours, theirs) = (file(ours.saved.as_ref()), file(theirs.saved.as_ref()));
-        found.push(Difference { step, aspect: Aspect::Saved, client: None, ours, theirs });
+        found.push(Difference { step, aspect: Aspect::Saved, client: None, part: None, ours, theirs });
     }
     found
 }

@@ -5,11 +5,10 @@ use std::io;
 use std::path::Path;
 
 use plugin_host::{Access, AclRequest, Death, Text};
-use serde_json::Value;
 
 use crate::contender::{Contender, OnHost, Outcome};
 use crate::difference::{Aspect, Difference, differences, responses};
-use crate::hazards::{Danger, Hazards, half_applied};
+use crate::hazards::{Danger, Hazards, dies_at_its_end, half_applied};
 use crate::known_differences::{KnownDifference, Seen};
 use crate::on_broker::OnBroker;
 use crate::plugins::PluginUnderTest;
@@ -132,7 +131,9 @@ impl<'a> Round<'a> {
                     }
                     self.control(number, step, payload, danger)
                 }
-                Step::Login { .. } | Step::Acl(_) | Step::Tick | Step::Reload => self.other(number, step),
+                Step::Login { .. } | Step::Acl(_) | Step::Act(_) | Step::Tick | Step::Reload => {
+                    self.other(number, step)
+                }
             };
             if result.is_err() {
                 return;
@@ -173,37 +174,12 @@ impl<'a> Round<'a> {
     fn perform(&mut self, number: usize, step: &Step) -> Result<Done, News> {
         let (ours, theirs) = (self.ours.perform(step), self.theirs.perform(step));
         let (ours, theirs) = self.alive(number, ours, theirs)?;
-        self.count(step, &theirs);
+        self.verdict.tally.count_step(step, &theirs);
         let diverged = self.compare(number, step, &ours, &theirs)?;
         if let Some(saved) = ours.saved {
             self.policy = saved;
         }
         Ok(Done { theirs, diverged })
-    }
-
-    /// Counts what was compared, and how much of what the C plugin can say that covers.
-    fn count(&mut self, step: &Step, theirs: &Outcome) {
-        let tally = &mut self.verdict.tally;
-        tally.count(kind(step));
-        match (step, theirs.rc) {
-            (Step::Login { .. }, Some(rc)) => tally.count(format!("logins answered {rc}")),
-            (Step::Acl(_), Some(rc)) => tally.count(format!("ACL checks answered {rc}")),
-            _ => {}
-        }
-        tally.add_to("deliveries", theirs.delivered.values().map(Vec::len).sum());
-        let got_in = |codes: &&Vec<Option<u8>>| codes.contains(&Some(0));
-        tally.add_to("clients that came back", theirs.connected.values().filter(got_in).count());
-        for response in responses(theirs) {
-            let text = |name| response.get(name).and_then(Value::as_str);
-            let command = text("command").unwrap_or_default();
-            if let Some(error) = text("error") {
-                tally.count("commands refused");
-                tally.distinguish("refusals", format!("{command}: {error}"));
-            } else {
-                tally.count("commands accepted");
-                tally.distinguish("accepted commands", command.to_owned());
-            }
-        }
     }
 
     /// Finds what is new. Returns whether there is something known that makes the policies differ.
@@ -238,9 +214,8 @@ impl<'a> Round<'a> {
     }
 
     fn restart(&mut self, number: usize, step: &Step, files: Files) -> Result<(), News> {
-        self.verdict.tally.count(kind(step));
-        let (ours, theirs) = (self.ours.stop(), self.theirs.stop());
-        self.alive(number, ours, theirs)?;
+        self.verdict.tally.count(step.kind());
+        self.end(number)?;
         if files == Files::Swapped {
             swap(&self.ours.policy_file(), &self.theirs.policy_file()).expect("the policy files are there");
         }
@@ -250,8 +225,21 @@ impl<'a> Round<'a> {
     /// Makes the plugins agree: both start with the policy of ours.
     fn resynchronise(&mut self, number: usize, why: &str) -> Result<(), News> {
         self.verdict.tally.count(format!("restarts {why}"));
+        if self.duel.arena == Arena::Brokers {
+            self.end(number)?;
+        }
         fs::copy(self.ours.policy_file(), self.theirs.policy_file()).expect("the policy files are there");
         self.start_again(number, &Step::Restart(Files::Own))
+    }
+
+    /// Both end as brokers do.
+    fn end(&mut self, number: usize) -> Result<(), News> {
+        let (ours, mut theirs) = (self.ours.stop(), self.theirs.stop());
+        if theirs.is_err() && dies_at_its_end(&self.policy) {
+            self.verdict.tally.count("ends that the C plugin does not survive");
+            theirs = Ok(());
+        }
+        self.alive(number, ours, theirs).map(|_| ())
     }
 
     fn start_again(&mut self, number: usize, step: &Step) -> Result<(), News> {
@@ -301,9 +289,13 @@ impl<'a> Round<'a> {
 
 /// The decision that a difference shows: a delivery is one about its receiver, and who gets in subscribes.
 fn as_decision(step: &Step, difference: &Difference, ours: &Outcome, theirs: &Outcome) -> Option<Step> {
+    if let (Step::Act(act), Some(part)) = (step, difference.part) {
+        return act.request(part).map(Step::Acl);
+    }
     let client = difference.client.clone()?;
     let (access, topic) = match (difference.aspect, step) {
         (Aspect::Delivered, Step::Acl(request)) => (Access::Read, request.topic.clone()),
+        (Aspect::Delivered, Step::Act(act)) => (Access::Read, Text::from(act.topic())),
         (Aspect::Delivered, Step::Control { .. }) => {
             (Access::Read, Text::from("$CONTROL/dynamic-security/v1/response"))
         }
@@ -353,7 +345,7 @@ impl Side {
             Self::Ours => (death, not_mine),
             Self::Theirs => (not_mine, death),
         };
-        Difference { step, aspect: Aspect::Death, client: None, ours, theirs }
+        Difference { step, aspect: Aspect::Death, client: None, part: None, ours, theirs }
     }
 }
 
@@ -366,16 +358,4 @@ fn swap(one: &Path, other: &Path) -> io::Result<()> {
     fs::copy(other, one)?;
     fs::copy(&aside, other)?;
     fs::remove_file(&aside)
-}
-
-fn kind(step: &Step) -> &'static str {
-    match step {
-        Step::Control { .. } => "payloads",
-        Step::Login { .. } => "logins",
-        Step::Acl(_) => "ACL checks",
-        Step::Tick => "ticks",
-        Step::Reload => "reloads",
-        Step::Restart(Files::Own) => "restarts",
-        Step::Restart(Files::Swapped) => "restarts with each other's file",
-    }
 }

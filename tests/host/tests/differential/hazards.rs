@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::plugins::{self, Version};
 use crate::saved::Saved;
 use crate::script::Payload;
 
@@ -106,6 +107,21 @@ impl Hazards {
     pub fn has_renounced_groups(&self) -> bool {
         !self.renounced_groups.is_empty()
     }
+}
+
+/// Whether the C plugin crashes when it ends with that policy: 2.0.11 frees twice what it has loaded twice.
+pub fn dies_at_its_end(policy: &Saved) -> bool {
+    plugins::version() == Version::V2_0_11 && has_a_name_twice(policy)
+}
+
+/// Whether two clients, groups or roles of a policy have one name.
+pub fn has_a_name_twice(policy: &Saved) -> bool {
+    [("roles", "rolename"), ("clients", "username"), ("groups", "groupname")].into_iter().any(
+        |(array, name)| {
+            let names = policy.records(array).filter_map(|record| member(record, name)).collect::<Vec<_>>();
+            names.iter().enumerate().any(|(at, name)| names[..at].contains(name))
+        },
+    )
 }
 
 /// The positions of commands in `payload` that the C plugin refused after it had done a part of them.

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::contender::Outcome;
 use crate::difference::{Aspect, responses};
-use crate::hazards::{Hazards, half_applied, is_refused_for_roles, member, name, string};
+use crate::hazards::{Hazards, half_applied, has_a_name_twice, is_refused_for_roles, member, name, string};
 use crate::kicks;
 use crate::known_for_certificates::shut_out;
 use crate::known_in_log::{
@@ -305,13 +305,7 @@ pub fn without_effectless_acls(value: Value) -> Value {
 
 /// 2.0.11 lists all, and finds the last.
 fn records_with_one_name(seen: &Seen<'_>) -> bool {
-    [("roles", "rolename"), ("clients", "username"), ("groups", "groupname")].into_iter().any(
-        |(array, name)| {
-            let names =
-                seen.policy.records(array).filter_map(|record| member(record, name)).collect::<Vec<_>>();
-            names.iter().enumerate().any(|(at, name)| names[..at].contains(name))
-        },
-    )
+    has_a_name_twice(seen.policy)
 }
 
 /// C's strings end there.
@@ -346,6 +340,6 @@ fn bad_password(seen: &Seen<'_>) -> bool {
         Step::Acl(request) => {
             bad.iter().any(|username| kicks::connected(Some(username)).contains(&request.clientid))
         }
-        Step::Tick | Step::Reload | Step::Restart(_) => false,
+        Step::Act(_) | Step::Tick | Step::Reload | Step::Restart(_) => false,
     }
 }

@@ -25,6 +25,7 @@
     reason = "a test fails by a panic, and is one crate"
 )]
 
+mod acts;
 mod contender;
 mod crashes;
 mod difference;
@@ -80,7 +81,22 @@ fn on_real_brokers_ours_differs_only_as_documented() {
     let duel = Duel { ours: &ours, theirs: &theirs, known: KNOWN_DIFFERENCES, arena: Arena::Brokers };
     let cases = setting("DYNSEC_DIFF_BROKER_CASES").unwrap_or(BROKER_CASES);
     let tally = run("ours against the C plugin, on real brokers", duel, generate::broker_script, cases);
-    for what in ["payloads", "ACL checks", "logins", "deliveries", "clients that came back"] {
+    let kinds = [
+        "payloads",
+        "ACL checks",
+        "logins",
+        "deliveries",
+        "clients that came back",
+        "wills that came",
+        "sessions found again",
+        "takeovers",
+        "publishes of all kinds: refused",
+        "subscriptions to several filters: granted",
+        "subscriptions to several filters: refused",
+        "unsubscriptions from several filters: granted",
+        "unsubscriptions from several filters: refused",
+    ];
+    for what in kinds {
         assert!(cases < BROKER_CASES || tally.of(what) > 0, "the cases have {what}");
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use plugin_host::{AclRequest, Text};
 use serde_json::Value;
 
+use crate::acts::Act;
 use crate::generate::Dice;
 
 /// A case.
@@ -26,12 +27,30 @@ pub enum Step {
     Login { clientid: &'static str, username: Option<&'static str>, password: Option<&'static str> },
     /// A connected client is about to do something.
     Acl(AclRequest),
+    /// A client does something; only on a real broker.
+    Act(Act),
     /// The broker's loop goes round.
     Tick,
     /// SIGHUP.
     Reload,
     /// The broker ends and starts again.
     Restart(Files),
+}
+
+impl Step {
+    /// What it is counted as.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Control { .. } => "payloads",
+            Self::Login { .. } => "logins",
+            Self::Acl(_) => "ACL checks",
+            Self::Act(act) => act.kind(),
+            Self::Tick => "ticks",
+            Self::Reload => "reloads",
+            Self::Restart(Files::Own) => "restarts",
+            Self::Restart(Files::Swapped) => "restarts with each other's file",
+        }
+    }
 }
 
 /// What a broker reads when it starts again.
@@ -175,6 +194,7 @@ impl fmt::Display for Step {
             Self::Acl(AclRequest { clientid, access, topic }) => {
                 write!(out, "{clientid} {access:?} {topic}")
             }
+            Self::Act(act) => write!(out, "{act:?}"),
             Self::Tick => write!(out, "tick"),
             Self::Reload => write!(out, "reload"),
             Self::Restart(files) => write!(out, "restart, {files:?} files"),

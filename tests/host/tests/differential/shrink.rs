@@ -44,6 +44,13 @@ fn candidates(script: &Script) -> Vec<Script> {
         smaller.extend(policies.map(|policy| Script { policy, ..script.clone() }));
     }
     for (position, step) in script.steps.iter().enumerate() {
+        if let Step::Act(act) = step {
+            smaller.extend(act.smaller().into_iter().map(|act| {
+                let mut candidate = script.clone();
+                candidate.steps[position] = Step::Act(act);
+                candidate
+            }));
+        }
         let Step::Control { clientid, payload: Payload::Commands(commands, dress) } = step else {
             continue;
         };

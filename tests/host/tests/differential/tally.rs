@@ -3,6 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde_json::Value;
+
+use crate::acts::WILL;
+use crate::contender::Outcome;
+use crate::difference::responses;
+use crate::script::Step;
+use crate::wire::Delivered;
+
 /// Counts, by what is counted.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
@@ -26,6 +34,40 @@ impl Tally {
         self.kinds.entry(what).or_default().insert(one);
     }
 
+    /// Counts what was compared, and how much of what the C plugin can say that covers.
+    pub fn count_step(&mut self, step: &Step, theirs: &Outcome) {
+        self.count(step.kind());
+        match (step, theirs.rc) {
+            (Step::Login { .. }, Some(rc)) => self.count(format!("logins answered {rc}")),
+            (Step::Acl(_), Some(rc)) => self.count(format!("ACL checks answered {rc}")),
+            (Step::Act(act), _) => {
+                let refused = theirs.codes.iter().filter(|code| **code >= 0x80).count();
+                self.add_to(&format!("{}: refused", act.kind()), refused);
+                self.add_to(&format!("{}: granted", act.kind()), theirs.codes.len() - refused);
+            }
+            _ => {}
+        }
+        let wills = theirs.delivered.values().flatten().filter(|message| is_will(message));
+        self.add_to("wills that came", wills.count());
+        let sessions =
+            theirs.connected.values().filter(|codes| codes.windows(2).any(|two| two == HAS_SESSION));
+        self.add_to("sessions found again", sessions.count());
+        self.add_to("deliveries", theirs.delivered.values().map(Vec::len).sum());
+        let got_in = |codes: &&Vec<Option<u8>>| codes.contains(&Some(0));
+        self.add_to("clients that came back", theirs.connected.values().filter(got_in).count());
+        for response in responses(theirs) {
+            let text = |name| response.get(name).and_then(Value::as_str);
+            let command = text("command").unwrap_or_default();
+            if let Some(error) = text("error") {
+                self.count("commands refused");
+                self.distinguish("refusals", format!("{command}: {error}"));
+            } else {
+                self.count("commands accepted");
+                self.distinguish("accepted commands", command.to_owned());
+            }
+        }
+    }
+
     pub fn add(&mut self, other: &Self) {
         for (what, count) in &other.counts {
             *self.counts.entry(what.clone()).or_default() += count;
@@ -38,6 +80,13 @@ impl Tally {
     pub fn of(&self, what: &str) -> u64 {
         self.counts.get(what).copied().unwrap_or_default()
     }
+}
+
+/// A CONNACK that lets somebody in and says that there is a session.
+const HAS_SESSION: [Option<u8>; 2] = [Some(0), Some(1)];
+
+fn is_will((_, payload): &Delivered) -> bool {
+    payload.as_bytes().starts_with(WILL.as_bytes())
 }
 
 impl fmt::Display for Tally {

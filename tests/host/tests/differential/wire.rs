@@ -7,12 +7,17 @@ use std::time::Duration;
 
 use plugin_host::Text;
 
+use crate::acts::{Habit, Session, WILL, Will};
+
 /// Longer than anything takes that comes at all.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const CONNACK: u8 = 0x20;
 const PUBLISH: u8 = 0x30;
 const PUBACK: u8 = 0x40;
+const PUBREC: u8 = 0x50;
+const PUBREL: u8 = 0x60;
+const PUBCOMP: u8 = 0x70;
 const SUBACK: u8 = 0x90;
 const UNSUBACK: u8 = 0xb0;
 const PINGRESP: u8 = 0xd0;
@@ -25,18 +30,16 @@ pub enum Protocol {
     V5 = 5,
 }
 
-/// A message that came: topic and payload.
+/// A message that came: topic, and payload with what else is to be said of it.
 pub type Delivered = (Text, Text);
 
 /// Who connects, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Connect<'a> {
-    pub protocol: Protocol,
     pub clientid: &'a str,
     pub username: Option<&'a str>,
     pub password: Option<&'a str>,
-    /// Whether the session outlives the connection.
-    pub durable: bool,
+    pub habit: Habit,
 }
 
 /// A connection.
@@ -67,10 +70,22 @@ impl Wire {
     pub fn connect(port: u16, connect: &Connect<'_>) -> Result<Self, Option<u8>> {
         let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|_| None)?;
         stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.set_nodelay(true)).map_err(|_| None)?;
-        let Connect { protocol, clientid, username, password, durable } = *connect;
+        let Connect { clientid, username, password, habit } = *connect;
+        let protocol = habit.protocol;
         let mut wire = Self { stream, protocol, packet_id: 0, inbox: Vec::new(), has_session: false };
-        let mut flags = if durable { 0 } else { 0x02 };
+        let is_fresh = habit.session == Session::Nothing || habit.is_fresh && protocol == Protocol::V5;
+        let mut flags = if is_fresh { 0x02 } else { 0 };
         let mut payload = field(clientid.as_bytes());
+        if let Some(Will { topic, qos, retain, is_delayed }) = habit.will {
+            flags |= 0x04 | qos << 3 | u8::from(retain) << 5;
+            if is_delayed && protocol == Protocol::V5 {
+                payload.extend([5, 0x18, 0, 0, 0, 1]);
+            } else {
+                wire.properties(&mut payload);
+            }
+            payload.extend(field(topic.as_bytes()));
+            payload.extend(field(format!("{WILL}{clientid}").as_bytes()));
+        }
         for (flag, text) in [(0x80, username), (0x40, password)] {
             if let Some(text) = text {
                 flags |= flag;
@@ -79,11 +94,10 @@ impl Wire {
         }
         let mut body = field(b"MQTT");
         body.extend([protocol as u8, flags, 0, 0]);
-        if durable && protocol == Protocol::V5 {
-            // The session never expires.
-            body.extend([5, 0x11, 0xff, 0xff, 0xff, 0xff]);
-        } else {
-            wire.properties(&mut body);
+        match habit.session {
+            Session::Everything if protocol == Protocol::V5 => body.extend([5, 0x11, 0xff, 0xff, 0xff, 0xff]),
+            Session::Brief if protocol == Protocol::V5 => body.extend([5, 0x11, 0, 0, 0, 1]),
+            _ => wire.properties(&mut body),
         }
         body.extend(payload);
         wire.send(0x10, &body);
@@ -97,29 +111,48 @@ impl Wire {
         }
     }
 
-    /// Publishes at QoS 1; the code of the PUBACK.
-    pub fn publish(&mut self, topic: &[u8], payload: &[u8], retain: bool) -> Result<u8, Over> {
+    /// The code of the PUBACK or PUBREC; 0 where there is none.
+    pub fn publish(&mut self, topic: &[u8], payload: &[u8], qos: u8, retain: bool) -> Result<u8, Over> {
         let mut body = field(topic);
-        self.next_id(&mut body);
+        if qos > 0 {
+            self.next_id(&mut body);
+        }
+        let id = self.packet_id;
         self.properties(&mut body);
         body.extend(payload);
-        self.send(PUBLISH | 0x02 | u8::from(retain), &body);
-        Ok(self.wait_for(PUBACK)?.get(2).copied().unwrap_or(0))
+        self.send(PUBLISH | qos << 1 | u8::from(retain), &body);
+        if qos == 0 {
+            return Ok(0);
+        }
+        let answer = self.wait_for(if qos == 1 { PUBACK } else { PUBREC })?;
+        let code = answer.get(2).copied().unwrap_or(0);
+        if qos == 2 && code < 0x80 {
+            self.send(PUBREL | 0x02, &id.to_be_bytes());
+            self.wait_for(PUBCOMP)?;
+        }
+        Ok(code)
     }
 
-    /// The code of the SUBACK.
-    pub fn subscribe(&mut self, filter: &[u8], qos: u8) -> Result<u8, Over> {
-        let mut body = self.about_filter(filter);
-        body.push(qos);
+    /// The codes of the SUBACK.
+    pub fn subscribe(&mut self, filters: &[(&[u8], u8)]) -> Result<Vec<u8>, Over> {
+        let mut body = self.about_filters();
+        for (filter, qos) in filters {
+            body.extend(field(filter));
+            body.push(*qos);
+        }
         self.send(0x82, &body);
-        Ok(self.wait_for(SUBACK)?.last().copied().unwrap_or(0))
+        Ok(last(&self.wait_for(SUBACK)?, filters.len()))
     }
 
-    /// The code of the UNSUBACK.
-    pub fn unsubscribe(&mut self, filter: &[u8]) -> Result<u8, Over> {
-        let body = self.about_filter(filter);
+    /// The codes of the UNSUBACK, which has none in MQTT 3.1.1.
+    pub fn unsubscribe(&mut self, filters: &[&[u8]]) -> Result<Vec<u8>, Over> {
+        let mut body = self.about_filters();
+        for filter in filters {
+            body.extend(field(filter));
+        }
         self.send(0xa2, &body);
-        Ok(self.wait_for(UNSUBACK)?.get(3).copied().unwrap_or(0))
+        let answer = self.wait_for(UNSUBACK)?;
+        Ok(if self.protocol == Protocol::V5 { last(&answer, filters.len()) } else { vec![0; filters.len()] })
     }
 
     /// Waits until the broker has done all that was sent to it; what was to be delivered by then is in the inbox.
@@ -129,17 +162,27 @@ impl Wire {
     }
 
     /// Ends the connection in order.
-    pub fn disconnect(mut self) {
-        self.send(DISCONNECT, &[]);
+    pub fn disconnect(self) {
+        self.end(&[]);
+    }
+
+    /// Ends the connection and asks for the will, where the protocol can.
+    pub fn disconnect_with_will(self) {
+        let body: &[u8] = if self.protocol == Protocol::V5 { &[0x04] } else { &[] };
+        self.end(body);
+    }
+
+    fn end(mut self, body: &[u8]) {
+        self.send(DISCONNECT, body);
         let mut rest = [0; 64];
         while self.stream.read(&mut rest).is_ok_and(|count| count > 0) {}
     }
 
-    fn about_filter(&mut self, filter: &[u8]) -> Vec<u8> {
+    /// How a packet about filters begins.
+    fn about_filters(&mut self) -> Vec<u8> {
         let mut body = Vec::new();
         self.next_id(&mut body);
         self.properties(&mut body);
-        body.extend(field(filter));
         body
     }
 
@@ -180,6 +223,8 @@ impl Wire {
                     let message = self.message(came, &body);
                     self.inbox.push(message);
                 }
+                // Of a message that came with QoS 2.
+                PUBREL => self.send(PUBCOMP, body.get(..2).unwrap_or_default()),
                 DISCONNECT => return Err(Over(Some(body.first().copied().unwrap_or(0)))),
                 other if other == kind => return Ok(body),
                 _ => {}
@@ -205,21 +250,29 @@ impl Wire {
         Ok((kind, body))
     }
 
-    /// What is in a PUBLISH, which is acknowledged where that is asked for. Whether it was retained is part of it.
+    /// What is in a PUBLISH, which is acknowledged where that is asked for. Whether it was retained, and how it was to be
+    /// acknowledged, is part of it.
     fn message(&mut self, head: u8, body: &[u8]) -> Delivered {
         let length = usize::from(u16::from_be_bytes([body[0], body[1]]));
         let (topic, mut rest) = body[2..].split_at(length);
-        if head & 0x06 != 0 {
+        let qos = head >> 1 & 3;
+        if qos > 0 {
             let (id, after) = rest.split_at(2);
-            self.send(PUBACK, id);
+            self.send(if qos == 1 { PUBACK } else { PUBREC }, id);
             rest = after;
         }
         if self.protocol == Protocol::V5 {
             rest = &rest[1 + usize::from(rest[0])..];
         }
         let retained: &[u8] = if head & 1 == 1 { b" (retained)" } else { b"" };
-        (Text::from(topic), Text::from(&[rest, retained].concat()))
+        let acknowledged: &[u8] = [&b""[..], b" (QoS 1)", b" (QoS 2)"][usize::from(qos)];
+        (Text::from(topic), Text::from(&[rest, retained, acknowledged].concat()))
     }
+}
+
+/// The last bytes of a packet; fewer if it has not as many.
+fn last(body: &[u8], count: usize) -> Vec<u8> {
+    body[body.len().saturating_sub(count)..].to_vec()
 }
 
 fn field(bytes: &[u8]) -> Vec<u8> {

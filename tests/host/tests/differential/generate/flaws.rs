@@ -10,8 +10,15 @@ const RECORDS: [(&str, &str); 3] = [("roles", "rolename"), ("clients", "username
 const LINKS: [(&str, &str, &str); 3] =
     [("clients", "roles", "rolename"), ("groups", "roles", "rolename"), ("groups", "clients", "username")];
 
+/// Puts some flaws into a policy.
+pub fn flaws(dice: &mut Dice, policy: &mut Value) {
+    for _ in 0..dice.number(1..=4) {
+        flaw(dice, policy);
+    }
+}
+
 /// Puts a flaw into a policy. C loads the file all the same.
-pub fn flaw(dice: &mut Dice, policy: &mut Value) {
+fn flaw(dice: &mut Dice, policy: &mut Value) {
     let (records, name) = dice.pick(&RECORDS);
     let Some(record) = some_item(dice, policy.get_mut(records)) else {
         return;

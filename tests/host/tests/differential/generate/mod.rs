@@ -1,6 +1,7 @@
 //! Cases, made of a seed.
 
 mod acls;
+mod acts;
 mod commands;
 mod dice;
 mod flaws;
@@ -59,17 +60,26 @@ pub fn script(seed: u64) -> Script {
     Script { policy, steps, wild }
 }
 
-/// The case of a seed for real brokers, where a step takes longer and the administrator is no client of the policy.
+/// The case of a seed for real brokers, where a step takes longer and the administrator is no client of the policy. One
+/// in five begins with a file that is not as it should be.
 pub fn broker_script(seed: u64) -> Script {
     let dice = &mut Dice::new(seed);
-    let traits = traits(dice);
-    let policy = policy::policy(dice, &traits);
+    let is_flawed = dice.percent(20);
+    let traits = if is_flawed { Vec::new() } else { traits(dice) };
+    let mut policy = policy::policy(dice, &traits);
+    if is_flawed {
+        flaws::flaws(dice, &mut policy);
+    }
     let mut steps = Vec::new();
     for _ in 0..dice.number(10..=50) {
-        steps.push(step(dice, &traits));
+        steps.push(match dice.weighted(&[(40, 0), (60, 1)]) {
+            0 => Step::Act(acts::act(dice)),
+            _ if is_flawed => question(dice),
+            _ => step(dice, &traits),
+        });
     }
     steps.push(everything());
-    Script { policy, steps, wild: false }
+    Script { policy, steps, wild: is_flawed }
 }
 
 /// What a case is about: rarely something on which they differ. Versions of the C plugin that know placeholders
@@ -87,15 +97,18 @@ fn traits(dice: &mut Dice) -> Vec<Trait> {
 pub fn flawed_script(seed: u64) -> Script {
     let dice = &mut Dice::new(seed);
     let mut policy = policy::policy(dice, &[]);
-    for _ in 0..dice.number(1..=4) {
-        flaws::flaw(dice, &mut policy);
-    }
+    flaws::flaws(dice, &mut policy);
     let mut steps = Vec::new();
     for _ in 0..60 {
-        steps.push(if dice.percent(80) { Step::Acl(acl(dice)) } else { login(dice) });
+        steps.push(question(dice));
     }
     steps.push(everything());
     Script { policy, steps, wild: true }
+}
+
+/// Something that changes nothing.
+fn question(dice: &mut Dice) -> Step {
+    if dice.percent(80) { Step::Acl(acl(dice)) } else { login(dice) }
 }
 
 fn step(dice: &mut Dice, traits: Traits<'_>) -> Step {
