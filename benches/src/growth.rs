@@ -5,7 +5,7 @@ use std::error::Error;
 use crate::adversarial;
 use crate::bench::Bench;
 use crate::checks;
-use crate::policies;
+use crate::{changes, policies};
 
 const SMALL: usize = 500;
 /// Ten times as many, of clients and of ACLs in one role.
@@ -33,21 +33,21 @@ pub fn check(bench: &Bench) -> Result<(), Box<dyn Error>> {
         }
     };
     compare("load", policies::count_load(bench, SMALL)?, policies::count_load(bench, LARGE)?, LOAD);
-    let small = policies::count_changes(bench, SMALL)?;
-    let large = policies::count_changes(bench, LARGE)?;
+    let small = changes::count_changes(bench, SMALL)?;
+    let large = changes::count_changes(bench, LARGE)?;
     for ((what, small), (_, large)) in small.into_iter().zip(large) {
         compare(what, small, large, CHANGE);
     }
     compare(
         "explainACL, the role has as many ACLs",
-        policies::count_explanation(bench, SMALL)?,
-        policies::count_explanation(bench, LARGE)?,
+        changes::count_explanation(bench, SMALL)?,
+        changes::count_explanation(bench, LARGE)?,
         EXPLANATION,
     );
     compare(
         "deleteRole, the role has as many ACLs",
-        policies::count_deletion(bench, SMALL)?,
-        policies::count_deletion(bench, LARGE)?,
+        changes::count_deletion(bench, SMALL)?,
+        changes::count_deletion(bench, LARGE)?,
         CHANGE,
     );
     adversarial::compare(bench, &mut compare)?;

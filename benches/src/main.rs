@@ -23,6 +23,7 @@ mod adversarial;
 mod bench;
 mod brokers;
 mod callgrind;
+mod changes;
 mod checks;
 mod document;
 mod growth;
@@ -48,8 +49,8 @@ use table::Table;
 const SUITES: [(&str, Measure); 10] = [
     ("checks", checks::run),
     ("load", policies::load),
-    ("changes", policies::changes),
-    ("reads", policies::reads),
+    ("changes", changes::changes),
+    ("reads", changes::reads),
     ("adversarial", adversarial::run),
     ("logins", logins::run),
     ("brokers", brokers::measure),

@@ -6,6 +6,7 @@ mod parse;
 mod table;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::num::NonZero;
 use std::path::PathBuf;

@@ -1,12 +1,8 @@
 //! The one list of the options.
 
-use std::ffi::OsStr;
 use std::num::NonZero;
-use std::ops::RangeInclusive;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
-use std::time::Duration;
 
+use super::values::{number, path, seconds, small, truth};
 use super::{
     CompatOption, ConfigInitOption, DenialLogOption, LoginMode, PluginOptions, SaveMode, UnknownUserOption,
 };
@@ -376,30 +372,3 @@ pub const OPTIONS: [OptionInfo; 30] = [
         },
     },
 ];
-
-fn number(value: &[u8], within: RangeInclusive<usize>) -> Option<usize> {
-    let number = str::from_utf8(value).ok()?.parse().ok()?;
-    within.contains(&number).then_some(number)
-}
-
-fn small(value: &[u8], within: RangeInclusive<u32>) -> Option<u32> {
-    let number = str::from_utf8(value).ok()?.parse().ok()?;
-    within.contains(&number).then_some(number)
-}
-
-fn truth(value: &[u8]) -> Option<bool> {
-    match value {
-        b"true" => Some(true),
-        b"false" => Some(false),
-        _ => None,
-    }
-}
-
-fn seconds(value: &[u8], range: RangeInclusive<u64>) -> Option<Duration> {
-    let number: u64 = str::from_utf8(value).ok()?.parse().ok()?;
-    range.contains(&number).then(|| Duration::from_secs(number))
-}
-
-fn path(value: &[u8]) -> Option<PathBuf> {
-    (!value.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(value)))
-}

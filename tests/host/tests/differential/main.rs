@@ -205,7 +205,10 @@ fn recipe(duel: Duel<'_>, original: Script, seed: u64, directory: &Path, news: &
     let first_aspect = |verdict: &Verdict| verdict.news.first().map(|news| news.aspect);
     let wanted = first_aspect(&fight(&original));
     if wanted.is_none() {
-        let mut text = format!("  DYNSEC_DIFF_SEED={seed} DYNSEC_DIFF_CASES=1, seen once and not again\n");
+        let mut told = original;
+        told.steps.truncate(news.first().map_or(usize::MAX, |news| news.step.saturating_add(1)));
+        let mut text =
+            format!("  DYNSEC_DIFF_SEED={seed} DYNSEC_DIFF_CASES=1, seen once and not again\n{told}");
         for one in news {
             let _ = write!(text, "{one}");
         }
