@@ -35,8 +35,13 @@ impl Newcomers {
     /// The number of the client of that name.
     #[must_use]
     pub fn find(&self, name: &[u8]) -> Option<u32> {
-        let is_it = |&id: &Id| self.records.get(id as usize).is_some_and(|client| is_named(client, name));
-        self.by_name.find(self.keys.hash(name), is_it).copied()
+        self.by_name.find(self.keys.hash(name), |&id| self.is_named(id, name)).copied()
+    }
+
+    /// Whether the client of that number has that name.
+    #[must_use]
+    pub fn is_named(&self, number: u32, name: &[u8]) -> bool {
+        self.records.get(number as usize).is_some_and(|client| client.username.as_bytes() == name)
     }
 
     /// Whether there is a client of that name, which is about to be added.
@@ -88,8 +93,4 @@ impl Newcomers {
     pub(super) fn into_records(self) -> Vec<Arc<Client>> {
         self.records
     }
-}
-
-fn is_named(client: &Client, name: &[u8]) -> bool {
-    client.username.as_bytes() == name
 }

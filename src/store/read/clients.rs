@@ -1,5 +1,6 @@
 //! The clients of the file.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use super::fields::{Context, Fields, name_of_record};
@@ -32,10 +33,30 @@ pub(super) struct Clients {
     more_groups: HashMap<u32, Vec<Link<GroupName>>>,
 }
 
+/// Which client may be looked for next: members often stand side by side among the clients, or in equal steps, and to look
+/// there first is faster than to find each among a million.
+#[derive(Default)]
+pub(super) struct Guess {
+    last: Cell<u32>,
+    step: Cell<u32>,
+    /// Whether it would have been right the last time. Where members stand anyhow, nothing is guessed.
+    holds: Cell<bool>,
+}
+
 impl Clients {
     /// The number of the client of that name.
-    pub(super) fn find(&self, name: &[u8]) -> Option<u32> {
-        self.come.find(name)
+    pub(super) fn find(&self, name: &[u8], guess: &Guess) -> Option<u32> {
+        let Guess { last, step, holds } = guess;
+        let guessed = last.get().wrapping_add(step.get());
+        if holds.get() && self.come.is_named(guessed, name) {
+            last.set(guessed);
+            return Some(guessed);
+        }
+        let found = self.come.find(name)?;
+        holds.set(found == guessed);
+        step.set(found.wrapping_sub(last.get()));
+        last.set(found);
+        Some(found)
     }
 
     /// Notes that the client of that number is in a group, which it is not in yet.

@@ -1,6 +1,6 @@
 //! The groups of the file.
 
-use super::clients::Clients;
+use super::clients::{Clients, Guess};
 use super::fields::{Context, Fields, name_of_record};
 use super::links::{self, CLIENTS};
 use super::{ParseError, each_element};
@@ -50,7 +50,8 @@ fn group(
     group.text_name = fields.text("textname", context).map(|text| Text::new(&text));
     group.text_description = fields.text("textdescription", context).map(|text| Text::new(&text));
     group.roles = links::roles(&mut fields, policy, context);
-    for linked in links::read(&CLIENTS, &mut fields, |name| clients.find(name), context) {
+    let guess = Guess::default();
+    for linked in links::read(&CLIENTS, &mut fields, |name| clients.find(name, &guess), context) {
         let name = group.name.clone();
         clients.add_group(linked.to, Link { name, priority: linked.priority, extra: linked.extra });
     }

@@ -144,3 +144,37 @@ fn a_large_policy_is_written_in_pieces() {
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 }
+
+#[test]
+fn clients_and_members_are_found_in_whatever_order_they_stand() {
+    // In order, in reverse, in steps, and in no order; each number once.
+    let mixed = |n: usize| usize::from(u8::try_from(n).unwrap().reverse_bits() >> 1);
+    let orders: [fn(usize) -> usize; 4] = [|n| n, |n| 127 - n, |n| n * 3 % 128, mixed];
+    let name = |number: &usize| format!("c{number:03}");
+    let objects = |numbers: &[usize]| {
+        let objects = numbers.iter().map(|number| format!(r#"{{"username":"{}"}}"#, name(number)));
+        objects.collect::<Vec<_>>().join(",")
+    };
+    for (clients, members) in orders.iter().flat_map(|one| orders.map(|other| (one, other))) {
+        let mut clients: Vec<usize> = (0..128).map(clients).collect();
+        let mut members: Vec<usize> = (0..128).filter(|n| n % 10 != 7).map(members).collect();
+        let mut wanted = members.clone();
+        wanted.sort_unstable();
+        // Two more, that are there already.
+        clients.insert(60, clients[50]);
+        members.push(members[20]);
+        let (clients, members) = (objects(&clients), objects(&members));
+        let file =
+            format!(r#"{{"clients":[{clients}],"groups":[{{"groupname":"g","clients":[{members}]}}]}}"#);
+        let (policy, issues) = load(&file, Compat::V2_1);
+        assert_eq!(issues.len(), 2, "{file}");
+        let all: Vec<usize> = (0..128).collect();
+        assert!(
+            policy.clients().map(|client| client.username.to_string()).eq(all.iter().map(name)),
+            "{file}"
+        );
+        assert!(all.iter().all(|number| policy.client(name(number).as_bytes()).is_some()), "{file}");
+        let in_group = policy.members(b"g").map(|(client, _)| client.username.to_string());
+        assert!(in_group.eq(wanted.iter().map(name)), "{file}");
+    }
+}
