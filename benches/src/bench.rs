@@ -83,6 +83,12 @@ impl Bench {
         self.largest.is_none_or(|largest| size <= largest)
     }
 
+    /// What `DYNSEC_BENCH_ONLY` says, for a quick look: the suites of real brokers leave out the C plugin then, and modes
+    /// of other names.
+    pub fn only() -> Option<String> {
+        env::var("DYNSEC_BENCH_ONLY").ok()
+    }
+
     /// Says what is being measured, to whom it waits.
     pub fn progress(&self, what: &str) {
         eprintln!("{:6.1} s  {what}", self.start.elapsed().as_secs_f64());

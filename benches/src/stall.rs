@@ -33,15 +33,16 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
     for (size, commands) in SIZES.into_iter().filter(|(size, _)| bench.takes(*size)) {
         let clients = Some(size as u64);
         let work = format!("{commands} createClient with passwords");
-        let mut of_sides = Vec::new();
-        for side in Side::BOTH {
+        let measure = |side| {
             bench.progress(&format!("{work}, {size} clients, {side:?}"));
-            of_sides.push(measure(bench, side, size, commands)?);
-        }
-        let [theirs, ours] = &of_sides[..] else { return Err("there are two sides".into()) };
-        gaps.push("nothing", clients, Some(theirs.quiet), Some(ours.quiet));
-        gaps.push(&work, clients, Some(theirs.gap), Some(ours.gap));
-        times.push(&work, clients, Some(theirs.time), Some(ours.time));
+            measure(bench, side, size, commands)
+        };
+        let theirs = if Bench::only().is_none() { Some(measure(Side::Theirs)?) } else { None };
+        let ours = measure(Side::Ours)?;
+        let theirs = |of: fn(&Seen) -> f64| theirs.as_ref().map(of);
+        gaps.push("nothing", clients, theirs(|seen| seen.quiet), Some(ours.quiet));
+        gaps.push(&work, clients, theirs(|seen| seen.gap), Some(ours.gap));
+        times.push(&work, clients, theirs(|seen| seen.time), Some(ours.time));
     }
     let mut kicks = Table::new(
         "stall-kicks",
@@ -49,21 +50,22 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         "ms",
     );
     for members in MEMBERS.into_iter().filter(|members| bench.takes(*members)) {
-        let mut of_sides = Vec::new();
-        for side in Side::BOTH {
+        let measure = |side| {
             bench.progress(&format!("modifyRole, {members} members, {side:?}"));
-            of_sides.push(measure_kicks(bench, side, members)?);
-        }
-        let [theirs, ours] = &of_sides[..] else { return Err("there are two sides".into()) };
+            measure_kicks(bench, side, members)
+        };
+        let theirs = if Bench::only().is_none() { Some(measure(Side::Theirs)?) } else { None };
+        let ours = measure(Side::Ours)?;
+        let theirs = |of: fn(&Seen) -> f64| theirs.as_ref().map(of);
         let size = Some(members as u64);
         kicks.push(
             "the longest gap between two deliveries to others",
             size,
-            Some(theirs.gap),
+            theirs(|seen| seen.gap),
             Some(ours.gap),
         );
-        kicks.push("… without the command", size, Some(theirs.quiet), Some(ours.quiet));
-        kicks.push("until the last is disconnected", size, Some(theirs.time), Some(ours.time));
+        kicks.push("… without the command", size, theirs(|seen| seen.quiet), Some(ours.quiet));
+        kicks.push("until the last is disconnected", size, theirs(|seen| seen.time), Some(ours.time));
     }
     Ok(vec![gaps, times, kicks])
 }

@@ -25,7 +25,7 @@ struct Storm {
     at_once: bool,
 }
 
-/// All of this suite. `DYNSEC_BENCH_MODE` leaves out all but this plugin in that mode, for a quick look.
+/// All of this suite.
 pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
     let mut times = Table::new(
         "storm-times",
@@ -44,7 +44,7 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         "The same gap where the broker has no plugin and lets everybody in: what machine and broker do by themselves.",
         "ms",
     );
-    let only = std::env::var("DYNSEC_BENCH_MODE").ok();
+    let only = Bench::only();
     for version in versions() {
         let is_2_0 = version.name.starts_with("2.0");
         let iterations: u32 = if is_2_0 { 1_000 } else { 10_000 };
@@ -59,10 +59,10 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
                 let says =
                     |what| bench.progress(&format!("storm of {clients} {how}, {}, {what}", version.name));
                 let mut theirs = None;
+                says("no plugin");
+                let (_, gap) = storm.measure(Broker::start_alone(bench, &version)?)?;
+                alone.push(&format!("Mosquitto {}, {how}", version.name), size, Some(gap), Some(gap));
                 if only.is_none() {
-                    says("no plugin");
-                    let (_, gap) = storm.measure(Broker::start_alone(bench, &version)?)?;
-                    alone.push(&format!("Mosquitto {}, {how}", version.name), size, Some(gap), Some(gap));
                     says("C");
                     theirs =
                         Some(storm.measure(Broker::start(bench, &version, Side::Theirs, &policy, "")?)?);

@@ -89,7 +89,7 @@ fn a_reload_does_not_wait_for_a_save_that_hangs() {
     send(&plugin, &create("one"));
     disk.until_a_save_waits(&plugin);
     place.host.has_waited(RELOAD);
-    plugin.on_reload();
+    comes_back(&disk, || plugin.on_reload());
     send(&plugin, &create("two"));
     assert_eq!(place.logged("is looked at later").len(), 1);
     assert_eq!(answered(&place), [""; 0]);
@@ -108,7 +108,7 @@ fn a_reload_that_has_not_begun_is_no_reason_not_to_end() {
     send(&plugin, &create("one"));
     disk.until_a_save_waits(&plugin);
     place.host.has_waited(RELOAD);
-    plugin.on_reload();
+    comes_back(&disk, || plugin.on_reload());
     send(&plugin, &create("two"));
     place.host.has_time();
     disk.set(Mood::Works);
