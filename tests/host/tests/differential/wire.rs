@@ -2,7 +2,7 @@
 //! kept. It reads only when it waits, so that a case is one thread.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use plugin_host::Text;
@@ -164,6 +164,13 @@ impl Wire {
     /// Ends the connection in order.
     pub fn disconnect(self) {
         self.end(&[]);
+    }
+
+    /// Breaks the connection, at once: a process that another test is just starting may have the socket open too, and keep
+    /// it from being closed until it is a program of its own.
+    pub fn break_off(self) {
+        // It fails only if it is broken already.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     /// Ends the connection and asks for the will, where the protocol can.

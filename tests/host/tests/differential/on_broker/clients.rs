@@ -237,9 +237,9 @@ impl Clients {
         match parting {
             Parting::Orderly => client.disconnect(),
             Parting::WithWill => client.disconnect_with_will(),
-            Parting::Abrupt => break_off(client),
+            Parting::Abrupt => client.break_off(),
             Parting::LongGone => {
-                break_off(client);
+                client.break_off();
                 self.settle(outcome, PINGS);
                 self.timed.remove(clientid);
                 self.wait(outcome);
@@ -268,12 +268,6 @@ impl Clients {
         let old = if username.is_none() && password.is_some() { 0 } else { answer(Protocol::V311) };
         answer(Protocol::V5) + 1000 * old
     }
-}
-
-/// Breaks a connection. On a busy machine the broker sees it a moment later than what is sent to it afterwards.
-fn break_off(client: Wire) {
-    drop(client);
-    std::thread::sleep(Duration::from_millis(50));
 }
 
 fn keep_deliveries(clientid: &str, client: &mut Wire, outcome: &mut Outcome) {
