@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, c_char};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::bindings::mosquitto;
@@ -13,16 +13,20 @@ pub(crate) struct Client {
     clientid: Text,
     clientid_c: CString,
     username: Mutex<Option<CString>>,
+    /// Where it lies: a broker's function takes no lock to say it, and checks are counted with what they call.
+    username_for_plugin: AtomicPtr<c_char>,
     subscriptions: Vec<Text>,
     gone: AtomicBool,
 }
 
 impl Client {
     pub(crate) fn new(clientid: Text, username: Option<&Text>, subscriptions: Vec<Text>) -> Arc<Self> {
+        let username = username.map(Text::to_c_string);
         Arc::new(Self {
             clientid_c: clientid.to_c_string(),
             clientid,
-            username: Mutex::new(username.map(Text::to_c_string)),
+            username_for_plugin: AtomicPtr::new(place_of(username.as_ref())),
+            username: Mutex::new(username),
             subscriptions,
             gone: AtomicBool::new(false),
         })
@@ -49,8 +53,7 @@ impl Client {
 
     /// The username as the plugin sees it: NULL for an anonymous client. It is valid until it is set anew.
     pub(crate) fn username_for_plugin(&self) -> *const c_char {
-        let username = self.username.lock().unwrap_or_else(PoisonError::into_inner);
-        username.as_ref().map_or(ptr::null(), |name| name.as_ptr())
+        self.username_for_plugin.load(Ordering::Relaxed)
     }
 
     pub(crate) fn has_username(&self, wanted: Option<&Text>) -> bool {
@@ -59,10 +62,16 @@ impl Client {
     }
 
     pub(crate) fn set_username(&self, username: Option<CString>) {
-        *self.username.lock().unwrap_or_else(PoisonError::into_inner) = username;
+        let mut place = self.username.lock().unwrap_or_else(PoisonError::into_inner);
+        self.username_for_plugin.store(place_of(username.as_ref()), Ordering::Relaxed);
+        *place = username;
     }
 
     pub(crate) fn mark_gone(&self) {
         self.gone.store(true, Ordering::Relaxed);
     }
+}
+
+fn place_of(text: Option<&CString>) -> *mut c_char {
+    text.map_or(ptr::null_mut(), |text| text.as_ptr().cast_mut())
 }
