@@ -7,12 +7,16 @@
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use crate::policy::{AclRequest, Effect, Hashed, Subject, short_word};
+use crate::policy::{AclRequest, Effect, Hashed, short_word};
 
 /// How many decisions are kept.
 const SLOTS: usize = 4096;
-/// The longest client id, username and topic together, in words of eight bytes, each begun anew.
-const WORDS: usize = 16;
+/// The longest topic of a decision that is kept, in words of eight bytes.
+const TOPIC_WORDS: usize = 12;
+/// And the longest client id and username.
+const NAME_WORDS: usize = 6;
+/// How many bytes a word has.
+const WORD: usize = 8;
 
 /// Decisions by what was asked.
 pub(crate) struct Memo {
@@ -20,13 +24,16 @@ pub(crate) struct Memo {
 }
 
 /// What a decision is kept under.
-pub(crate) struct Key<'r, 'a> {
+#[derive(Clone, Copy)]
+pub(crate) struct Key<'a> {
     /// Which slot it has, and what tells it from the request that was last decided there.
     hash: u64,
     /// The action, whether there is a client id and a username, and how long the three texts are: with it, equal
     /// words mean an equal request.
     shape: u64,
-    request: &'r AclRequest<'a>,
+    topic: &'a [u8],
+    clientid: &'a [u8],
+    username: &'a [u8],
 }
 
 /// A decision with all that it depends on. A seqlock: `version` is odd while one writes, and differs after.
@@ -34,12 +41,17 @@ struct Slot {
     version: AtomicU64,
     /// The policy's generation.
     generation: AtomicU64,
-    shape: AtomicU64,
-    effect: AtomicU64,
+    /// The effect, in the two bits that no shape has, and the shape of the request.
+    kept: AtomicU64,
     /// The hash of the request that was last decided here, kept or not.
     last: AtomicU64,
-    words: [AtomicU64; WORDS],
+    topic: [AtomicU64; TOPIC_WORDS],
+    clientid: [AtomicU64; NAME_WORDS],
+    username: [AtomicU64; NAME_WORDS],
 }
+
+/// Where the effect is in what is kept.
+const EFFECT: u32 = 62;
 
 impl Default for Slot {
     fn default() -> Self {
@@ -47,12 +59,17 @@ impl Default for Slot {
             version: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             // That of no request: a topic is not that long.
-            shape: AtomicU64::new(u64::MAX),
-            effect: AtomicU64::new(0),
+            kept: AtomicU64::new(u64::MAX),
             last: AtomicU64::new(0),
-            words: array::from_fn(|_| AtomicU64::new(0)),
+            topic: zeros(),
+            clientid: zeros(),
+            username: zeros(),
         }
     }
+}
+
+fn zeros<const WORDS: usize>() -> [AtomicU64; WORDS] {
+    array::from_fn(|_| AtomicU64::new(0))
 }
 
 impl Memo {
@@ -62,33 +79,32 @@ impl Memo {
 
     /// What was decided, if it is kept, of a policy of that generation.
     #[inline]
-    pub(crate) fn get(&self, key: &Key<'_, '_>, generation: u64) -> Option<Effect> {
+    pub(crate) fn get(&self, key: &Key<'_>, generation: u64) -> Option<Effect> {
         let slot = self.slot(key)?;
         let version = slot.version.load(Ordering::Acquire);
-        if slot.shape.load(Ordering::Relaxed) != key.shape
+        let kept = slot.kept.load(Ordering::Relaxed);
+        // All but the effect.
+        if (kept ^ key.shape) << (u64::BITS - EFFECT) != 0
             || slot.generation.load(Ordering::Relaxed) != generation
+            || !slot.all_words(key, |word, wanted| word.load(Ordering::Relaxed) == wanted)
         {
             return None;
         }
-        if !key.is_of(&slot.words) {
-            return None;
-        }
-        let effect = slot.effect.load(Ordering::Relaxed);
         fence(Ordering::Acquire);
         if version & 1 == 1 || slot.version.load(Ordering::Relaxed) != version {
             return None;
         }
-        match effect {
-            1 => Some(Effect::Allow),
-            2 => Some(Effect::Deny),
-            3 => Some(Effect::Defer),
+        match kept >> EFFECT {
+            0 => Some(Effect::Allow),
+            1 => Some(Effect::Deny),
+            2 => Some(Effect::Defer),
             _ => None,
         }
     }
 
     /// What is decided by a policy of that generation. It is kept from the second time on.
     #[inline]
-    pub(crate) fn put(&self, key: &Key<'_, '_>, generation: u64, effect: Effect) {
+    pub(crate) fn put(&self, key: &Key<'_>, generation: u64, effect: Effect) {
         let Some(slot) = self.slot(key) else { return };
         // Another generation is another request here.
         let this = key.hash ^ generation;
@@ -101,21 +117,21 @@ impl Memo {
 
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "some of the bits are wanted")]
-    fn slot(&self, key: &Key<'_, '_>) -> Option<&Slot> {
+    fn slot(&self, key: &Key<'_>) -> Option<&Slot> {
         self.slots.get(key.hash as usize & (SLOTS - 1))
     }
 }
 
-impl<'r, 'a> Key<'r, 'a> {
+impl<'a> Key<'a> {
     /// What a request is looked up by; none if it is too long to be kept.
     #[inline]
-    pub(crate) fn of(hashed: &Hashed<'r, 'a>) -> Option<Self> {
-        let AclRequest { subject, action, topic } = *hashed.request;
+    pub(crate) fn of(hashed: &Hashed<'a>) -> Option<Self> {
+        let AclRequest { subject, action, topic } = hashed.request;
         let [clientid, username] = [subject.clientid, subject.username].map(Option::unwrap_or_default);
-        let words = count_words(topic.len())
-            .wrapping_add(count_words(clientid.len()))
-            .wrapping_add(count_words(username.len()));
-        if words > WORDS {
+        if topic.len() > TOPIC_WORDS * WORD
+            || clientid.len() > NAME_WORDS * WORD
+            || username.len() > NAME_WORDS * WORD
+        {
             return None;
         }
         let mut shape = action as u64;
@@ -124,82 +140,53 @@ impl<'r, 'a> Key<'r, 'a> {
         shape = shape << 16 | topic.len() as u64;
         shape = shape << 16 | clientid.len() as u64;
         shape = shape << 16 | username.len() as u64;
-        Some(Self { hash: hashed.of_connection(), shape, request: hashed.request })
-    }
-
-    /// Whether those words are this request's, if its shape is.
-    #[inline]
-    fn is_of(&self, words: &[AtomicU64; WORDS]) -> bool {
-        self.all_words(words, |kept, word| kept.load(Ordering::Relaxed) == word)
-    }
-
-    /// Makes those words this request's.
-    fn keep_in(&self, words: &[AtomicU64; WORDS]) {
-        self.all_words(words, |kept, word| {
-            kept.store(word, Ordering::Relaxed);
-            true
-        });
-    }
-
-    /// Whether something is true of all the words of the three texts, each beside one of those.
-    #[inline]
-    fn all_words(&self, words: &[AtomicU64; WORDS], is_true: impl Fn(&AtomicU64, u64) -> bool) -> bool {
-        let Subject { username, clientid } = self.request.subject;
-        all_words(self.request.topic, words, &is_true)
-            .and_then(|words| all_words(clientid.unwrap_or_default(), words, &is_true))
-            .and_then(|words| all_words(username.unwrap_or_default(), words, &is_true))
-            .is_some()
+        Some(Self { hash: hashed.of_connection(), shape, topic, clientid, username })
     }
 }
 
-/// How many words a text of that length is.
-#[inline]
-fn count_words(length: usize) -> usize {
-    match length {
-        0 => 0,
-        1..8 => 1,
-        _ => length.wrapping_add(15) >> 4 << 1,
-    }
-}
-
-/// If something is true of all the words of a text, each beside one of those, what is left of those. The last words may
-/// overlap those before: what is in them twice follows from how long the text is.
+/// Whether something is true of all the words of a text, each beside one of those. The last words may overlap those
+/// before: what is in them twice follows from how long the text is.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the two halves of the number are wanted")]
-fn all_words<'w>(
-    text: &[u8],
-    mut words: &'w [AtomicU64],
-    is_true: &impl Fn(&AtomicU64, u64) -> bool,
-) -> Option<&'w [AtomicU64]> {
-    let pair = |words: &'w [AtomicU64], low: u64, high: u64| match words {
-        [one, other, rest @ ..] if is_true(one, low) & is_true(other, high) => Some(rest),
-        _ => None,
+fn all_words(text: &[u8], mut words: &[AtomicU64], is_true: impl Fn(&AtomicU64, u64) -> bool) -> bool {
+    let both = |one: &AtomicU64, other: &AtomicU64, bytes: [u8; 16]| {
+        let both = u128::from_le_bytes(bytes);
+        is_true(one, both as u64) & is_true(other, (both >> 64) as u64)
     };
     if let Some(last) = text.last_chunk::<16>() {
         let mut rest = text;
-        while rest.len() > 16
-            && let Some((both, after)) = rest.split_first_chunk::<16>()
+        while let Some((bytes, after)) = rest.split_first_chunk::<16>()
+            && !after.is_empty()
         {
-            let both = u128::from_le_bytes(*both);
-            words = pair(words, both as u64, (both >> 64) as u64)?;
-            rest = after;
+            let [one, other, more @ ..] = words else { return false };
+            if !both(one, other, *bytes) {
+                return false;
+            }
+            (words, rest) = (more, after);
         }
-        let both = u128::from_le_bytes(*last);
-        return pair(words, both as u64, (both >> 64) as u64);
+        let [one, other, ..] = words else { return false };
+        return both(one, other, *last);
     }
-    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        return pair(words, u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+    let [one, other, ..] = words else { return false };
+    match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        (Some(first), Some(last)) => {
+            is_true(one, u64::from_le_bytes(*first)) & is_true(other, u64::from_le_bytes(*last))
+        }
+        _ => is_true(one, short_word(text)),
     }
-    if text.is_empty() {
-        return Some(words);
-    }
-    let (word, rest) = words.split_first()?;
-    is_true(word, short_word(text)).then_some(rest)
 }
 
 impl Slot {
+    /// Whether something is true of all the words of a request, each beside one of those that are kept.
+    #[inline]
+    fn all_words(&self, key: &Key<'_>, is_true: impl Fn(&AtomicU64, u64) -> bool) -> bool {
+        all_words(key.topic, &self.topic, &is_true)
+            && all_words(key.clientid, &self.clientid, &is_true)
+            && all_words(key.username, &self.username, &is_true)
+    }
+
     #[cold]
-    fn keep(&self, key: &Key<'_, '_>, generation: u64, effect: Effect) {
+    fn keep(&self, key: &Key<'_>, generation: u64, effect: Effect) {
         let version = self.version.load(Ordering::Relaxed);
         let odd = version | 1;
         if odd == version
@@ -209,14 +196,16 @@ impl Slot {
         }
         fence(Ordering::Release);
         self.generation.store(generation, Ordering::Relaxed);
-        self.shape.store(key.shape, Ordering::Relaxed);
         let effect = match effect {
-            Effect::Allow => 1,
-            Effect::Deny => 2,
-            Effect::Defer => 3,
+            Effect::Allow => 0,
+            Effect::Deny => 1,
+            Effect::Defer => 2,
         };
-        self.effect.store(effect, Ordering::Relaxed);
-        key.keep_in(&self.words);
+        self.kept.store(key.shape | effect << EFFECT, Ordering::Relaxed);
+        self.all_words(key, |word, wanted| {
+            word.store(wanted, Ordering::Relaxed);
+            true
+        });
         self.version.store(odd.wrapping_add(1), Ordering::Release);
     }
 }
@@ -227,7 +216,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::policy::{Action, TextKeys};
+    use crate::policy::{Action, Subject, TextKeys};
 
     fn request<'a>(
         username: Option<&'a str>,
@@ -240,11 +229,11 @@ mod tests {
         AclRequest { subject, action, topic: topic.as_bytes() }
     }
 
-    fn hash_of<'r, 'a>(request: &'r AclRequest<'a>) -> Hashed<'r, 'a> {
-        Hashed::new(request, &TextKeys::of_process())
+    fn hash_of<'a>(request: &AclRequest<'a>) -> Hashed<'a> {
+        Hashed::new(*request, &TextKeys::of_process())
     }
 
-    fn put_twice(memo: &Memo, key: &Key<'_, '_>, generation: u64, effect: Effect) {
+    fn put_twice(memo: &Memo, key: &Key<'_>, generation: u64, effect: Effect) {
         memo.put(key, generation, effect);
         memo.put(key, generation, effect);
     }
@@ -301,14 +290,21 @@ mod tests {
 
     #[test]
     fn a_request_is_kept_if_it_is_not_too_long() {
-        for (length, is_kept) in
-            [(0, true), (1, true), (7, true), (8, true), (112, true), (113, false), (65_535, false)]
-        {
-            let topic = "t".repeat(length);
-            let asked = request(Some("u"), Some("c"), Action::Subscribe, &topic);
-            let hashed = hash_of(&asked);
-            let this = Key::of(&hashed);
-            assert_eq!(this.is_some(), is_kept, "{length}");
+        for (length, as_topic, as_name) in [
+            (0, true, true),
+            (1, true, true),
+            (48, true, true),
+            (49, true, false),
+            (96, true, false),
+            (97, false, false),
+            (65_535, false, false),
+        ] {
+            let text = "t".repeat(length);
+            let is_kept = |asked: AclRequest<'_>| Key::of(&hash_of(&asked)).is_some();
+            let (name, action) = (Some("n"), Action::Subscribe);
+            assert_eq!(is_kept(request(name, name, action, &text)), as_topic, "{length}");
+            assert_eq!(is_kept(request(Some(&text), name, action, "t")), as_name, "{length}");
+            assert_eq!(is_kept(request(name, Some(&text), action, "t")), as_name, "{length}");
         }
     }
 

@@ -127,7 +127,7 @@ fn no_acl_check_allocates() {
                         let subject = Subject { username: Some(username.as_bytes()), clientid: Some(b"dev") };
                         let request = AclRequest { subject, action, topic: topic.as_bytes() };
                         let before = COUNT.get();
-                        let effect = plugin.on_acl_check(&request, || None);
+                        let effect = plugin.on_acl_check(request, || None);
                         let after = COUNT.get();
                         assert_eq!(
                             after.wrapping_sub(before),

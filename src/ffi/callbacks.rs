@@ -38,7 +38,7 @@ pub(super) unsafe extern "C" fn on_acl_check(_: c_int, event: *mut c_void, userd
             Ok(request) => {
                 // SAFETY: the client of this callback's event; the plugin keeps nothing of it.
                 let address = || unsafe { event::address(&context.functions, event.client) };
-                outcome::of_acl_check(context.plugin.on_acl_check(&request, address))
+                outcome::of_acl_check(context.plugin.on_acl_check(request, address))
             }
             Err(Unusable::UnknownAccess) => outcome::DEFER,
             Err(Unusable::NoTopic) => outcome::ACL_DENIED,

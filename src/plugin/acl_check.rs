@@ -21,26 +21,26 @@ const MOST_FILED: usize = 2_000;
 impl Plugin {
     /// A client wants to publish, subscribe or unsubscribe, or is about to be sent a message. Its network address is
     /// asked for only if the log is to name it.
+    #[inline]
     pub fn on_acl_check<'a>(
         &self,
-        request: &AclRequest<'_>,
+        request: AclRequest<'_>,
         address: impl FnOnce() -> Option<&'a [u8]>,
     ) -> Effect {
         if self.broken.load(Ordering::Acquire) {
             return Effect::Deny;
         }
-        if request.subject.username.is_none() && self.is_of_no_login(&request.subject) {
+        if request.subject.username.is_none() && self.is_of_no_login(request.subject.clientid) {
             return Effect::Deny;
         }
         let hashed = Hashed::new(request, &self.text_keys);
         let key = Key::of(&hashed);
         let generation = self.policy.generation();
-        // What the denial log knows an action by, as long as the policy stays what it is.
-        let id = || hashed.of_all(&self.text_keys) ^ generation;
         if let Some(key) = &key
             && let Some(effect) = self.memo.get(key, generation)
             // The log is told why, but the first time.
-            && (!self.denials.wants(request.action, effect, request.topic) || self.denials.note_again(id()))
+            && (!self.denials.wants(request.action, effect, request.topic)
+                || self.denials.note_again(self.id_of_denial(&hashed, generation)))
         {
             self.metrics.decided(request.action as usize, effect as usize);
             if effect != Effect::Allow && request.action != Action::PublishClientReceive {
@@ -48,17 +48,36 @@ impl Plugin {
             }
             return effect;
         }
+        // Copies, so that what is remembered is found in registers.
+        let (hashed, key) = (hashed, key);
+        self.decide(&hashed, key.as_ref(), address)
+    }
+
+    /// What the denial log knows an action by, as long as the policy stays what it is.
+    fn id_of_denial(&self, request: &Hashed<'_>, generation: u64) -> u64 {
+        request.of_all(&self.text_keys) ^ generation
+    }
+
+    /// [`Self::on_acl_check`] of what is not remembered.
+    #[inline(never)]
+    fn decide<'a>(
+        &self,
+        hashed: &Hashed<'_>,
+        key: Option<&Key<'_>>,
+        address: impl FnOnce() -> Option<&'a [u8]>,
+    ) -> Effect {
+        let request = &hashed.request;
         let effect = {
             let policy = self.policy.read();
             panic_point("an ACL check, the policy being read");
             let mut walked = None;
-            let mut decision = policy.authorize_noting(&hashed, &mut walked);
+            let mut decision = policy.authorize_noting(hashed, &mut walked);
             if let Some(client) = walked {
                 self.note_walk(client);
             }
             let is_barred = matches!(decision.reason, Reason::ClientDisabled | Reason::ClientDeleted);
             // What becomes of the barred depends on how they came in, too.
-            if let Some(key) = &key
+            if let Some(key) = key
                 && !is_barred
             {
                 self.memo.put(key, policy.generation(), decision.effect);
@@ -70,8 +89,13 @@ impl Plugin {
             if is_barred {
                 decision = self.decision_on_the_barred(&policy, request, decision);
             }
-            if decision.effect != Effect::Allow {
-                self.note_denied_action(request, &decision, (key.is_some() && !is_barred).then(id), address);
+            if self.denials.wants(request.action, decision.effect, request.topic) {
+                let denial = Denial::of_action(request, &decision, address());
+                if key.is_some() && !is_barred {
+                    self.denials.note_as(self.id_of_denial(hashed, policy.generation()), &denial);
+                } else {
+                    self.denials.note(&denial);
+                }
             }
             self.metrics.decided(request.action as usize, decision.effect as usize);
             decision.effect
@@ -174,23 +198,6 @@ impl Plugin {
             // Those that are left are noted again when they are next asked about.
             if filed >= MOST_FILED {
                 break;
-            }
-        }
-    }
-
-    #[cold]
-    fn note_denied_action<'a>(
-        &self,
-        request: &AclRequest<'_>,
-        decision: &Decision<'_>,
-        id: Option<u64>,
-        address: impl FnOnce() -> Option<&'a [u8]>,
-    ) {
-        if self.denials.wants(request.action, decision.effect, request.topic) {
-            let denial = Denial::of_action(request, decision, address());
-            match id {
-                Some(id) => self.denials.note_as(id, &denial),
-                None => self.denials.note(&denial),
             }
         }
     }

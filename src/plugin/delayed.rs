@@ -210,8 +210,8 @@ impl Plugin {
 
     /// Whether what is asked about is the will of a client that left before its login was answered: it has its
     /// client id and nothing else. An anonymous client of that id may be connected beside it.
-    pub(super) fn is_of_no_login(&self, subject: &Subject<'_>) -> bool {
-        let clientid = subject.clientid.unwrap_or_default();
+    pub(super) fn is_of_no_login(&self, clientid: Option<&[u8]>) -> bool {
+        let clientid = clientid.unwrap_or_default();
         self.verifier.pending.knows(clientid) && !self.sessions.lock().is_anonymous(clientid)
     }
 

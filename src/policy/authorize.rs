@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::index::{Asked, Cut};
-use super::levels::{Keys, Levels};
 use super::merged::{ENOUGH_ROLES, Irregular, Walked};
 use super::role_index::RoleIndex;
 use super::self_service;
@@ -14,21 +13,24 @@ use super::{
 };
 
 /// A request, with all that is worked out once for it.
-pub(super) struct Question<'l, 'a> {
+pub(super) struct Question<'k, 'a> {
     pub(super) asked: Asked<'a>,
     pub(super) action: Action,
     /// The hash of the topic, or of the filter that is asked for, for literal ACLs.
     pub(super) hash: u64,
-    keys: &'l Keys,
-    topic: Topic<'l, 'a>,
+    /// The topic, cut, once [`Self::is_cut`] was asked.
+    pub(super) cut: Cut<'k, 'a>,
+    topic: Topic,
 }
 
-/// The topic, as far as it was worked out.
-enum Topic<'l, 'a> {
-    /// Not cut yet: what takes the levels.
-    Whole(&'l mut Levels<'a>),
-    Cut(Cut<'l, 'a>),
-    /// One that no broker lets through.
+/// What is known about the topic.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Topic {
+    /// Nothing yet.
+    Whole,
+    /// It could be cut.
+    Cut,
+    /// No broker lets it through.
     Irregular,
 }
 
@@ -46,11 +48,11 @@ impl Policy {
     /// ([`Self::merge`]).
     #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
     #[inline(always)]
-    pub fn authorize_noting<'a>(&'a self, request: &Hashed<'_, '_>, walked: &mut Walked<'a>) -> Decision<'a> {
+    pub fn authorize_noting<'a>(&'a self, request: &Hashed<'_>, walked: &mut Walked<'a>) -> Decision<'a> {
         let Some(username) = request.request.subject.username else {
             return self.authorize_client(None, request, walked);
         };
-        match self.client(username) {
+        match self.client_again(username) {
             Some(client) if client.disabled => {
                 Decision { effect: Effect::Deny, reason: Reason::ClientDisabled }
             }
@@ -77,11 +79,10 @@ impl Policy {
     fn authorize_client<'a>(
         &'a self,
         client: Option<&'a Arc<Client>>,
-        request: &Hashed<'_, '_>,
+        request: &Hashed<'_>,
         walked: &mut Walked<'a>,
     ) -> Decision<'a> {
-        let mut levels = Levels::none();
-        let mut question = self.question(request, &mut levels);
+        let mut question = self.question(request);
         let decided = match client {
             Some(client) => match client.only_role() {
                 Some(name) => self.ask_link(&mut question, name, None),
@@ -93,7 +94,7 @@ impl Policy {
         };
         match decided {
             Some(decision) => decision,
-            None => self.default_decision(request.request),
+            None => self.default_decision(&request.request),
         }
     }
 
@@ -101,27 +102,21 @@ impl Policy {
     /// index against.
     #[cfg(fuzzing)]
     pub fn authorize_by_walking<'a>(&'a self, request: &AclRequest<'_>) -> Decision<'a> {
-        let mut levels = Levels::none();
-        let mut question =
-            Question { topic: Topic::Irregular, ..self.question(&self.hashed(request), &mut levels) };
+        let mut question = Question { topic: Topic::Irregular, ..self.question(&self.hashed(request)) };
         let client = request.subject.username.and_then(|username| self.client(username));
         client
             .and_then(|client| self.ask_roles(&mut question, &client.roles, None))
             .unwrap_or_else(|| self.default_decision(request))
     }
 
-    pub(super) fn hashed<'r, 'a>(&self, request: &'r AclRequest<'a>) -> Hashed<'r, 'a> {
-        Hashed::new(request, self.keys().text())
+    pub(super) fn hashed<'a>(&self, request: &AclRequest<'a>) -> Hashed<'a> {
+        Hashed::new(*request, self.keys().text())
     }
 
-    /// What is asked; the topic is cut into `levels`, which are [`Levels::none`], once that is needed.
+    /// What is asked; the topic is not cut yet.
     #[inline]
-    pub(super) fn question<'l, 'r>(
-        &'l self,
-        hashed: &Hashed<'_, 'r>,
-        levels: &'l mut Levels<'r>,
-    ) -> Question<'l, 'r> {
-        let request = hashed.request;
+    pub(super) fn question<'k, 'r>(&'k self, hashed: &Hashed<'r>) -> Question<'k, 'r> {
+        let request = &hashed.request;
         let is_filter = matches!(request.action, Action::Subscribe | Action::Unsubscribe);
         let asked =
             Asked { topic: request.topic, subject: request.subject, is_filter, compat: self.compat() };
@@ -129,8 +124,8 @@ impl Policy {
             asked,
             action: request.action,
             hash: hashed.topic(),
-            keys: self.keys(),
-            topic: Topic::Whole(levels),
+            cut: Cut::none(self.keys()),
+            topic: Topic::Whole,
         }
     }
 
@@ -203,18 +198,15 @@ impl Policy {
     }
 }
 
-impl<'l, 'a> Question<'l, 'a> {
-    /// The topic, cut; none if it is one that no broker lets through.
+impl Question<'_, '_> {
+    /// Whether the topic is cut, which it is now if it can be; if not, no broker lets it through.
     #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
     #[inline(always)]
-    pub(super) fn cut(&mut self) -> Option<Cut<'l, 'a>> {
-        if let Topic::Cut(cut) = &self.topic {
-            return Some(*cut);
+    pub(super) fn is_cut(&mut self) -> bool {
+        if self.topic == Topic::Whole {
+            self.topic = if self.cut.take(&self.asked) { Topic::Cut } else { Topic::Irregular };
         }
-        let Topic::Whole(levels) = std::mem::replace(&mut self.topic, Topic::Irregular) else { return None };
-        let cut = Cut::of(&self.asked, levels, self.keys)?;
-        self.topic = Topic::Cut(cut);
-        Some(cut)
+        self.topic == Topic::Cut
     }
 
     /// What a role decides, if it does.
@@ -245,9 +237,10 @@ impl<'l, 'a> Question<'l, 'a> {
             Some((found, true)) => return Some(decided_by(Match::Yes, group, role, pattern, found.item)),
             literal => literal.map(|(found, _)| found),
         };
-        let (acl, how) = match self.cut() {
-            Some(cut) => patterns.first(&self.asked, &cut, literal).map(|found| (found.item, found.how))?,
-            None => self.walk(role, pattern)?,
+        let (acl, how) = if self.is_cut() {
+            patterns.first(&self.asked, &self.cut, literal).map(|found| (found.item, found.how))?
+        } else {
+            self.walk(role, pattern)?
         };
         Some(decided_by(how, group, role, pattern, acl))
     }

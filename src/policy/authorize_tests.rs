@@ -57,8 +57,7 @@ fn walked<'a>(
     role: &'a Role,
     request: &AclRequest<'_>,
 ) -> Option<(bool, &'a [u8], bool)> {
-    let mut levels = Levels::none();
-    let question = policy.question(&policy.hashed(request), &mut levels);
+    let question = policy.question(&policy.hashed(request));
     let literal = match request.action {
         Action::Subscribe => Some(AclType::SubscribeLiteral),
         Action::Unsubscribe => Some(AclType::UnsubscribeLiteral),
@@ -129,4 +128,29 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_name_that_lies_where_another_did_is_not_taken_for_it() {
+    let mut policy = Policy::new(Compat::V2_1);
+    for (name, disabled) in [("ann", false), ("bob", true)] {
+        let client = Client { disabled, ..Client::new(Username::new(name.as_bytes()).unwrap()) };
+        policy.put_client(client).unwrap();
+    }
+    let mut place = *b"ann";
+    for (name, is_disabled) in [(b"ann", false), (b"bob", true), (b"ann", false)] {
+        place.copy_from_slice(name);
+        let subject = Subject { username: Some(&place), clientid: None };
+        let request = AclRequest { subject, action: Action::PublishClientSend, topic: b"t" };
+        // The second time it is where it was found the first time.
+        for _ in 0..2 {
+            let reason = policy.authorize(&request).reason;
+            assert_eq!(matches!(reason, Reason::ClientDisabled), is_disabled, "{name:?} {reason:?}");
+        }
+    }
+    policy.remove_client(&Username::new(b"ann").unwrap());
+    policy.put_client(Client::new(Username::new(b"eve").unwrap())).unwrap();
+    let subject = Subject { username: Some(&place), clientid: None };
+    let request = AclRequest { subject, action: Action::PublishClientSend, topic: b"t" };
+    assert!(matches!(policy.authorize(&request).reason, Reason::ClientDeleted));
 }

@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 
 use super::index::{Asked, Cut};
-use super::levels::Levels;
 use super::topic::{self, Match, Placeholder};
 use super::{
     AclRequest, AclType, Action, Compat, Decision, HeldRole, Policy, Reason, Rule, Subject, is_valid_filter,
@@ -124,8 +123,7 @@ impl Policy {
         held: &[HeldRole<'a>],
         request: &AclRequest<'_>,
     ) -> Option<(HeldRole<'a>, Decision<'a>)> {
-        let mut levels = Levels::none();
-        let mut question = self.question(&self.hashed(request), &mut levels);
+        let mut question = self.question(&self.hashed(request));
         held.iter().find_map(|held| Some((*held, question.ask_role(held.role, held.index, None)?)))
     }
 
@@ -139,8 +137,7 @@ impl Policy {
         subject: Subject<'_>,
     ) -> Option<Rule<'a>> {
         let asked = self.filter_as_asked(rule.acl_type, filled, subject);
-        let mut levels = Levels::none();
-        let cut = Cut::of(&asked, &mut levels, self.keys())?;
+        let cut = Cut::of(&asked, self.keys())?;
         for held in held {
             let found = held.index.first(rule.acl_type, &asked, &cut);
             if held.is(&rule.held) {

@@ -1,7 +1,6 @@
 //! [`Policy::explain`]: a decision of [`Policy::authorize`], and why no other ACL that matches made it.
 
 use super::index::{Asked, Cut};
-use super::levels::Levels;
 use super::topic::{self, Match, Placeholder};
 use super::{Acl, AclRequest, Action, Compat, Effect, HeldRole, Policy, Reason, Rule, Subject};
 
@@ -172,8 +171,7 @@ impl Policy {
         let is_filter = matches!(request.action, Action::Subscribe | Action::Unsubscribe);
         let asked =
             Asked { topic: request.topic, subject: request.subject, is_filter, compat: self.compat() };
-        let mut levels = Levels::none();
-        let cut = Cut::of(&asked, &mut levels, self.keys());
+        let cut = Cut::of(&asked, self.keys());
         let mut search = Search { asked, decider, found: Vec::new(), needs_clientid: false, decided: false };
         for held in held {
             search.enter_role(held);

@@ -25,8 +25,7 @@ fn candidates_and_walked(policy: &Policy, request: &AclRequest<'_>) -> [Vec<Stri
     let asked = Asked { topic: request.topic, subject: request.subject, is_filter, compat: policy.compat() };
     let search =
         Search { asked, decider: Decider::NoRule, found: Vec::new(), needs_clientid: false, decided: false };
-    let mut levels = Levels::none();
-    let Some(cut) = Cut::of(&asked, &mut levels, policy.keys()) else { return [Vec::new(), Vec::new()] };
+    let Some(cut) = Cut::of(&asked, policy.keys()) else { return [Vec::new(), Vec::new()] };
     let held = policy.held_roles(request.subject.username).unwrap();
     let text = |acl: &Acl| String::from_utf8(acl.topic.to_vec()).unwrap();
     let mut both = [Vec::new(), Vec::new()];

@@ -38,22 +38,35 @@ struct Kind {
 struct Filters {
     /// Their shapes, and perhaps some of filters that are not there any more.
     shapes: Shapes,
+    /// The keys that they are filed under, one over the other: that of the only one, if it is alone.
+    keys: u64,
     count: NonZeroU32,
 }
 
+/// What a topic's heads tell.
+pub(super) struct Told {
+    /// The shapes that filters can have which match it, and perhaps others.
+    pub(super) shapes: Shapes,
+    /// The key of the only filter that there is with a head of it, if only one kind of heads tells of any.
+    pub(super) only: Option<u64>,
+}
+
 impl Heads {
-    /// The shapes that filters can have which match a topic, and perhaps others.
-    #[inline]
-    pub(super) fn shapes_for(&self, levels: &Levels<'_>, keys: &Keys) -> Shapes {
-        let mut shapes = self.headless;
+    /// What a topic's heads tell about the filters that match it.
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
+    pub(super) fn of_topic(&self, levels: &Levels<'_>, keys: &Keys) -> Told {
+        let mut told = Told { shapes: self.headless, only: None };
         for kind in &self.kinds {
             if kind.run.is_in(levels)
                 && let Some(filters) = self.filters.find(kind.key_of(levels, keys), |_| true)
             {
-                shapes |= filters.shapes & kind.shapes;
+                let is_only = told.shapes == 0 && filters.count == NonZeroU32::MIN;
+                told.only = is_only.then_some(filters.keys);
+                told.shapes |= filters.shapes & kind.shapes;
             }
         }
-        shapes
+        told
     }
 
     /// A shape comes into use.
@@ -80,23 +93,28 @@ impl Heads {
         self.kinds.retain(|kind| kind.shapes != 0);
     }
 
-    /// A filter of that shape comes.
-    pub(super) fn add(&mut self, number: usize, sieve: &Sieve, levels: &Levels<'_>, keys: &Keys) {
+    /// A filter of that shape comes, filed under `filed`.
+    pub(super) fn add(&mut self, number: usize, filed: u64, sieve: &Sieve, levels: &Levels<'_>, keys: &Keys) {
         let Some(key) = self.key_of(sieve, levels, keys) else { return };
         if let Some(filters) = self.filters.get_mut(key) {
             filters.shapes |= bit(number);
+            filters.keys ^= filed;
             filters.count = filters.count.saturating_add(1);
             return;
         }
-        self.filters.insert(key, Filters { shapes: bit(number), count: NonZeroU32::MIN });
+        let filters = Filters { shapes: bit(number), keys: filed, count: NonZeroU32::MIN };
+        self.filters.insert(key, filters);
     }
 
-    /// A filter of that shape goes.
-    pub(super) fn remove(&mut self, sieve: &Sieve, levels: &Levels<'_>, keys: &Keys) {
+    /// A filter goes that was filed under `filed`.
+    pub(super) fn remove(&mut self, filed: u64, sieve: &Sieve, levels: &Levels<'_>, keys: &Keys) {
         let Some(key) = self.key_of(sieve, levels, keys) else { return };
         let Some(filters) = self.filters.get_mut(key) else { return };
         match NonZeroU32::new(filters.count.get().wrapping_sub(1)) {
-            Some(count) => filters.count = count,
+            Some(count) => {
+                filters.count = count;
+                filters.keys ^= filed;
+            }
             None => drop(self.filters.remove(key, |_| true)),
         }
     }
@@ -149,16 +167,19 @@ mod tests {
                     shapes.push(shape);
                     shapes.len().saturating_sub(1)
                 });
-                heads.add(number, &sieve, &levels, &keys);
+                heads.add(number, sieve.key_of_levels(&levels, &keys), &sieve, &levels, &keys);
                 filed.push((number, sieve, filter));
             }
-            for (number, _, filter) in &filed {
+            for (number, sieve, filter) in &filed {
                 let topic = filter.replace(['+', '#'], "x").replace("%u", "x").replace("%c", "x");
-                let levels = Levels::of(topic.as_bytes());
-                prop_assert_ne!(heads.shapes_for(&levels, &keys) & bit(*number), 0, "{} {}", filter, topic);
+                let told = heads.of_topic(&Levels::of(topic.as_bytes()), &keys);
+                prop_assert_ne!(told.shapes & bit(*number), 0, "{} {}", filter, topic);
+                let key = sieve.key_of_levels(&Levels::of(filter.as_bytes()), &keys);
+                prop_assert!(told.only.is_none_or(|only| only == key), "{} {}", filter, topic);
             }
             for (_, sieve, filter) in &filed {
-                heads.remove(sieve, &Levels::of(filter.as_bytes()), &keys);
+                let levels = Levels::of(filter.as_bytes());
+                heads.remove(sieve.key_of_levels(&levels, &keys), sieve, &levels, &keys);
             }
             (0..shapes.len()).for_each(|number| heads.remove_shape(number));
             prop_assert!(heads.is_empty());
@@ -174,12 +195,13 @@ mod tests {
                 panic!("{filter}")
             };
             heads.add_shape(number, &sieve, &keys);
-            heads.add(number, &sieve, &levels, &keys);
+            heads.add(number, sieve.key_of_levels(&levels, &keys), &sieve, &levels, &keys);
         }
         for (topic, shapes) in
             [("site/1/x", 0b1), ("site/2/x/x", 0b10), ("site/3/x", 0), ("site", 0), ("site/deep/er", 0b100)]
         {
-            assert_eq!(heads.shapes_for(&Levels::of(topic.as_bytes()), &keys), shapes, "{topic}");
+            let told = heads.of_topic(&Levels::of(topic.as_bytes()), &keys);
+            assert_eq!((told.shapes, told.only.is_some()), (shapes, shapes != 0), "{topic}");
         }
     }
 }

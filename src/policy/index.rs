@@ -3,7 +3,7 @@
 
 use std::borrow::Borrow;
 
-use super::heads::{Heads, MOST_SHAPES};
+use super::heads::{Heads, MOST_SHAPES, Told};
 use super::levels::{Keys, Levels, MAX_CUT};
 use super::rank::Rank;
 use super::scan::{Print, Scan};
@@ -120,7 +120,7 @@ impl<T: Borrow<Acl>> Index<T> {
                 self.first_other = self.first_other.min(rank);
                 let number = self.use_shape(shape, sieve, rank, keys);
                 if let Some(number) = number {
-                    self.heads.add(number, &sieve, &levels, keys);
+                    self.heads.add(number, key, &sieve, &levels, keys);
                 }
                 if number.is_some() {
                     self.slots.insert(key, Entry { rank, item });
@@ -165,10 +165,11 @@ impl<T: Borrow<Acl>> Index<T> {
             return false;
         };
         let Some(used) = self.shapes.get_mut(number) else { return false };
-        if !self.slots.remove(sieve.key_of_levels(levels, keys), |entry| entry.rank == rank) {
+        let key = sieve.key_of_levels(levels, keys);
+        if !self.slots.remove(key, |entry| entry.rank == rank) {
             return false;
         }
-        self.heads.remove(sieve, levels, keys);
+        self.heads.remove(key, sieve, levels, keys);
         used.filters = used.filters.saturating_sub(1);
         if used.filters == 0 {
             self.heads.remove_shape(number);
@@ -211,12 +212,13 @@ impl<T: Borrow<Acl>> Index<T> {
     ) -> Option<Found<'i, T>> {
         let mut best = literal;
         let mut best_rank = best.as_ref().map_or(Rank::LAST, |best| best.rank);
-        let mut shapes = self.heads.shapes_for(cut.levels, cut.keys);
+        let Told { mut shapes, only } = self.heads.of_topic(&cut.levels, cut.keys);
         while shapes != 0 {
             let Some(used) = self.shapes.get(shapes.trailing_zeros() as usize) else { break };
             shapes &= shapes.wrapping_sub(1);
             if used.first <= best_rank
-                && let Some(key) = used.sieve.key_of(cut)
+                && used.sieve.lets_through(cut)
+                && let key = only.unwrap_or_else(|| used.sieve.key_of_levels(&cut.levels, cut.keys))
                 && let Some(at) = self.slots.probe(key)
                 && let Some(entry) = self.of_shape(used, key, at, asked, cut)
                 && entry.rank < best_rank
@@ -234,7 +236,7 @@ impl<T: Borrow<Acl>> Index<T> {
     }
 
     /// The item of a shape whose filter matches, if there is one. Its key was found at that place.
-    #[inline(never)]
+    #[inline]
     fn of_shape(
         &self,
         used: &ShapeInUse,
@@ -243,10 +245,10 @@ impl<T: Borrow<Acl>> Index<T> {
         asked: &Asked<'_>,
         cut: &Cut<'_, '_>,
     ) -> Option<&Entry<T>> {
-        if used.sieve.has_placeholders && !used.shape.placeholders_fit(cut.levels, asked.subject) {
+        if used.sieve.has_placeholders && !used.shape.placeholders_fit(&cut.levels, asked.subject) {
             return None;
         }
-        self.slots.find_from(at, key, |entry| used.shape.is_match(&entry.item.borrow().topic, cut.levels))
+        self.slots.find_from(at, key, |entry| used.shape.is_match(&entry.item.borrow().topic, &cut.levels))
     }
 
     /// The items, in their order, whose filters may match: all that do, that are malformed, or, where the
@@ -256,9 +258,10 @@ impl<T: Borrow<Acl>> Index<T> {
         let literal = self.literal(asked.topic, cut.keys.hash(asked.topic));
         found.extend(literal.map(|(found, _)| (found.rank, found.item)));
         for used in self.shapes.iter().filter(|used| used.filters > 0) {
-            let subject = used.shape.subject_that_fits(cut.levels, asked.subject);
+            let subject = used.shape.subject_that_fits(&cut.levels, asked.subject);
             let asked = Asked { subject, ..*asked };
-            if let Some(key) = used.sieve.key_of(cut)
+            let key = used.sieve.key_of_levels(&cut.levels, cut.keys);
+            if used.sieve.lets_through(cut)
                 && let Some(at) = self.slots.probe(key)
             {
                 let entry = self.of_shape(used, key, at, &asked, cut);
@@ -266,7 +269,7 @@ impl<T: Borrow<Acl>> Index<T> {
             }
         }
         if !self.scanned.is_empty() {
-            let print = Print::of_topic(cut.levels, cut.open, cut.keys);
+            let print = Print::of_topic(&cut.levels, cut.open, cut.keys);
             self.scanned.first(&print, None, |rank, item| {
                 found.push((rank, item));
                 None::<()>
@@ -290,7 +293,7 @@ impl<T: Borrow<Acl>> Index<T> {
     ) -> Option<Found<'_, T>> {
         // Most malformed filters match no topic, and only 2.1 denies what gets as far as to find that out.
         let skips = asked.compat < Compat::V2_1 && !asked.is_filter;
-        let print = Print::of_topic(cut.levels, cut.open, cut.keys).skipping_malformed(skips);
+        let print = Print::of_topic(&cut.levels, cut.open, cut.keys).skipping_malformed(skips);
         let found =
             self.scanned.first(&print, before, |rank, item| match asked.of_filter(&item.borrow().topic) {
                 Match::No => None,
@@ -333,11 +336,10 @@ impl<T> Entry<T> {
     }
 }
 
-/// A regular topic, cut and hashed once for all indexes.
-#[derive(Clone, Copy)]
-pub(super) struct Cut<'l, 't> {
-    pub(super) levels: &'l Levels<'t>,
-    pub(super) keys: &'l Keys,
+/// A regular topic, cut once for all indexes.
+pub(super) struct Cut<'k, 't> {
+    pub(super) keys: &'k Keys,
+    pub(super) levels: Levels<'t>,
     /// A filter with a last `#`, which is not among the levels: only a filter with one covers it.
     pub(super) open: bool,
     /// How many levels a filter without a last `#` has that covers this.
@@ -346,47 +348,49 @@ pub(super) struct Cut<'l, 't> {
     pub(super) is_apart: bool,
 }
 
-impl<'l, 't> Cut<'l, 't> {
-    /// Cuts a topic into `levels`, which were [`Levels::none`].
-    ///
-    /// `None` where the topic is irregular: filters have then to be walked in their order.
+impl<'k, 't> Cut<'k, 't> {
+    /// Of nothing yet.
     #[inline]
-    pub(super) fn of(asked: &Asked<'t>, levels: &'l mut Levels<'t>, keys: &'l Keys) -> Option<Self> {
+    pub(super) fn none(keys: &'k Keys) -> Self {
+        Self { keys, levels: Levels::none(), open: false, closed: 0, is_apart: false }
+    }
+
+    /// A topic, cut; `None` where it is irregular: filters have then to be walked in their order.
+    pub(super) fn of(asked: &Asked<'t>, keys: &'k Keys) -> Option<Self> {
+        let mut cut = Self::none(keys);
+        cut.take(asked).then_some(cut)
+    }
+
+    /// Cuts a topic into this, which was [`Self::none`]; false where it is irregular. So that much is not moved about.
+    #[inline]
+    pub(super) fn take(&mut self, asked: &Asked<'t>) -> bool {
         if asked.topic.is_empty() || asked.topic.len() > MAX_CUT {
-            return None;
+            return false;
         }
         if asked.is_filter {
-            return Self::of_filter(asked, levels, keys);
+            return self.take_filter(asked);
         }
-        levels.cut(asked.topic);
-        if levels.has_wildcard() {
-            return None;
-        }
-        let levels = &*levels;
-        Some(Self {
-            levels,
-            keys,
-            open: false,
-            closed: levels.count(),
-            is_apart: levels.begins_with_dollar(),
-        })
+        self.levels.cut(asked.topic);
+        self.closed = self.levels.count();
+        self.is_apart = asked.topic.first() == Some(&b'$');
+        !self.levels.has_wildcard()
     }
 
     #[inline(never)]
-    fn of_filter(asked: &Asked<'t>, levels: &'l mut Levels<'t>, keys: &'l Keys) -> Option<Self> {
+    fn take_filter(&mut self, asked: &Asked<'t>) -> bool {
         let dollar_is_apart = asked.compat == Compat::V2_1;
         let (head, open) = topic::without_hash(asked.topic);
         // To 2.0 the head of `#` is a level without a name, to 2.1 it is no level.
         if !(dollar_is_apart && asked.topic == b"#") {
-            levels.cut(head);
+            self.levels.cut(head);
         }
         let second_hash = open && head.ends_with(b"#");
-        if levels.has_wildcard() && (second_hash || !topic::is_well_formed(head)) {
-            return None;
+        if self.levels.has_wildcard() && (second_hash || !topic::is_well_formed(head)) {
+            return false;
         }
-        let levels = &*levels;
-        let closed = if open { usize::MAX } else { levels.count() };
-        let is_apart = dollar_is_apart && levels.begins_with_dollar();
-        Some(Self { levels, keys, open, closed, is_apart })
+        self.open = open;
+        self.closed = if open { usize::MAX } else { self.levels.count() };
+        self.is_apart = dollar_is_apart && head.first() == Some(&b'$');
+        true
     }
 }

@@ -2,6 +2,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use wide::u8x16;
+
 use super::hash::TextKeys;
 
 /// How many levels of a topic are looked at through hashes; what lies deeper is compared byte by byte.
@@ -43,26 +45,6 @@ impl Keys {
     }
 }
 
-/// Less than eight bytes as a number, the first in the lowest place: `rest`, which is the end of `text`.
-#[inline]
-fn last_word(text: &[u8], rest: &[u8]) -> u64 {
-    if let Some(last) = text.last_chunk::<8>() {
-        let before = 8_usize.wrapping_sub(rest.len()) << 3;
-        // Shifted in two steps, since a shift by 64 is none.
-        return u64::from_le_bytes(*last) >> (before >> 1) >> (before >> 1);
-    }
-    if let (Some(first), Some(last)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
-        let place = rest.len().wrapping_sub(4) << 3;
-        return u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (place & 63);
-    }
-    match *rest {
-        [a] => u64::from(a),
-        [a, b] => u64::from(a) | u64::from(b) << 8,
-        [a, b, c] => u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16,
-        _ => 0,
-    }
-}
-
 /// The levels of a topic, or of a filter that a client asks for.
 pub(super) struct Levels<'t> {
     text: &'t [u8],
@@ -70,9 +52,13 @@ pub(super) struct Levels<'t> {
     count: usize,
     /// Whether a `+` or `#` is in it.
     has_wildcard: bool,
-    /// Where each of the first of them begins, and the one behind the last would.
-    starts: [u32; MAX_HASHED + 1],
+    /// Where each of the first of them begins, and the one behind the last would. So many that a place is found
+    /// without a look at how many there are.
+    starts: [u32; PLACES],
 }
+
+/// More than [`MAX_HASHED`], and a power of two.
+const PLACES: usize = 32;
 
 /// The longest topic that is cut: no client can send a longer one.
 pub(super) const MAX_CUT: usize = 65_535;
@@ -81,7 +67,7 @@ impl<'t> Levels<'t> {
     /// No level at all, which only `#` stands for.
     #[inline]
     pub(super) fn none() -> Self {
-        Self { text: b"", count: 0, has_wildcard: false, starts: [0; MAX_HASHED + 1] }
+        Self { text: b"", count: 0, has_wildcard: false, starts: [0; PLACES] }
     }
 
     /// Cuts a topic of at most [`MAX_CUT`] bytes.
@@ -97,32 +83,43 @@ impl<'t> Levels<'t> {
     #[inline(never)]
     #[expect(clippy::cast_possible_truncation, reason = "a topic has no more bytes than a `u32` counts")]
     pub(super) fn cut(&mut self, text: &'t [u8]) {
-        let (mut count, mut at, mut wildcards) = (0_usize, 0_usize, 0);
-        let mut rest = text;
-        while !rest.is_empty() {
-            let (word, after) = match rest.split_first_chunk::<8>() {
-                Some((word, after)) => (u64::from_le_bytes(*word), after),
-                None => (last_word(text, rest), &[][..]),
-            };
-            wildcards |= wildcard_bytes(word);
-            let mut ends = bytes_that_are(word, b'/');
+        let (mut count, mut has_wildcard) = (0_usize, false);
+        let mut mark = |bytes: u8x16, at: usize, new: u32| {
+            has_wildcard |= has_wildcards(bytes);
+            let mut ends = slashes(bytes) & new;
             while ends != 0 {
                 count = count.wrapping_add(1);
-                if let Some(start) = self.starts.get_mut(count) {
-                    *start = (at as u32).wrapping_add(ends.trailing_zeros() >> 3).wrapping_add(1);
+                if count <= MAX_HASHED
+                    && let Some(start) = self.starts.get_mut(count)
+                {
+                    *start = (at as u32).wrapping_add(ends.trailing_zeros()).wrapping_add(1);
                 }
                 ends &= ends.wrapping_sub(1);
             }
-            at = at.wrapping_add(8);
-            rest = after;
+        };
+        if let Some(last) = text.last_chunk::<16>() {
+            let (mut rest, mut at) = (text, 0_usize);
+            while let Some((bytes, after)) = rest.split_first_chunk::<16>()
+                && !after.is_empty()
+            {
+                mark(u8x16::new(*bytes), at, u32::MAX);
+                (rest, at) = (after, at.wrapping_add(16));
+            }
+            // The last bytes overlap those before; only what is behind those is new.
+            let seen = 16_usize.wrapping_sub(rest.len());
+            mark(u8x16::new(*last), at.wrapping_sub(seen), u32::MAX << (seen & 15));
+        } else {
+            mark(short(text), 0, u32::MAX);
         }
         count = count.wrapping_add(1);
-        if let Some(behind) = self.starts.get_mut(count) {
+        if count <= MAX_HASHED
+            && let Some(behind) = self.starts.get_mut(count)
+        {
             *behind = (text.len() as u32).wrapping_add(1);
         }
         self.text = text;
         self.count = count;
-        self.has_wildcard = wildcards != 0;
+        self.has_wildcard = has_wildcard;
     }
 
     #[inline]
@@ -135,18 +132,14 @@ impl<'t> Levels<'t> {
         self.has_wildcard
     }
 
-    #[inline]
-    pub(super) fn begins_with_dollar(&self) -> bool {
-        self.text.first() == Some(&b'$')
-    }
-
-    /// Where a level begins.
+    /// Where a level begins that is there, or the one behind the last would.
     #[inline]
     fn start(&self, index: usize) -> usize {
-        self.starts.get(index).map_or(usize::MAX, |start| *start as usize)
+        self.starts.get(index & (PLACES - 1)).map_or(0, |start| *start as usize)
     }
 
-    /// The bytes of the levels from one on, up to another, with the `/` between them.
+    /// The bytes of the levels from one on, up to another, with the `/` between them. Both are there, the second
+    /// perhaps behind the last.
     #[inline]
     pub(super) fn between(&self, first: usize, next: usize) -> &'t [u8] {
         self.text.get(self.start(first)..self.start(next).wrapping_sub(1)).unwrap_or_default()
@@ -172,23 +165,26 @@ impl<'t> Levels<'t> {
     }
 }
 
-const LOW: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// Not zero if one of eight bytes is `+` or `#` ("Hacker's Delight", 6-1).
+/// Less than sixteen bytes, with zeros behind.
 #[inline]
-fn wildcard_bytes(word: u64) -> u64 {
-    // They differ in one bit.
-    let zero_where_it_is = (word | LOW.wrapping_mul(0x08)) ^ LOW.wrapping_mul(u64::from(b'+'));
-    zero_where_it_is.wrapping_sub(LOW) & !zero_where_it_is & HIGH
+fn short(text: &[u8]) -> u8x16 {
+    let mut bytes = [0; 16];
+    for (place, byte) in bytes.iter_mut().zip(text) {
+        *place = *byte;
+    }
+    u8x16::new(bytes)
 }
 
-/// The high bit of each of eight bytes that is that one, and no other bit.
+/// Which of sixteen bytes are `/`, the first in the lowest bit.
 #[inline]
-fn bytes_that_are(word: u64, byte: u8) -> u64 {
-    let zero_where_it_is = word ^ LOW.wrapping_mul(u64::from(byte));
-    let low_bits_set = (zero_where_it_is & !HIGH).wrapping_add(!HIGH);
-    !(low_bits_set | zero_where_it_is) & HIGH
+fn slashes(bytes: u8x16) -> u32 {
+    bytes.cmp_eq(u8x16::splat(b'/')).move_mask().cast_unsigned()
+}
+
+/// Whether one of sixteen bytes is `+` or `#`, which differ in one bit.
+#[inline]
+fn has_wildcards(bytes: u8x16) -> bool {
+    (bytes | u8x16::splat(0x08)).cmp_eq(u8x16::splat(b'+')).any()
 }
 
 #[cfg(test)]

@@ -297,8 +297,10 @@ impl Merged {
         let mut found = match patterns.literal(question.asked.topic, question.hash) {
             Some((found, true)) => Some((found.rank, found.item, pattern, Match::Yes)),
             literal => {
-                let cut = question.cut().ok_or(Irregular)?;
-                let found = patterns.first(&question.asked, &cut, literal.map(|(found, _)| found));
+                if !question.is_cut() {
+                    return Err(Irregular);
+                }
+                let found = patterns.first(&question.asked, &question.cut, literal.map(|(found, _)| found));
                 found.map(|found| (found.rank, found.item, pattern, found.how))
             }
         };

@@ -24,6 +24,7 @@ mod group;
 mod hash;
 mod heads;
 mod held;
+mod hints;
 mod history;
 mod holders;
 mod index;

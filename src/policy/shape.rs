@@ -4,6 +4,7 @@
 //! single probe for each shape that a role uses, however many ACLs it has. Levels side by side are hashed at once.
 
 use super::Subject;
+use super::hash::is_same;
 use super::index::Cut;
 use super::levels::{Keys, Levels, MAX_HASHED};
 use super::topic::{Placeholder, is_well_formed};
@@ -21,6 +22,7 @@ pub(super) struct Shape {
 }
 
 /// What a filter is filed under.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub(super) enum Filed<'f> {
     /// Nothing but literal levels: its hash is its key.
     Literal(u64),
@@ -76,18 +78,13 @@ pub(super) struct Sieve {
 }
 
 impl Sieve {
-    /// The key of the filter of this shape that would match; `None` if none of this shape can. Placeholders are not
-    /// looked at.
+    /// Whether a filter of this shape can match. Placeholders are not looked at.
     #[inline]
-    pub(super) fn key_of(&self, cut: &Cut<'_, '_>) -> Option<u64> {
-        if self.least > cut.levels.count()
-            || self.most < cut.closed
+    pub(super) fn lets_through(&self, cut: &Cut<'_, '_>) -> bool {
+        self.least <= cut.levels.count()
+            && self.most >= cut.closed
             // MQTT 5.0 §4.7.2: what begins with a wildcard does not match what begins with `$`.
-            || (self.begins_with_any & cut.is_apart)
-        {
-            return None;
-        }
-        Some(self.key_of_levels(cut.levels, cut.keys))
+            && !(self.begins_with_any & cut.is_apart)
     }
 
     /// The first one or two literal levels; none if there is none.
@@ -96,6 +93,7 @@ impl Sieve {
         Some(Run { next: run.next.min(run.first.saturating_add(2)), ..*run })
     }
 
+    /// The key of the filter of this shape that would match, which lets them through.
     #[inline]
     pub(super) fn key_of_levels(&self, levels: &Levels<'_>, keys: &Keys) -> u64 {
         let mut key = self.salt;
@@ -206,7 +204,7 @@ impl Shape {
             return filter == b"#";
         }
         let [head @ .., b'/', b'#'] = filter else { return false };
-        head == levels.between(0, self.depth.into())
+        is_same(head, levels.between(0, self.depth.into()))
     }
 
     /// [`Self::is_match`] where there are levels that are not literal.
@@ -220,21 +218,25 @@ impl Shape {
             let bit = varying & varying.wrapping_neg();
             varying ^= bit;
             // A run of literal levels, each with the `/` behind it.
-            let Some(after) = rest.strip_prefix(levels.up_to(index, next)) else { return false };
-            let level: &[u8] = match bit {
-                bit if self.plus & bit != 0 => b"+",
-                bit if self.clientid & bit != 0 => b"%c",
-                _ => b"%u",
+            let literal = levels.up_to(index, next);
+            let Some((first, after)) = rest.split_at_checked(literal.len()) else { return false };
+            if !is_same(first, literal) {
+                return false;
+            }
+            rest = match after {
+                [b'+', after @ ..] if self.plus & bit != 0 => after,
+                [b'%', b'c', after @ ..] if self.clientid & bit != 0 => after,
+                [b'%', b'u', after @ ..] if self.username & bit != 0 => after,
+                _ => return false,
             };
-            let Some(after) = after.strip_prefix(level) else { return false };
             index = next.wrapping_add(1);
             if index == usize::from(self.depth) {
-                return after == if self.open { &b"/#"[..] } else { b"" };
+                return if self.open { rest == b"/#" } else { rest.is_empty() };
             }
-            let [b'/', after @ ..] = after else { return false };
+            let [b'/', after @ ..] = rest else { return false };
             rest = after;
         }
         let literal = if self.open { rest.strip_suffix(b"/#") } else { Some(rest) };
-        literal.is_some_and(|literal| literal == levels.between(index, self.depth.into()))
+        literal.is_some_and(|literal| is_same(literal, levels.between(index, self.depth.into())))
     }
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
+use super::hash::is_same;
+use super::hints::{Hint, Hints};
 use super::levels::Keys;
 use super::{Client, Group, Role, RoleName};
 
@@ -82,6 +84,23 @@ impl<R: Named, D: Default> Table<R, D> {
     #[inline]
     pub(super) fn get(&self, name: &[u8], keys: &Keys) -> Option<&Arc<R>> {
         self.slot(name, keys).map(|slot| &slot.record)
+    }
+
+    /// [`Self::get`] of a name that the broker holds, which has been looked up before, as a rule.
+    #[inline]
+    pub(super) fn get_again(&self, name: &[u8], hints: &Hints, keys: &Keys) -> Option<&Arc<R>> {
+        let hint = hints.of(name)?;
+        match slot(&self.slots, hint.get()) {
+            Some(slot) if is_same(slot.record.name(), name) => Some(&slot.record),
+            _ => self.find_again(name, &hint, keys),
+        }
+    }
+
+    #[inline(never)]
+    fn find_again(&self, name: &[u8], hint: &Hint<'_>, keys: &Keys) -> Option<&Arc<R>> {
+        let id = self.id_of(name, keys)?;
+        hint.set(id);
+        self.by_id(id)
     }
 
     #[inline]
@@ -206,7 +225,7 @@ fn slot<R, D>(slots: &[Option<Slot<R, D>>], id: Id) -> Option<&Slot<R, D>> {
 
 #[inline]
 fn is_named<R: Named, D>(slots: &[Option<Slot<R, D>>], id: Id, name: &[u8]) -> bool {
-    slot(slots, id).is_some_and(|slot| slot.record.name() == name)
+    slot(slots, id).is_some_and(|slot| is_same(slot.record.name(), name))
 }
 
 fn hash_of<R: Named, D>(slots: &[Option<Slot<R, D>>], id: Id, keys: &Keys) -> u64 {

@@ -20,7 +20,7 @@ fn place() -> Place {
 
 fn may(plugin: &Plugin, action: Action, username: &str, clientid: &str) -> Effect {
     let subject = Subject { username: Some(username.as_bytes()), clientid: Some(clientid.as_bytes()) };
-    plugin.on_acl_check(&AclRequest { subject, action, topic: b"t" }, || None)
+    plugin.on_acl_check(AclRequest { subject, action, topic: b"t" }, || None)
 }
 
 fn may_send(plugin: &Plugin, username: &str, clientid: &str) -> Effect {

@@ -3,7 +3,6 @@
 use super::{ANYBODY, Finding, RoleAcl, Work};
 use crate::policy::effective::parts;
 use crate::policy::index::Cut;
-use crate::policy::levels::Levels;
 use crate::policy::topic::{Match, Placeholder, has_wildcard};
 use crate::policy::{AclType, HeldRole, Policy, Role, Rule, is_valid_filter};
 
@@ -82,8 +81,7 @@ impl Policy {
             *others.get_mut(changed)? = if level.starts_with(b"$") { b"$\x01" } else { NO_LEVEL };
             let filter = others.join(&b'/');
             let asked = self.filter_as_asked(this.acl_type, &filter, ANYBODY);
-            let mut levels = Levels::none();
-            let cut = Cut::of(&asked, &mut levels, self.keys())?;
+            let cut = Cut::of(&asked, self.keys())?;
             let found = held.index.first(this.acl_type, &asked, &cut)?;
             let acl = found.item;
             let disagrees = found.how == Match::Yes

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 
 use super::{ANYBODY, Finding, Holder, RoleAcl, Work};
 use crate::policy::index::Cut;
-use crate::policy::levels::Levels;
 use crate::policy::topic::Match;
 use crate::policy::{
     AclRequest, AclType, Action, Group, GroupName, HeldRole, Link, Links, Policy, Reason, Role, RoleName,
@@ -152,9 +151,7 @@ impl Policy {
                 _ => Action::Unsubscribe,
             };
             let subject = Subject { username: None, clientid: None };
-            let mut levels = Levels::none();
-            let mut question =
-                self.question(&self.hashed(&AclRequest { subject, action, topic }), &mut levels);
+            let mut question = self.question(&self.hashed(&AclRequest { subject, action, topic }));
             let Reason::Acl { acl_type, acl, .. } = question.ask_role(held.role, held.index, None)?.reason
             else {
                 return None;
@@ -162,8 +159,7 @@ impl Policy {
             return Some(RoleAcl { role: held.role, acl_type, acl });
         }
         let asked = self.filter_as_asked(about.acl_type, topic, ANYBODY);
-        let mut levels = Levels::none();
-        let cut = Cut::of(&asked, &mut levels, self.keys())?;
+        let cut = Cut::of(&asked, self.keys())?;
         let found = held.index.first(about.acl_type, &asked, &cut)?;
         (found.how == Match::Yes).then_some(RoleAcl {
             role: held.role,

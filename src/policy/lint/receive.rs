@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use super::{ANYBODY, Finding, Holder, RoleAcl, Work};
 use crate::policy::index::Cut;
-use crate::policy::levels::Levels;
 use crate::policy::topic::Match;
 use crate::policy::{AclType, Action, Client, HeldRole, Policy, Role};
 
@@ -72,8 +71,7 @@ impl Policy {
         let Some(before) = filter.strip_suffix(b"#") else { return false };
         let one_level = [before, b"+"].concat();
         let asked = self.filter_as_asked(RECEIVE, &one_level, ANYBODY);
-        let mut levels = Levels::none();
-        let Some(cut) = Cut::of(&asked, &mut levels, self.keys()) else { return false };
+        let Some(cut) = Cut::of(&asked, self.keys()) else { return false };
         let first = held.iter().find_map(|role| {
             if work.may(role.index.steps(RECEIVE)) { role.index.first(RECEIVE, &asked, &cut) } else { None }
         });
@@ -92,8 +90,7 @@ impl Policy {
             return true;
         }
         let asked = self.filter_as_asked(RECEIVE, filter, ANYBODY);
-        let mut levels = Levels::none();
-        let Some(cut) = Cut::of(&asked, &mut levels, self.keys()) else { return true };
+        let Some(cut) = Cut::of(&asked, self.keys()) else { return true };
         for role in held {
             if !work.may(role.index.steps(RECEIVE).saturating_add(1)) {
                 return true;
