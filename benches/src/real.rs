@@ -150,8 +150,10 @@ impl Broker {
                 inside.join("policy.json").display()
             ),
         };
-        let config =
-            format!("listener {port} 127.0.0.1\nuser root\nlog_dest none\nmax_queued_messages 0\n{plugin}");
+        // Messages are small and leave at once: a gap is to be the broker's, not TCP's (Nagle's algorithm).
+        let config = format!(
+            "listener {port} 127.0.0.1\nset_tcp_nodelay true\nuser root\nlog_dest none\nmax_queued_messages 0\n{plugin}"
+        );
         fs::write(folder.join("mosquitto.conf"), config)?;
         let child = spawn(version.root.as_deref(), &inside.join("mosquitto.conf"))?;
         let broker = Self { child, folder, port };
