@@ -260,8 +260,8 @@ impl<T: Borrow<Acl>> Index<T> {
         for used in self.shapes.iter().filter(|used| used.filters > 0) {
             let subject = used.shape.subject_that_fits(&cut.levels, asked.subject);
             let asked = Asked { subject, ..*asked };
-            let key = used.sieve.key_of_levels(&cut.levels, cut.keys);
             if used.sieve.lets_through(cut)
+                && let key = used.sieve.key_of_levels(&cut.levels, cut.keys)
                 && let Some(at) = self.slots.probe(key)
             {
                 let entry = self.of_shape(used, key, at, &asked, cut);

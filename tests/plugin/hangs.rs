@@ -57,6 +57,16 @@ fn answered(place: &Place) -> Vec<String> {
     place.host.answers().iter().map(data).collect()
 }
 
+/// A plugin whose policy has the client `ann`, and whose disk does not take the client `one`.
+fn with_a_save_that_waits() -> (Place, Moody, Plugin) {
+    let (place, disk) = (Place::with(&policy(&["ann"])), Moody::new());
+    let plugin = place.start_on(&disk, |_| ());
+    disk.set(Mood::Waits);
+    send(&plugin, &create("one"));
+    disk.until_a_save_waits(&plugin);
+    (place, disk, plugin)
+}
+
 #[test]
 fn a_reload_does_not_wait_for_a_disk_that_hides_the_file_and_is_done_when_it_shows_it() {
     let (place, disk) = (Place::with(&policy(&["ann"])), Moody::new());
@@ -83,11 +93,7 @@ fn a_reload_does_not_wait_for_a_disk_that_hides_the_file_and_is_done_when_it_sho
 
 #[test]
 fn a_reload_does_not_wait_for_a_save_that_hangs() {
-    let (place, disk) = (Place::with(&policy(&["ann"])), Moody::new());
-    let plugin = place.start_on(&disk, |_| ());
-    disk.set(Mood::Waits);
-    send(&plugin, &create("one"));
-    disk.until_a_save_waits(&plugin);
+    let (place, disk, plugin) = with_a_save_that_waits();
     place.host.has_waited(RELOAD);
     comes_back(&disk, || plugin.on_reload());
     send(&plugin, &create("two"));
@@ -102,11 +108,7 @@ fn a_reload_does_not_wait_for_a_save_that_hangs() {
 
 #[test]
 fn a_reload_that_has_not_begun_is_no_reason_not_to_end() {
-    let (place, disk) = (Place::with(&policy(&["ann"])), Moody::new());
-    let plugin = place.start_on(&disk, |_| ());
-    disk.set(Mood::Waits);
-    send(&plugin, &create("one"));
-    disk.until_a_save_waits(&plugin);
+    let (place, disk, plugin) = with_a_save_that_waits();
     place.host.has_waited(RELOAD);
     comes_back(&disk, || plugin.on_reload());
     send(&plugin, &create("two"));
@@ -119,11 +121,7 @@ fn a_reload_that_has_not_begun_is_no_reason_not_to_end() {
 
 #[test]
 fn the_end_does_not_wait_for_ever_and_names_what_may_be_lost() {
-    let (place, disk) = (Place::with(&policy(&["ann"])), Moody::new());
-    let plugin = place.start_on(&disk, |_| ());
-    disk.set(Mood::Waits);
-    send(&plugin, &create("one"));
-    disk.until_a_save_waits(&plugin);
+    let (place, disk, plugin) = with_a_save_that_waits();
     send(&plugin, &create("two"));
     place.host.has_waited(SHUTDOWN);
     comes_back(&disk, || plugin.shutdown());
@@ -139,11 +137,7 @@ fn the_end_does_not_wait_for_ever_and_names_what_may_be_lost() {
 
 #[test]
 fn the_end_waits_for_a_disk_that_is_slow() {
-    let (place, disk) = (Place::with(&policy(&["ann"])), Moody::new());
-    let plugin = place.start_on(&disk, |_| ());
-    disk.set(Mood::Waits);
-    send(&plugin, &create("one"));
-    disk.until_a_save_waits(&plugin);
+    let (place, disk, plugin) = with_a_save_that_waits();
     send(&plugin, &create("two"));
     place.host.has_time();
     let asked = place.host.asked_for_time();
