@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::broker::HostBroker;
 use super::context::Context;
+use super::descriptors;
 use super::event;
 use super::functions::Functions;
 use super::guard::guard;
@@ -135,6 +136,8 @@ unsafe fn start(
         log(&**broker, LogLevel::Warning, &message);
         return Ok(None);
     };
+    // Before there are threads.
+    descriptors::make_room();
     let (plugin, joined) = start_or_join(options, broker, functions.family).map_err(Failure::Start)?;
     let context = Arc::new(Context::new(functions, Arc::clone(broker), plugin));
     // SAFETY: the broker's identifier; the registration is dropped in cleanup, or right here.

@@ -16,6 +16,7 @@ mod broker;
 mod callbacks;
 mod clients;
 mod context;
+mod descriptors;
 mod entry;
 mod event;
 mod functions;

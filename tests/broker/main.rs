@@ -34,6 +34,7 @@ mod clients;
 mod command_line;
 mod delayed;
 mod denials;
+mod descriptors;
 mod documented;
 mod downgrade;
 mod dropped;
@@ -89,6 +90,7 @@ const CASES: &[&[harness::case::Case]] = &[
     clients::CASES,
     command_line::CASES,
     denials::CASES,
+    descriptors::CASES,
     documented::CASES,
     delayed::CASES,
     downgrade::CASES,

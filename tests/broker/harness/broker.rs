@@ -91,6 +91,11 @@ impl Broker {
         self.process.its_root().join(inside.strip_prefix("/").expect("an absolute path"))
     }
 
+    /// What the kernel tells of the broker in a file of its own (proc(5)); `None` of one in a container.
+    pub(crate) fn told(&self, file: &str) -> Option<String> {
+        self.process.told(file)
+    }
+
     /// Runs a script in the folder, and with the mounts, that the broker has.
     pub(crate) fn run_beside(&self, script: &str) {
         self.process.run_beside(self.folder(), script);

@@ -242,6 +242,12 @@ impl Process {
         PathBuf::from(format!("/proc/{}/root", self.child.id()))
     }
 
+    /// What the kernel tells of the broker in a file of its own (proc(5)); `None` of one in a container.
+    pub(crate) fn told(&self, file: &str) -> Option<String> {
+        let path = format!("/proc/{}/{file}", self.child.id());
+        self.container.is_none().then(|| std::fs::read_to_string(path).expect("it can be read"))
+    }
+
     /// Runs a script in the folder, and with the mounts, that the broker has.
     pub(crate) fn run_beside(&self, folder: &Path, script: &str) {
         let mut command = Command::new("nsenter");
