@@ -240,7 +240,16 @@ impl Stream {
     }
 }
 
-/// A client, as far as MQTT 3.1.1 is needed here: QoS 0.
+/// What a client speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// MQTT 3.1.1.
+    V3,
+    /// MQTT 5.0, without properties.
+    V5,
+}
+
+/// A client, as far as MQTT is needed here: QoS 0, and MQTT 5.0 only to log in.
 pub struct Client(TcpStream);
 
 impl Client {
@@ -249,7 +258,7 @@ impl Client {
     /// # Errors
     /// It is refused, or the connection fails.
     pub fn connect(port: u16, clientid: &str, username: &str) -> io::Result<Self> {
-        let mut client = Self::begin(port, clientid, username)?;
+        let mut client = Self::begin(port, Protocol::V3, clientid, username)?;
         client.end()?;
         Ok(client)
     }
@@ -258,11 +267,15 @@ impl Client {
     ///
     /// # Errors
     /// The connection fails.
-    pub fn begin(port: u16, clientid: &str, username: &str) -> io::Result<Self> {
+    pub fn begin(port: u16, protocol: Protocol, clientid: &str, username: &str) -> io::Result<Self> {
         let mut client = Self(TcpStream::connect(("127.0.0.1", port))?);
         client.0.set_nodelay(true)?;
         client.0.set_read_timeout(Some(Duration::from_mins(5)))?;
-        let mut body = [&string("MQTT")[..], &[4, 0xc2, 0, 0]].concat();
+        let rest: &[u8] = match protocol {
+            Protocol::V3 => &[4, 0xc2, 0, 0],
+            Protocol::V5 => &[5, 0xc2, 0, 0, 0],
+        };
+        let mut body = [&string("MQTT")[..], rest].concat();
         for text in [clientid, username, PASSWORD] {
             body.extend(string(text));
         }
@@ -276,7 +289,7 @@ impl Client {
     /// It is refused, or the connection fails.
     pub fn end(&mut self) -> io::Result<()> {
         match self.packet()? {
-            (0x20, answer) if answer == [0, 0] => Ok(()),
+            (0x20, answer) if answer.starts_with(&[0, 0]) => Ok(()),
             (_, answer) => Err(io::Error::other(format!("refused: {answer:?}"))),
         }
     }

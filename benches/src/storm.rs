@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use mosquitto_dynsec::password::{Iterations, PasswordHash, Stored};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Side};
-use crate::real::{Broker, Client, PASSWORD, Stream, policy, versions};
+use crate::real::{Broker, Client, PASSWORD, Protocol, Stream, Version, policy, versions};
 use crate::table::Table;
 
 /// How many clients come back.
@@ -19,73 +20,125 @@ const THREADS: usize = 16;
 /// How many begin in a second, where they do not begin as fast as they can.
 const A_SECOND: f64 = 500.0;
 
-/// How many clients come, and how fast.
+/// How many clients come, how fast, and what they speak.
+#[derive(Clone, Copy)]
 struct Storm {
     clients: usize,
     at_once: bool,
+    protocol: Protocol,
 }
+
+/// A mode of logins (`plugin_opt_login_mode`), of clients that speak this.
+type Mode = (&'static str, Protocol);
 
 /// All of this suite.
 pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
-    let mut times = Table::new(
-        "storm-times",
-        "How long it takes until so many clients are back after a restart, MQTT 3.1.1, all at once or 500 a second.",
-        "ms",
-    );
-    let mut hashes =
-        Table::new("storm-hashes", "What hashing their passwords takes one thread, alone.", "ms");
-    let mut gaps = Table::new(
-        "storm-gaps",
-        "The longest gap between two deliveries of a publisher of 1 kHz meanwhile, in one run.",
-        "ms",
-    );
-    let mut alone = Table::new(
-        "storm-alone",
-        "The same gap where the broker has no plugin and lets everybody in: what machine and broker do by themselves.",
-        "ms",
-    );
-    let only = Bench::only();
+    let mut tables = Tables::new();
     for version in versions() {
-        let is_2_0 = version.name.starts_with("2.0");
-        let iterations: u32 = if is_2_0 { 1_000 } else { 10_000 };
+        let iterations: u32 = if version.name.starts_with("2.0") { 1_000 } else { 10_000 };
         let (hash, took) = hash(iterations)?;
         for clients in CLIENTS.into_iter().filter(|clients| bench.takes(*clients)) {
-            let size = Some(clients as u64);
-            let of_all = took.as_secs_f64() * 1e3 * clients as f64;
-            hashes.push(&format!("{iterations} iterations"), size, Some(of_all), Some(of_all));
-            let policy = policy(&hash, (0..clients).map(|number| format!("client{number:06}")));
-            for (how, at_once) in [("at once", true), ("500 a second", false)] {
-                let storm = Storm { clients, at_once };
-                let says =
-                    |what| bench.progress(&format!("storm of {clients} {how}, {}, {what}", version.name));
-                let mut theirs = None;
-                says("no plugin");
-                let (_, gap) = storm.measure(Broker::start_alone(bench, &version)?)?;
-                alone.push(&format!("Mosquitto {}, {how}", version.name), size, Some(gap), Some(gap));
-                if only.is_none() {
-                    says("C");
-                    theirs =
-                        Some(storm.measure(Broker::start(bench, &version, Side::Theirs, &policy, "")?)?);
-                }
-                let modes: &[&str] = if is_2_0 { &["sync"] } else { &["sync", "delayed"] };
-                for mode in modes.iter().filter(|mode| only.as_ref().is_none_or(|only| **mode == only)) {
-                    says(mode);
-                    let lines = format!("plugin_opt_login_mode {mode}\nplugin_opt_login_work 100");
-                    let ours = storm.measure(Broker::start(bench, &version, Side::Ours, &policy, &lines)?)?;
-                    let work = format!("Mosquitto {}, {iterations} iterations, {mode}, {how}", version.name);
-                    times.push(&work, size, theirs.map(|seen| seen.0), Some(ours.0));
-                    gaps.push(&work, size, theirs.map(|seen| seen.1), Some(ours.1));
-                }
+            let of_all = Some(took.as_secs_f64() * 1e3 * clients as f64);
+            tables.hashes.push(&format!("{iterations} iterations"), Some(clients as u64), of_all, of_all);
+            for at_once in [true, false] {
+                let storm = Storm { clients, at_once, protocol: Protocol::V3 };
+                measure(bench, &version, storm, &hash, &mut tables)?;
             }
         }
     }
+    let Tables { times, hashes, gaps, alone } = tables;
     Ok(vec![times, hashes, gaps, alone])
 }
 
-/// A hash of everybody's password as a client's members, and how long one takes.
-fn hash(iterations: u32) -> Result<(Value, Duration), Box<dyn Error>> {
-    let iterations = Iterations::try_from(iterations).map_err(|error| error.to_string())?;
-    let hash = PasswordHash::create(PASSWORD.as_bytes(), iterations).map_err(|error| error.to_string())?;
+struct Tables {
+    times: Table,
+    hashes: Table,
+    gaps: Table,
+    alone: Table,
+}
+
+impl Tables {
+    fn new() -> Self {
+        let table = |name, title| Table::new(name, title, "ms");
+        Self {
+            times: table(
+                "storm-times",
+                "How long it takes until so many clients are back after a restart, all at once or 500 a second; MQTT 3.1.1 where nothing else is said.",
+            ),
+            hashes: table("storm-hashes", "What hashing their passwords takes one thread, alone."),
+            gaps: table(
+                "storm-gaps",
+                "The longest gap between two deliveries of a publisher of 1 kHz meanwhile, in one run.",
+            ),
+            alone: table(
+                "storm-alone",
+                "The same gap where the broker has no plugin and lets everybody in, and where a thread of the benchmark hashes besides, as a worker of the plugin does: what machine and broker do by themselves.",
+            ),
+        }
+    }
+}
+
+/// A storm on a broker without a plugin, with the C plugin, and with ours.
+fn measure(
+    bench: &Bench,
+    version: &Version,
+    storm: Storm,
+    hash: &Hash,
+    tables: &mut Tables,
+) -> Result<(), Box<dyn Error>> {
+    let Storm { clients, at_once, .. } = storm;
+    let size = Some(clients as u64);
+    let (only, how) = (Bench::only(), if at_once { "at once" } else { "500 a second" });
+    let says = |what: &str| bench.progress(&format!("storm of {clients} {how}, {}, {what}", version.name));
+    let policy = policy(&hash.members, (0..clients).map(|number| format!("client{number:06}")));
+    let work = format!("Mosquitto {}, {how}", version.name);
+    says("no plugin");
+    let (_, gap) = storm.measure(Broker::start_alone(bench, version)?)?;
+    tables.alone.push(&work, size, Some(gap), Some(gap));
+    says("no plugin, one processor busy");
+    let (_, gap) = hash.beside(|| storm.measure(Broker::start_alone(bench, version)?))?;
+    tables.alone.push(&format!("{work}, one processor busy"), size, Some(gap), Some(gap));
+    let is_few = Some(&clients) == CLIENTS.first();
+    let mut modes: Vec<Mode> = vec![("sync", Protocol::V3)];
+    if !version.name.starts_with("2.0") {
+        modes.push(("delayed", Protocol::V3));
+        modes.extend(is_few.then_some(("auto", Protocol::V5)));
+    }
+    modes.retain(|(mode, _)| only.as_ref().is_none_or(|only| mode == only));
+    let mut theirs = None;
+    for (mode, protocol) in modes {
+        let storm = Storm { protocol, ..storm };
+        let speaks = if protocol == Protocol::V5 { ", MQTT 5.0" } else { "" };
+        // It has no modes.
+        if only.is_none() && theirs.is_none_or(|(of, _)| of != protocol) {
+            says(&format!("C{speaks}"));
+            theirs =
+                Some((protocol, storm.measure(Broker::start(bench, version, Side::Theirs, &policy, "")?)?));
+        }
+        let theirs = theirs.map(|(_, seen)| seen);
+        says(&format!("{mode}{speaks}"));
+        let lines = format!("plugin_opt_login_mode {mode}\nplugin_opt_login_work 100");
+        let ours = storm.measure(Broker::start(bench, version, Side::Ours, &policy, &lines)?)?;
+        let work =
+            format!("Mosquitto {}, {} iterations, {mode}{speaks}, {how}", version.name, hash.iterations);
+        tables.times.push(&work, size, theirs.map(|seen| seen.0), Some(ours.0));
+        tables.gaps.push(&work, size, theirs.map(|seen| seen.1), Some(ours.1));
+    }
+    Ok(())
+}
+
+/// The hash of everybody's password.
+struct Hash {
+    iterations: u32,
+    of_password: PasswordHash,
+    /// As a client's members.
+    members: Value,
+}
+
+/// That, and how long one takes.
+fn hash(iterations: u32) -> Result<(Hash, Duration), Box<dyn Error>> {
+    let number = Iterations::try_from(iterations).map_err(|error| error.to_string())?;
+    let hash = PasswordHash::create(PASSWORD.as_bytes(), number).map_err(|error| error.to_string())?;
     let mut took = Duration::MAX;
     for _ in 0..20 {
         let start = Instant::now();
@@ -95,7 +148,27 @@ fn hash(iterations: u32) -> Result<(Value, Duration), Box<dyn Error>> {
     let Stored::Members { password, salt, iterations } = hash.stored() else {
         return Err("new hashes are made of members".into());
     };
-    Ok((json!({"password": password, "salt": salt, "iterations": iterations}), took))
+    let members = json!({"password": password, "salt": salt, "iterations": iterations});
+    Ok((Hash { iterations, of_password: hash, members }, took))
+}
+
+impl Hash {
+    /// Does something while a thread hashes as the plugin's workers do.
+    fn beside<T>(&self, body: impl FnOnce() -> T) -> T {
+        let ended = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    std::hint::black_box(
+                        self.of_password.verify_giving_way(PASSWORD.as_bytes(), thread::yield_now),
+                    );
+                }
+            });
+            let done = body();
+            ended.store(true, Ordering::Relaxed);
+            done
+        })
+    }
 }
 
 impl Storm {
@@ -128,7 +201,7 @@ impl Storm {
                 let due = start + Duration::from_secs_f64(number as f64 / A_SECOND);
                 thread::sleep(due.saturating_duration_since(Instant::now()));
             }
-            Client::begin(port, &format!("device{number:06}"), &format!("client{number:06}"))
+            Client::begin(port, self.protocol, &format!("device{number:06}"), &format!("client{number:06}"))
         };
         let mut clients =
             (thread..self.clients).step_by(THREADS).map(begin).collect::<io::Result<Vec<_>>>()?;
