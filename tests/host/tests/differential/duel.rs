@@ -71,8 +71,8 @@ struct Round<'a> {
     verdict: Verdict,
 }
 
-/// There is something new: what follows from it is not, and the round is over.
-struct News;
+/// There is something new, and what follows from it is not, or nothing that follows can be compared.
+struct Over;
 
 impl Duel<'_> {
     fn is_with_itself(&self) -> bool {
@@ -106,7 +106,7 @@ impl<'a> Round<'a> {
                 let mut round = Self { duel, ours, theirs, hazards: Hazards::default(), policy, verdict };
                 match round.compare(0, &Step::Restart(Files::Own), &ours_started, &theirs_started) {
                     Ok(_) => Ok(round),
-                    Err(News) => Err(round.verdict),
+                    Err(Over) => Err(round.verdict),
                 }
             }
             (ours, Err(_)) if script.wild && (ours.is_ok() || duel.is_with_itself()) => {
@@ -141,7 +141,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn control(&mut self, number: usize, step: &Step, payload: &Payload, danger: Danger) -> Result<(), News> {
+    fn control(&mut self, number: usize, step: &Step, payload: &Payload, danger: Danger) -> Result<(), Over> {
         if danger.fatal {
             self.verdict.tally.count("payloads left out that the C plugin does not survive");
             return Ok(());
@@ -162,7 +162,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn other(&mut self, number: usize, step: &Step) -> Result<(), News> {
+    fn other(&mut self, number: usize, step: &Step) -> Result<(), Over> {
         let Done { diverged, .. } = self.perform(number, step)?;
         if diverged && self.duel.arena == Arena::Brokers {
             return self.resynchronise(number, "after a known difference");
@@ -171,7 +171,7 @@ impl<'a> Round<'a> {
     }
 
     /// Both do a step.
-    fn perform(&mut self, number: usize, step: &Step) -> Result<Done, News> {
+    fn perform(&mut self, number: usize, step: &Step) -> Result<Done, Over> {
         let (ours, theirs) = (self.ours.perform(step), self.theirs.perform(step));
         let (ours, theirs) = self.alive(number, ours, theirs)?;
         self.verdict.tally.count_step(step, &theirs);
@@ -189,8 +189,8 @@ impl<'a> Round<'a> {
         step: &Step,
         ours: &Outcome,
         theirs: &Outcome,
-    ) -> Result<bool, News> {
-        let mut diverged = false;
+    ) -> Result<bool, Over> {
+        let (mut diverged, mut is_over) = (false, false);
         for difference in differences(number, ours, theirs) {
             let aspect = difference.aspect;
             let (policy, hazards) = (&self.policy, &self.hazards);
@@ -200,9 +200,12 @@ impl<'a> Round<'a> {
                 Some(decision) => (Aspect::ReturnCode, decision),
                 None => (aspect, step),
             };
-            let seen = Seen { aspect, step, ours, theirs, policy, hazards };
+            let client = difference.client.as_ref();
+            let part = difference.part;
+            let seen = Seen { aspect, client, part, step, ours, theirs, policy, hazards };
             if let Some(known) = self.duel.known.iter().find(|known| known.covers(&seen)) {
                 self.verdict.tally.count(format!("known difference: {}", known.name));
+                is_over |= self.duel.arena == Arena::Brokers && known.is_lasting;
                 // Real clients have sessions that go their own ways then.
                 diverged |= self.duel.arena == Arena::Brokers && aspect != Aspect::Audit
                     || matches!(aspect, Aspect::Published | Aspect::Saved);
@@ -210,10 +213,10 @@ impl<'a> Round<'a> {
                 self.verdict.news.push(difference);
             }
         }
-        if self.verdict.news.is_empty() { Ok(diverged) } else { Err(News) }
+        if self.verdict.news.is_empty() && !is_over { Ok(diverged) } else { Err(Over) }
     }
 
-    fn restart(&mut self, number: usize, step: &Step, files: Files) -> Result<(), News> {
+    fn restart(&mut self, number: usize, step: &Step, files: Files) -> Result<(), Over> {
         self.verdict.tally.count(step.kind());
         self.end(number)?;
         if files == Files::Swapped {
@@ -223,7 +226,7 @@ impl<'a> Round<'a> {
     }
 
     /// Makes the plugins agree: both start with the policy of ours.
-    fn resynchronise(&mut self, number: usize, why: &str) -> Result<(), News> {
+    fn resynchronise(&mut self, number: usize, why: &str) -> Result<(), Over> {
         self.verdict.tally.count(format!("restarts {why}"));
         if self.duel.arena == Arena::Brokers {
             self.end(number)?;
@@ -233,7 +236,7 @@ impl<'a> Round<'a> {
     }
 
     /// Both end as brokers do.
-    fn end(&mut self, number: usize) -> Result<(), News> {
+    fn end(&mut self, number: usize) -> Result<(), Over> {
         let (ours, mut theirs) = (self.ours.stop(), self.theirs.stop());
         if theirs.is_err() && dies_at_its_end(&self.policy) {
             self.verdict.tally.count("ends that the C plugin does not survive");
@@ -242,7 +245,7 @@ impl<'a> Round<'a> {
         self.alive(number, ours, theirs).map(|_| ())
     }
 
-    fn start_again(&mut self, number: usize, step: &Step) -> Result<(), News> {
+    fn start_again(&mut self, number: usize, step: &Step) -> Result<(), Over> {
         self.hazards.forget();
         let (ours, theirs) = (self.ours.start_again(), self.theirs.start_again());
         let (ours, theirs) = self.alive(number, ours, theirs)?;
@@ -255,14 +258,14 @@ impl<'a> Round<'a> {
         number: usize,
         ours: Result<T, Death>,
         theirs: Result<T, Death>,
-    ) -> Result<(T, T), News> {
+    ) -> Result<(T, T), Over> {
         match (ours, theirs) {
             (Ok(ours), Ok(theirs)) => Ok((ours, theirs)),
             (ours, theirs) => {
                 let deaths = [(Side::Ours, ours.err()), (Side::Theirs, theirs.err())];
                 let deaths = deaths.into_iter().filter_map(|(side, death)| Some(side.death(number, &death?)));
                 self.verdict.news.extend(deaths);
-                Err(News)
+                Err(Over)
             }
         }
     }

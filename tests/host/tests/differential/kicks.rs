@@ -33,6 +33,11 @@ pub fn connected(wanted: Option<&str>) -> BTreeSet<Text> {
     clients.map(|(clientid, _)| Text::from(clientid)).collect()
 }
 
+/// The username of a connected client.
+pub fn username_of(clientid: &Text) -> Option<&'static str> {
+    FLEET.into_iter().find(|(id, _)| Text::from(*id) == *clientid).and_then(|(_, username)| username)
+}
+
 fn links<'a>(record: &'a Value, array: &str, name: &'a str) -> impl Iterator<Item = &'a str> {
     record.get(array).and_then(Value::as_array).into_iter().flatten().map(move |link| string(link, name))
 }

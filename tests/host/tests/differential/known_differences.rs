@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::contender::Outcome;
 use crate::difference::{Aspect, responses};
 use crate::hazards::{Hazards, half_applied, has_a_name_twice, is_refused_for_roles, member, name, string};
-use crate::kicks;
+use crate::kicks::{self, username_of};
+use crate::known_for_acls::{allow_wildcard_subs, same_topic_twice, substitution};
 use crate::known_for_certificates::shut_out;
 use crate::known_in_log::{
     count_in_log, get_role_is_logged, malformed_text_in_log, refused_and_logged, same_apart_from_known,
@@ -34,11 +35,17 @@ pub struct KnownDifference {
     pub from: RangeInclusive<Version>,
     /// Whether it is the reason for what was seen.
     pub explains: fn(&Seen<'_>) -> bool,
+    /// Whether a restart leaves it as it is: on real brokers nothing can be compared from there on.
+    pub is_lasting: bool,
 }
 
 /// Something in which the plugins differed.
 pub struct Seen<'a> {
     pub aspect: Aspect,
+    /// Whom it is about, where it is about one.
+    pub client: Option<&'a Text>,
+    /// Which of the codes of an answer it is, where it is one.
+    pub part: Option<usize>,
     pub step: &'a Step,
     pub ours: &'a Outcome,
     pub theirs: &'a Outcome,
@@ -63,7 +70,10 @@ pub const KNOWN_DIFFERENCES: &[KnownDifference] = &[
     known("every priority is clamped at once", V2_1_2..=V2_1_2, priorities_in_log),
     known("of records with one name the first counts", V2_0_11..=V2_0_11, records_with_one_name),
     known("a client with a bad hash stays", V2_0_11..=V2_1_2, bad_password),
-    known("a hash without iterations is none", V2_0_21..=V2_0_21, no_iterations),
+    KnownDifference {
+        is_lasting: true,
+        ..known("a hash without iterations is none", V2_0_21..=V2_0_21, no_iterations)
+    },
     known("a NUL in a string does not end it", V2_0_11..=V2_1_2, nul_character),
     known("the log has the count that was asked for", V2_0_11..=V2_1_2, count_in_log),
     known("malformed text is not logged", V2_0_11..=V2_1_2, malformed_text_in_log),
@@ -78,7 +88,7 @@ const fn known(
     from: RangeInclusive<Version>,
     explains: fn(&Seen<'_>) -> bool,
 ) -> KnownDifference {
-    KnownDifference { name, from, explains }
+    KnownDifference { name, from, explains, is_lasting: false }
 }
 
 impl KnownDifference {
@@ -101,7 +111,7 @@ impl Seen<'_> {
     }
 
     /// The policy before and after the step.
-    fn policies(&self) -> impl Iterator<Item = &Saved> {
+    pub fn policies(&self) -> impl Iterator<Item = &Saved> {
         iter::once(self.policy).chain(&self.ours.saved)
     }
 
@@ -111,13 +121,6 @@ impl Seen<'_> {
 
     fn kicked_only_by_theirs(&self) -> BTreeSet<Text> {
         self.theirs.kicked.difference(&self.ours.kicked).cloned().collect()
-    }
-
-    /// Everything that is or could be in the policy.
-    fn texts(&self) -> String {
-        let mut text = format!("{:?} {:?} {:?}", self.policy, self.ours.saved, self.theirs.saved);
-        self.commands().iter().for_each(|command| text.push_str(&command.to_string()));
-        text
     }
 }
 
@@ -207,44 +210,6 @@ fn concerned_by_changes(seen: &Seen<'_>) -> BTreeSet<Text> {
     concerned
 }
 
-/// 2.0.11 keeps both ACLs.
-fn same_topic_twice(seen: &Seen<'_>) -> bool {
-    let repeats = |command: &Value| {
-        let acls = member(command, "acls").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let key = |acl: &Value| {
-            let acltype = member(acl, "acltype")?.as_str()?.to_ascii_lowercase();
-            Some((acltype, member(acl, "topic")?.as_str()?.to_owned()))
-        };
-        let keys = acls.iter().filter_map(key).collect::<Vec<_>>();
-        keys.iter().collect::<BTreeSet<_>>().len() < keys.len()
-    };
-    let is_there = seen.policy.records("roles").any(repeats) || seen.commands().iter().any(repeats);
-    is_there && matches!(seen.aspect, Aspect::ReturnCode | Aspect::Published | Aspect::Saved)
-}
-
-/// 2.0.11 takes them literally.
-fn substitution(seen: &Seen<'_>) -> bool {
-    let text = seen.texts();
-    matches!(seen.step, Step::Acl(_)) && (text.contains("%c") || text.contains("%u"))
-}
-
-/// 2.0.11 drops and ignores it.
-fn allow_wildcard_subs(seen: &Seen<'_>) -> bool {
-    match seen.aspect {
-        Aspect::ReturnCode => matches!(seen.step, Step::Acl(_)) && seen.texts().contains("allowwildcardsubs"),
-        Aspect::Saved => {
-            let without = |saved: Option<&Saved>| match saved {
-                Some(Saved::Policy(policy)) => {
-                    Some(Saved::Policy(without_allow_wildcard_subs(policy.clone())))
-                }
-                other => other.cloned(),
-            };
-            without(seen.ours.saved.as_ref()) == without(seen.theirs.saved.as_ref())
-        }
-        _ => false,
-    }
-}
-
 /// A policy as the C plugins of 2.0 know it.
 pub fn without_allow_wildcard_subs(mut policy: Value) -> Value {
     for role in policy.get_mut("roles").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -325,10 +290,29 @@ fn nul_character(seen: &Seen<'_>) -> bool {
     escaped || seen.payload().is_some_and(raw)
 }
 
-/// 2.0.21 takes whatever number lies in its memory.
+/// 2.0.21 takes whatever number lies in its memory, and may let the client in.
 fn no_iterations(seen: &Seen<'_>) -> bool {
-    matches!(seen.step, Step::Login { .. }) && seen.ours.rc == Some(17)
+    let lacks_iterations = |username: &str| {
+        let mut clients = seen.policy.records("clients");
+        clients.find(|client| string(client, "username") == username).is_some_and(saved::lacks_iterations)
+    };
+    match (seen.aspect, seen.step, seen.client) {
+        (Aspect::ReturnCode, Step::Login { username: Some(username), .. }, _) => {
+            lacks_iterations(username) && seen.ours.rc.is_some_and(|rc| LEFT_TO_OTHERS.contains(&rc))
+        }
+        (Aspect::Connected, _, Some(client)) => {
+            let got_in = |outcome: &Outcome| {
+                outcome.connected.get(client).is_some_and(|codes| codes.contains(&Some(0)))
+            };
+            username_of(client).is_some_and(lacks_iterations) && got_in(seen.theirs) && !got_in(seen.ours)
+        }
+        _ => false,
+    }
 }
+
+/// What a login comes to that the plugin leaves to others: `MOSQ_ERR_PLUGIN_DEFER`, and from a broker where nobody else
+/// knows the username the CONNACKs of both protocols.
+const LEFT_TO_OTHERS: [i32; 2] = [17, 5135];
 
 /// 2.0.11 drops the whole client.
 fn bad_password(seen: &Seen<'_>) -> bool {

@@ -1,12 +1,12 @@
-//! What is known to differ for the clients of [`FLEET`], who are connected without having logged in, as clients
+//! What is known to differ for the clients of [`crate::generate::FLEET`], who are connected without having logged in, as clients
 //! with certificates are.
 
 use plugin_host::Text;
 
 use crate::contender::ACL_DENIED;
 use crate::difference::Aspect;
-use crate::generate::FLEET;
 use crate::hazards::{member, string};
+use crate::kicks::username_of;
 use crate::known_differences::Seen;
 use crate::script::Step;
 
@@ -26,8 +26,7 @@ pub fn shut_out(seen: &Seen<'_>) -> bool {
 
 /// Whether that client's username is one that is disabled, or that is none now.
 fn may_be_shut_out(seen: &Seen<'_>, clientid: &Text) -> bool {
-    let named = FLEET.into_iter().find(|(id, _)| Text::from(*id) == *clientid);
-    let Some(username) = named.and_then(|(_, username)| username) else { return false };
+    let Some(username) = username_of(clientid) else { return false };
     let mut records = seen.policy.records("clients").filter(|client| string(client, "username") == username);
     match records.next() {
         Some(client) => member(client, "disabled").is_some_and(|disabled| *disabled != false),

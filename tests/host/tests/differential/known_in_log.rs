@@ -42,13 +42,27 @@ pub fn get_role_is_logged(seen: &Seen<'_>) -> bool {
         && seen.ours.audit.iter().any(|line| line.to_string().contains(" | getRole |"))
 }
 
-/// Where 2.0.11 logs what was sent for an acltype, whatever it is.
+/// Where C logs what was sent for an acltype, whatever it is.
 pub fn malformed_text_in_log(seen: &Seen<'_>) -> bool {
-    same_apart_from_known(seen) && seen.theirs.audit.iter().any(|line| is_malformed(&line.to_string()))
+    same_apart_from_known(seen) && seen.theirs.audit.iter().any(|line| is_malformed(seen, &line.to_string()))
 }
 
-fn is_malformed(line: &str) -> bool {
+fn is_malformed(seen: &Seen<'_>, line: &str) -> bool {
     line.contains(|character: char| character.is_control() || character == char::REPLACEMENT_CHARACTER)
+        || is_cut(seen, line)
+}
+
+/// Whether a broker's log ends a line where a line feed is in the acltype that was sent.
+fn is_cut(seen: &Seen<'_>, line: &str) -> bool {
+    let Step::Control { payload, .. } = seen.step else { return false };
+    let Some((_, acltype)) = line.rsplit_once(" | acltype=") else { return false };
+    let sent = payload.to_text();
+    let cut = [format!("\"{acltype}\n"), format!("\"{acltype}\\n")];
+    cut.iter().any(|cut| memmem(sent.as_bytes(), cut.as_bytes()))
+}
+
+fn memmem(text: &[u8], wanted: &[u8]) -> bool {
+    text.windows(wanted.len()).any(|bytes| bytes == wanted)
 }
 
 /// Whether only the known differences in the log make the logs differ.
@@ -66,7 +80,7 @@ pub fn normal(seen: &Seen<'_>, audit: &[Text]) -> Vec<String> {
     };
     let sender = format!("dynsec: {clientid}/");
     let lines = audit.iter().map(|line| line.to_string().replacen("dynsec: (null)/", &sender, 1));
-    let lines = lines.filter(|line| !is_of_2_1(line) && !is_malformed(line));
+    let lines = lines.filter(|line| !is_of_2_1(line) && !is_malformed(seen, line));
     let without_count = |line: String| {
         let parts = line.split(" | ").filter(|part| !part.starts_with("count="));
         parts.collect::<Vec<_>>().join(" | ")

@@ -34,6 +34,7 @@ mod generate;
 mod hazards;
 mod kicks;
 mod known_differences;
+mod known_for_acls;
 mod known_for_certificates;
 mod known_in_log;
 mod known_priorities;
@@ -81,7 +82,15 @@ fn on_real_brokers_ours_differs_only_as_documented() {
     let duel = Duel { ours: &ours, theirs: &theirs, known: KNOWN_DIFFERENCES, arena: Arena::Brokers };
     let cases = setting("DYNSEC_DIFF_BROKER_CASES").unwrap_or(BROKER_CASES);
     let tally = run("ours against the C plugin, on real brokers", duel, generate::broker_script, cases);
-    for what in ["payloads", "ACL checks", "logins", "deliveries", "clients that came back"] {
+    let common = [
+        "payloads",
+        "ACL checks",
+        "logins",
+        "deliveries",
+        "clients that came back",
+        "shared subscriptions: refused",
+    ];
+    for what in common {
         assert!(cases < BROKER_CASES || tally.of(what) > 0, "the cases have {what}");
     }
     let rarer = [

@@ -69,6 +69,11 @@ pub fn has_bad_password(client: &Value) -> bool {
     client.get(PASSWORD).is_some_and(|password| password == "bad")
 }
 
+/// Whether a client has a hash without iterations, for which 2.0.21 takes what lies in its memory.
+pub fn lacks_iterations(client: &Value) -> bool {
+    client.get(PASSWORD).is_some_and(|password| password == "no iterations")
+}
+
 fn hide_password(client: &mut Map<String, Value>) {
     let [password, salt, iterations, encoded] =
         ["password", "salt", "iterations", "encoded_password"].map(|member| take(client, member));
@@ -80,10 +85,16 @@ fn hide_password(client: &mut Map<String, Value>) {
     ];
     let [is_hash, is_salt, is_iterations] = triple;
     // 2.0.21 takes what lies in its memory for iterations that it does not find.
-    let has_iterations = is_iterations.is_some() || plugins::version() == Version::V2_0_21;
-    let is_bad = is_hash.is_some() && is_salt.is_some() && has_iterations && triple.contains(&Some(false));
+    let takes_any = plugins::version() == Version::V2_0_21;
+    let is_there = is_hash.is_some() && is_salt.is_some() && (is_iterations.is_some() || takes_any);
+    let is_bad = is_there && triple.contains(&Some(false));
     let has_password = password.is_some() || encoded.is_some();
-    client.insert(PASSWORD.to_owned(), if is_bad { "bad".into() } else { has_password.into() });
+    let password = match (is_bad, is_there && is_iterations.is_none()) {
+        (true, _) => "bad".into(),
+        (false, true) => "no iterations".into(),
+        (false, false) => has_password.into(),
+    };
+    client.insert(PASSWORD.to_owned(), password);
 }
 
 /// Removes a member, whose name counts without regard to case.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use plugin_host::Access;
 use serde_json::Value;
 
 use crate::acts::WILL;
@@ -44,6 +45,16 @@ impl Tally {
                 let refused = theirs.codes.iter().filter(|code| **code >= 0x80).count();
                 self.add_to(&format!("{}: refused", act.kind()), refused);
                 self.add_to(&format!("{}: granted", act.kind()), theirs.codes.len() - refused);
+                let is_refused_share = |(part, code): (usize, &u8)| {
+                    let request = act.request(part);
+                    *code >= 0x80
+                        && request.is_some_and(|request| {
+                            request.access == Access::Subscribe
+                                && request.topic.as_bytes().starts_with(b"$share/")
+                        })
+                };
+                let shares = theirs.codes.iter().enumerate().filter(|one| is_refused_share(*one));
+                self.add_to("shared subscriptions: refused", shares.count());
             }
             _ => {}
         }

@@ -6,9 +6,6 @@ use super::topics;
 use crate::acts::{Act, Habit, Parting, Session, Will};
 use crate::wire::Protocol;
 
-const SHARED: [&str; 6] =
-    ["$share/g/a/#", "$share/g/+/b", "$share/g/#", "$share/h/a/b", "$share/g/a", "$share/h/+/+/#"];
-
 pub fn act(dice: &mut Dice) -> Act {
     // The first is the administrator, whose part another client has.
     let clientid = dice.pick(&FLEET[1..]).0;
@@ -27,12 +24,19 @@ pub fn act(dice: &mut Dice) -> Act {
     }
 }
 
+/// Somebody subscribes to shares.
+pub fn shared_subscription(dice: &mut Dice) -> Act {
+    let clientid = dice.pick(&FLEET[1..]).0;
+    let filters = (0..dice.number(2..=5)).map(|_| (topics::shared(dice), qos(dice))).collect();
+    Act::Subscribe { clientid, filters }
+}
+
 fn qos(dice: &mut Dice) -> u8 {
     dice.pick(&[0, 1, 2])
 }
 
 fn filter(dice: &mut Dice) -> &'static str {
-    if dice.percent(25) { dice.pick(&SHARED) } else { topics::filter(dice) }
+    if dice.percent(25) { topics::shared(dice) } else { topics::filter(dice) }
 }
 
 fn parting(dice: &mut Dice) -> Parting {

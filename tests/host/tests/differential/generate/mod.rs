@@ -67,13 +67,15 @@ pub fn broker_script(seed: u64) -> Script {
     let is_flawed = dice.percent(20);
     let traits = if is_flawed { Vec::new() } else { traits(dice) };
     let mut policy = policy::policy(dice, &traits);
+    policy::rule_on_shares(dice, &mut policy);
     if is_flawed {
         flaws::flaws(dice, &mut policy);
     }
     let mut steps = Vec::new();
     for _ in 0..dice.number(10..=50) {
-        steps.push(match dice.weighted(&[(40, 0), (60, 1)]) {
+        steps.push(match dice.weighted(&[(36, 0), (4, 2), (60, 1)]) {
             0 => Step::Act(acts::act(dice)),
+            2 => Step::Act(acts::shared_subscription(dice)),
             _ if is_flawed => question(dice),
             _ => step(dice, &traits),
         });

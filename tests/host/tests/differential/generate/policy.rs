@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::acls;
 use super::dice::Dice;
 use super::names::{ADMIN, CLIENT_IDS, CLIENTS, GROUPS, ROLES, TEXTS};
-use super::{Trait, Traits};
+use super::{Trait, Traits, topics};
 
 /// The password "pw1", hashed as the C plugin hashes (PBKDF2-SHA512, 101 iterations).
 const PW1: [(&str, &str); 2] = [
@@ -83,6 +83,23 @@ fn random(dice: &mut Dice, traits: Traits<'_>) -> Value {
         policy["anonymousGroup"] = group["groupname"].clone();
     }
     policy
+}
+
+/// Gives roles ACLs for shared subscriptions that come before others. Mostly they deny: what no ACL denies is left to the
+/// broker's `acl_file`, which grants every subscription.
+pub fn rule_on_shares(dice: &mut Dice, policy: &mut Value) {
+    for role in policy.get_mut("roles").and_then(Value::as_array_mut).into_iter().flatten() {
+        let Some(acls) = role["acls"].as_array_mut() else { continue };
+        for filter in dice.subset(&topics::SHARED, 40) {
+            let acltype = dice.pick(&["subscribePattern", "subscribeLiteral"]);
+            if !acls.iter().any(|acl| acl["acltype"] == acltype && acl["topic"] == filter) {
+                let allow = dice.percent(25);
+                acls.push(
+                    json!({ "acltype": acltype, "topic": filter, "priority": 1 << 29, "allow": allow }),
+                );
+            }
+        }
+    }
 }
 
 /// Some of the known ones, in any order.

@@ -47,6 +47,10 @@ const FILTERS: [&str; 37] = [
     "$share/g/#",
 ];
 
+/// Those of shared subscriptions.
+pub const SHARED: [&str; 6] =
+    ["$share/g/a/#", "$share/g/+/b", "$share/g/#", "$share/h/a/b", "$share/g/a", "$share/h/+/+/#"];
+
 /// What clients publish to, and are sent.
 const TOPICS: [&str; 30] = [
     "c-alice",
@@ -96,12 +100,13 @@ pub fn acl(dice: &mut Dice, substitution: bool) -> String {
     if substitution && dice.percent(30) {
         return dice.pick(&SUBSTITUTED).to_owned();
     }
-    match dice.weighted(&[(70, 0), (18, 1), (10, 2), (1, 3), (1, 4)]) {
+    match dice.weighted(&[(63, 0), (18, 1), (10, 2), (7, 3), (1, 4), (1, 5)]) {
         0 => filter(dice).to_owned(),
         1 => topic(dice).to_owned(),
         2 => dice.pick(&MALFORMED).to_owned(),
+        3 => shared(dice).to_owned(),
         // The broker's limit: 200 slashes.
-        3 => "/".repeat(dice.number(199..=202)),
+        4 => "/".repeat(dice.number(199..=202)),
         _ => "x".repeat(dice.number(65_534..=65_537)),
     }
 }
@@ -113,6 +118,11 @@ pub fn filter(dice: &mut Dice) -> &'static str {
         1 => dice.pick(&FILTERS),
         _ => dice.pick(&TOPICS),
     }
+}
+
+/// The filter of a shared subscription.
+pub fn shared(dice: &mut Dice) -> &'static str {
+    dice.pick(&SHARED)
 }
 
 /// A topic that a client publishes to or is sent.
