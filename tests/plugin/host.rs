@@ -21,6 +21,8 @@ pub(crate) struct Host {
     /// What was sent to one client alone, and to which.
     pub(crate) told: Mutex<Vec<(String, String)>>,
     pub(crate) kicked_names: Mutex<Vec<String>>,
+    /// The client ids whose logins were answered later, and let in.
+    pub(crate) let_in: Mutex<Vec<String>>,
     /// How often it was woken since that was last waited for.
     woken: Mutex<usize>,
     waking: Condvar,
@@ -89,6 +91,12 @@ impl Broker for Host {
     fn kick_clientid(&self, clientid: &[u8]) {
         *self.kicked.lock().unwrap() += 1;
         self.kicked_names.lock().unwrap().push(String::from_utf8_lossy(clientid).into_owned());
+    }
+
+    fn complete_login(&self, clientid: &[u8], let_in: bool) {
+        if let_in {
+            self.let_in.lock().unwrap().push(String::from_utf8_lossy(clientid).into_owned());
+        }
     }
 
     fn now(&self) -> Instant {

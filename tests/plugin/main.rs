@@ -25,6 +25,8 @@ mod pipeline;
 mod power;
 mod rehash;
 mod reload;
+mod slices;
+mod undone;
 mod unreadable;
 #[path = "../policy_properties/disk.rs"]
 mod volatile;
