@@ -193,6 +193,26 @@ pub fn count_deletion(bench: &Bench, size: usize) -> Result<f64, Box<dyn Error>>
     Ok((deleting + ticks) as f64)
 }
 
+/// Instructions of deleting a role and a group that a tenth of so many clients has, and making others of those names, on the
+/// broker's thread, ours.
+pub fn count_making_anew(bench: &Bench, size: usize) -> Result<f64, Box<dyn Error>> {
+    let mut worker = bench.start_counting(Side::Ours)?;
+    load_into(bench, Side::Ours, &mut worker, &policy(size, ROLES))?;
+    worker.ask(Request::Attach { clientid: "console".into(), username: None, subscriptions: vec![] })?;
+    let anew = |number: usize| {
+        let (role, group) = (format!("role-{number}"), format!("group-{number}"));
+        json!({"commands": [
+            {"command": "deleteRole", "rolename": role}, {"command": "createRole", "rolename": role},
+            {"command": "deleteGroup", "groupname": group}, {"command": "createGroup", "groupname": group},
+        ]})
+    };
+    // The first change of a process takes more than all that is counted here.
+    worker.ask(control(&anew(1).to_string()))?;
+    worker.ask(Request::Tick { count: 20, pause_ms: 20 })?;
+    let (_, count) = worker.count_order(&Order::CountAsk(control(&anew(2).to_string())))?;
+    Ok(count as f64)
+}
+
 /// Instructions of explainACL about a role of so many ACLs, ours.
 pub fn count_explanation(bench: &Bench, size: usize) -> Result<f64, Box<dyn Error>> {
     let mut worker = bench.start_counting(Side::Ours)?;
@@ -242,6 +262,7 @@ fn time_alone(file: &[u8], size: usize, table: &mut Table) -> Result<(), Box<dyn
         ("deleteRole, a tenth of all has it", json!({"command": "deleteRole", "rolename": "role-2"})),
         ("deleteGroup, a tenth of all is in it", json!({"command": "deleteGroup", "groupname": "group-2"})),
         ("createRole, of the name just deleted", json!({"command": "createRole", "rolename": "role-2"})),
+        ("createGroup, of the name just deleted", json!({"command": "createGroup", "groupname": "group-2"})),
     ] {
         table.push(what, Some(size as u64), None, Some(run_alone(&mut policy, &payload(&command))));
     }

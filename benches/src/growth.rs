@@ -50,6 +50,12 @@ pub fn check(bench: &Bench) -> Result<(), Box<dyn Error>> {
         changes::count_deletion(bench, LARGE)?,
         CHANGE,
     );
+    compare(
+        "deleteRole, deleteGroup and both anew, a tenth of all has them",
+        changes::count_making_anew(bench, SMALL)?,
+        changes::count_making_anew(bench, LARGE)?,
+        CHANGE,
+    );
     adversarial::compare(bench, &mut compare)?;
     checks::hold_to_limits(bench, &mut |what, count, most| {
         println!("{what}: {count:.0} instructions; at most {most}");

@@ -1,6 +1,7 @@
 //! createClient, deleteClient, getClient, listClients, modifyClient, enableClient, disableClient,
 //! setClientId, setClientPassword.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::error::{CommandError, Member};
@@ -145,9 +146,13 @@ pub(super) fn list(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Ans
     Ok(answer)
 }
 
-/// The client of that name.
+/// The client of that name, with links to what is there.
 pub(super) fn find(policy: &Policy, name: &[u8]) -> Result<Arc<Client>, CommandError> {
-    policy.client(name).cloned().ok_or(CommandError::ClientNotFound)
+    let client = policy.client(name).ok_or(CommandError::ClientNotFound)?;
+    Ok(match policy.client_there(client) {
+        Cow::Borrowed(_) => Arc::clone(client),
+        Cow::Owned(there) => Arc::new(there),
+    })
 }
 
 /// Puts a client whose links were looked up in this policy.

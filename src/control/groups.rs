@@ -1,5 +1,6 @@
 //! createGroup, deleteGroup, getGroup, listGroups, modifyGroup, setAnonymousGroup, getAnonymousGroup.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -120,9 +121,13 @@ pub(super) fn get_anonymous(session: &mut Session<'_>, _: &Fields<'_>) -> Result
     }))
 }
 
-/// The group of that name.
+/// The group of that name, with links to what is there.
 pub(super) fn find(policy: &Policy, name: &[u8]) -> Result<Arc<Group>, CommandError> {
-    policy.group(name).cloned().ok_or(CommandError::GroupNotFound)
+    let group = policy.group(name).ok_or(CommandError::GroupNotFound)?;
+    Ok(match policy.group_there(group) {
+        Cow::Borrowed(_) => Arc::clone(group),
+        Cow::Owned(there) => Arc::new(there),
+    })
 }
 
 /// Puts a group whose roles were looked up in this policy.
@@ -145,7 +150,7 @@ fn set_members(
     }
     let mut seen = HashSet::new();
     for (name, element) in named {
-        let Some(client) = session.policy.client(name).cloned() else { continue };
+        let Ok(client) = clients::find(session.policy, name) else { continue };
         if !seen.insert(*name) {
             continue;
         }

@@ -197,7 +197,7 @@ impl<'a> Session<'a> {
         if roles.is_empty() && groups.is_empty() {
             return;
         }
-        let (holders, crowd) = self.policy.concerned(roles, groups);
+        let (holders, crowd) = self.policy.concerned(&roles, &groups);
         self.disconnects.clients.extend(holders.clients);
         self.disconnects.anonymous |= holders.anonymous;
         self.crowds.extend(crowd.map(Arc::new));

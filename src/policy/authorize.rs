@@ -165,7 +165,7 @@ impl Policy {
         question: &mut Question<'_, '_>,
         walked: &mut Walked<'a>,
     ) -> Option<Decision<'a>> {
-        let groups = || client.groups.iter().filter_map(|link| self.group(link.name.as_bytes()));
+        let groups = || client.groups.iter().filter_map(|link| self.linked_group(&link.name));
         let roles = groups()
             .fold(client.roles.iter().len(), |roles, group| roles.saturating_add(group.roles.iter().len()));
         if roles >= ENOUGH_ROLES {

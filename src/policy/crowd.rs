@@ -2,8 +2,11 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::Hash;
 
-use super::{GroupName, Holders, Policy, RoleName, Snapshot, Username};
+use super::link::lead_to;
+use super::name::Linked;
+use super::{GroupName, Holders, Links, Policy, RoleName, Snapshot, Username};
 
 /// How many holders are named one by one: what it takes to name more is not in proportion to a change.
 pub const FEW: usize = 100;
@@ -24,14 +27,13 @@ impl Crowd {
     #[must_use]
     pub fn has(&self, username: &[u8]) -> bool {
         let Some(client) = self.then.client(username) else { return false };
+        let has_role = |links: &Links<RoleName>| links.iter().any(|link| is_in(&self.roles, &link.name));
         self.all
-            || client.roles.iter().any(|link| self.roles.contains(&link.name))
+            || has_role(&client.roles)
             || client.groups.iter().any(|link| {
-                self.groups.contains(&link.name)
-                    || self
-                        .then
-                        .group(link.name.as_bytes())
-                        .is_some_and(|group| group.roles.iter().any(|link| self.roles.contains(&link.name)))
+                let group =
+                    || self.then.group(link.name.as_bytes()).filter(|group| group.name.is(&link.name));
+                is_in(&self.groups, &link.name) || group().is_some_and(|group| has_role(&group.roles))
             })
     }
 
@@ -40,6 +42,11 @@ impl Crowd {
         let usernames = self.then.clients().map(|client| &client.username);
         usernames.filter(|username| self.has(username.as_bytes()))
     }
+}
+
+/// Whether this very name is among them.
+fn is_in<N: Linked + Hash>(names: &HashSet<N>, name: &N) -> bool {
+    names.get(name.borrow()).is_some_and(|other| other.is(name))
 }
 
 impl PartialEq for Crowd {
@@ -66,26 +73,27 @@ impl Policy {
     #[must_use]
     pub fn concerned(
         &self,
-        roles: HashSet<RoleName>,
-        groups: HashSet<GroupName>,
+        roles: &HashSet<RoleName>,
+        groups: &HashSet<GroupName>,
     ) -> (Holders, Option<Crowd>) {
         let mut holders = Holders::default();
         let mut crowd = Crowd { all: false, ..self.all_clients() };
-        for role in roles {
-            if self.are_few_with_role(role.as_bytes()) {
-                holders.extend(self.holders_of_role(role.as_bytes()));
+        for role in roles.iter().filter_map(|role| self.role(role.as_bytes())) {
+            let name = &role.name;
+            if self.are_few_with_role(name) {
+                holders.extend(self.holders_of_role(name.as_bytes()));
             } else {
-                holders.anonymous |=
-                    self.anonymous_group().is_some_and(|group| group.roles.get(role.as_bytes()).is_some());
-                crowd.roles.insert(role);
+                holders.anonymous |= self.anonymous_group().is_some_and(|group| lead_to(&group.roles, name));
+                crowd.roles.insert(name.clone());
             }
         }
-        for group in groups {
-            if self.relations().member_count(group.as_bytes()) <= FEW {
-                holders.extend(self.holders_of_group(group.as_bytes()));
+        for group in groups.iter().filter_map(|group| self.group(group.as_bytes())) {
+            let name = &group.name;
+            if self.relations().member_count(name) <= FEW {
+                holders.extend(self.holders_of_group(name.as_bytes()));
             } else {
-                holders.anonymous |= self.anonymous_group().is_some_and(|anonymous| anonymous.name == group);
-                crowd.groups.insert(group);
+                holders.anonymous |= self.anonymous_group().is_some_and(|anonymous| anonymous.name == *name);
+                crowd.groups.insert(name.clone());
             }
         }
         let is_crowd = !(crowd.roles.is_empty() && crowd.groups.is_empty());
@@ -98,10 +106,10 @@ impl Policy {
         Crowd { then: self.snapshot(), roles: HashSet::new(), groups: HashSet::new(), all: true }
     }
 
-    fn are_few_with_role(&self, role: &[u8]) -> bool {
+    fn are_few_with_role(&self, role: &RoleName) -> bool {
         let mut left = FEW.checked_sub(self.relations().client_count(role));
-        for (index, group) in self.groups_with_role(role).enumerate() {
-            let members = self.relations().member_count(group.as_bytes());
+        for (index, group) in self.groups_with_role(role.as_bytes()).enumerate() {
+            let members = self.relations().member_count(&group);
             left = left.filter(|_| index < FEW).and_then(|left| left.checked_sub(members));
             if left.is_none() {
                 break;
@@ -143,7 +151,7 @@ mod tests {
     fn concerned(policy: &Policy, roles: &[&str], groups: &[&str]) -> (Vec<String>, bool, bool) {
         let roles = roles.iter().map(|name| RoleName::new(name.as_bytes()).unwrap()).collect();
         let groups = groups.iter().map(|name| GroupName::new(name.as_bytes()).unwrap()).collect();
-        let (holders, crowd) = policy.concerned(roles, groups);
+        let (holders, crowd) = policy.concerned(&roles, &groups);
         let of_crowd = crowd.iter().flat_map(Crowd::usernames);
         let mut all: Vec<String> = holders.clients.iter().chain(of_crowd).map(ToString::to_string).collect();
         all.sort();
@@ -173,7 +181,7 @@ mod tests {
     fn a_crowd_is_who_it_was_whatever_happens_then() {
         let mut policy = policy(200);
         let role = RoleName::new(b"r").unwrap();
-        let (_, crowd) = policy.concerned(HashSet::from([role.clone()]), HashSet::new());
+        let (_, crowd) = policy.concerned(&HashSet::from([role.clone()]), &HashSet::new());
         policy.remove_role(&role);
         policy.remove_client(&Username::new(b"member7").unwrap());
         let crowd = crowd.unwrap();

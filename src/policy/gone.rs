@@ -2,51 +2,109 @@
 //!
 //! A deletion takes the record away and leaves the links, so that it takes the same time however many there are.
 //! A link to what is not there decides nothing, is in no answer and no file, and is taken out later, some records at
-//! a time ([`Policy::sweep`]), once the deletion cannot be undone any more. So no record of that name may come before
-//! the links are out: who makes one takes them out first, all at once ([`Policy::put_role`], [`Policy::put_group`]).
+//! a time ([`Policy::sweep`]), once the deletion cannot be undone any more. A role or group that is made under that name
+//! meanwhile has another name ([`Linked`]), to which those links do not lead.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::Arc;
 
+use super::link::{lead_to, without_very};
+use super::name::Linked;
 use super::table::Id;
-use super::{Client, Group, GroupName, Links, LoginStamp, Mark, Policy, RoleName, Username};
+use super::{Client, Group, GroupName, Links, LoginStamp, Mark, Policy, Role, RoleName, Username};
 
 /// The names that are linked to and not there, each with the end of the history at that time.
 ///
 /// There can be more than that for a while: names that nothing links to any more.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gone {
-    roles: HashMap<RoleName, Mark>,
-    groups: HashMap<GroupName, Mark>,
+    roles: Names<RoleName>,
+    groups: Names<GroupName>,
+}
+
+/// By their places.
+#[derive(Clone, Debug)]
+struct Names<N>(HashMap<usize, (N, Mark)>);
+
+impl<N> Default for Names<N> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
 }
 
 impl Gone {
-    pub(super) fn is_empty(&self) -> bool {
-        self.roles.is_empty() && self.groups.is_empty()
+    pub(super) fn has_role(&self, name: &RoleName) -> bool {
+        self.roles.have(name)
+    }
+
+    pub(super) fn has_group(&self, name: &GroupName) -> bool {
+        self.groups.have(name)
     }
 
     /// Those of these links that lead to roles that are there.
     pub(super) fn roles_there<'l>(&self, links: &'l Links<RoleName>) -> Cow<'l, Links<RoleName>> {
-        there(links, &self.roles)
+        self.roles.there(links)
     }
 
     /// Those of these links that lead to groups that are there.
     pub(super) fn groups_there<'l>(&self, links: &'l Links<GroupName>) -> Cow<'l, Links<GroupName>> {
-        there(links, &self.groups)
+        self.groups.there(links)
     }
 }
 
-fn there<'l, N>(links: &'l Links<N>, gone: &HashMap<N, Mark>) -> Cow<'l, Links<N>>
-where
-    N: Ord + Clone + Hash + Borrow<[u8]>,
-{
-    if gone.is_empty() || !links.iter().any(|link| gone.contains_key(link.name.borrow())) {
-        return Cow::Borrowed(links);
+impl<N: Linked> Names<N> {
+    fn have(&self, name: &N) -> bool {
+        !self.0.is_empty() && self.0.contains_key(&name.place())
     }
-    let there = links.iter().filter(|link| !gone.contains_key(link.name.borrow()));
-    Cow::Owned(there.cloned().collect::<Vec<_>>().into())
+
+    fn there<'l>(&self, links: &'l Links<N>) -> Cow<'l, Links<N>> {
+        if self.0.is_empty() || !links.iter().any(|link| self.have(&link.name)) {
+            return Cow::Borrowed(links);
+        }
+        let there = links.iter().filter(|link| !self.have(&link.name));
+        Cow::Owned(there.cloned().collect::<Vec<_>>().into())
+    }
+
+    fn all(&self) -> Vec<N> {
+        self.0.values().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// One for which that is true.
+    fn find(&self, is_so: impl Fn(Mark) -> bool) -> Option<N> {
+        self.0.values().find(|(_, mark)| is_so(*mark)).map(|(name, _)| name.clone())
+    }
+
+    fn note(&mut self, name: &N, is_gone: bool, now: Mark) {
+        if is_gone {
+            // What is gone for longer stays so, but not longer than the history goes back.
+            let (_, mark) = self.0.entry(name.place()).or_insert_with(|| (name.clone(), now));
+            *mark = now.min(*mark);
+        } else {
+            self.0.remove(&name.place());
+        }
+    }
+
+    /// Links that are to be put in the place of `present`, if they are not to be put as they are: those that lead to
+    /// something under the name that it has, and without those to what is gone that are among `present`. `there` finds
+    /// by its bytes the name of what is there.
+    fn to_put(
+        &self,
+        links: &Links<N>,
+        present: Option<&Links<N>>,
+        there: impl Fn(&[u8]) -> Option<N>,
+        is_there: impl Fn(&N) -> bool,
+    ) -> Option<Links<N>> {
+        if links.iter().all(|link| is_there(&link.name)) {
+            return None;
+        }
+        let is_left = |name: &N| self.have(name) && present.is_some_and(|present| lead_to(present, name));
+        let links = links.iter().filter(|link| !is_left(&link.name)).cloned().map(|mut link| {
+            link.name = there(link.name.borrow()).unwrap_or(link.name);
+            link
+        });
+        Some(links.collect::<Vec<_>>().into())
+    }
 }
 
 /// What is to be taken out of the records.
@@ -93,8 +151,8 @@ impl Policy {
     /// Whether there are links for [`Self::sweep`] to take out now.
     #[must_use]
     pub fn is_to_be_swept(&self) -> bool {
-        let mut marks = self.gone.roles.values().chain(self.gone.groups.values());
-        marks.any(|mark| self.journal.is_forgotten(*mark))
+        let is_forgotten = |mark| self.journal.is_forgotten(mark);
+        self.gone.roles.find(is_forgotten).is_some() || self.gone.groups.find(is_forgotten).is_some()
     }
 
     /// Takes links to what is gone out of so many records, where the deletion cannot be undone any more. Nothing that
@@ -102,10 +160,8 @@ impl Policy {
     pub fn sweep(&mut self, most: usize) -> bool {
         let mut left = most;
         while left > 0 {
-            let journal = &self.journal;
-            let role = self.gone.roles.iter().find(|(_, mark)| journal.is_forgotten(**mark));
-            let group = self.gone.groups.iter().find(|(_, mark)| journal.is_forgotten(**mark));
-            let swept = match (role.map(|(name, _)| name.clone()), group.map(|(name, _)| name.clone())) {
+            let is_forgotten = |mark| self.journal.is_forgotten(mark);
+            let swept = match (self.gone.roles.find(is_forgotten), self.gone.groups.find(is_forgotten)) {
                 (Some(role), _) => self.sweep_some(Name::Role(&role), left),
                 (None, Some(group)) => self.sweep_some(Name::Group(&group), left),
                 (None, None) => return false,
@@ -146,33 +202,11 @@ impl Policy {
 
     /// Takes the links to everything that is gone out of all records, in a way that can be undone.
     pub(super) fn replace_all_that_link_to_gone(&mut self) {
-        for role in self.gone.roles.keys().cloned().collect::<Vec<_>>() {
+        for role in self.gone.roles.all() {
             self.replace_all_that_link_to(Name::Role(&role));
         }
-        for group in self.gone.groups.keys().cloned().collect::<Vec<_>>() {
+        for group in self.gone.groups.all() {
             self.replace_all_that_link_to(Name::Group(&group));
-        }
-    }
-
-    /// A role of that name is about to be made.
-    pub(super) fn role_comes(&mut self, name: &RoleName) {
-        let gone = self.gone.roles.get(name).copied();
-        self.take_out_before(Name::Role(name), gone);
-    }
-
-    /// A group of that name is about to be made.
-    pub(super) fn group_comes(&mut self, name: &GroupName) {
-        let gone = self.gone.groups.get(name).copied();
-        self.take_out_before(Name::Group(name), gone);
-    }
-
-    /// What has that name is about to be made, and went at that time.
-    fn take_out_before(&mut self, name: Name<'_>, gone: Option<Mark>) {
-        let Some(gone) = gone else { return };
-        if self.journal.is_forgotten(gone) {
-            self.sweep_some(name, usize::MAX);
-        } else {
-            self.replace_all_that_link_to(name);
         }
     }
 
@@ -195,41 +229,40 @@ impl Policy {
     fn linked_to(&self, name: Name<'_>, most: usize) -> (Vec<Id>, Vec<Id>) {
         match name {
             Name::Role(role) => {
-                let clients: Vec<Id> = self.relations.clients_with_role(role.as_bytes()).take(most).collect();
+                let clients: Vec<Id> = self.relations.clients_with_role(role).take(most).collect();
                 let left = most.saturating_sub(clients.len());
-                (clients, self.relations.groups_with_role(role.as_bytes()).take(left).collect())
+                (clients, self.relations.groups_with_role(role).take(left).collect())
             }
-            Name::Group(group) => (self.relations.members(group.as_bytes()).take(most).collect(), Vec::new()),
+            Name::Group(group) => (self.relations.members(group).take(most).collect(), Vec::new()),
         }
     }
 
     fn forget_gone(&mut self, name: Name<'_>) {
+        let now = self.journal.end_mark();
         match name {
-            Name::Role(role) => drop(self.gone.roles.remove(role)),
-            Name::Group(group) => drop(self.gone.groups.remove(group)),
+            Name::Role(role) => self.gone.roles.note(role, false, now),
+            Name::Group(group) => self.gone.groups.note(group, false, now),
         }
     }
 
-    /// After a role was replaced, made or deleted: whether links to it lead anywhere.
+    /// After the role of this very name was made or deleted: whether links to it lead anywhere.
     pub(super) fn note_role(&mut self, name: &RoleName) {
-        let is_gone = self.role(name.as_bytes()).is_none()
-            && (self.relations.clients_with_role(name.as_bytes()).next().is_some()
-                || self.relations.groups_with_role(name.as_bytes()).next().is_some());
-        note(&mut self.gone.roles, name, is_gone, self.journal.end_mark());
+        let is_gone = self.linked_role(name).is_none() && self.relations.is_role_linked_to(name);
+        self.gone.roles.note(name, is_gone, self.journal.end_mark());
     }
 
-    /// After a group was replaced, made or deleted: whether links to it lead anywhere.
+    /// After the group of this very name was made or deleted: whether links to it lead anywhere.
     pub(super) fn note_group(&mut self, name: &GroupName) {
-        let is_gone =
-            self.group(name.as_bytes()).is_none() && self.relations.members(name.as_bytes()).next().is_some();
-        note(&mut self.gone.groups, name, is_gone, self.journal.end_mark());
+        let is_gone = self.linked_group(name).is_none() && self.relations.is_group_linked_to(name);
+        self.gone.groups.note(name, is_gone, self.journal.end_mark());
     }
 
     /// After going back in the history: what is linked to by records that came back, and what was gone or came back
     /// itself.
-    pub(super) fn note_all(&mut self, clients: &[Username], groups: &[GroupName]) {
-        let mut of_clients: Vec<GroupName> = Vec::new();
-        let mut of_all: Vec<RoleName> = Vec::new();
+    pub(super) fn note_all(&mut self, came_back: &CameBack) {
+        let CameBack { clients, groups, gone_groups, gone_roles } = came_back;
+        let mut of_clients = gone_groups.clone();
+        let mut of_all = gone_roles.clone();
         for client in clients.iter().filter_map(|name| self.client(name.as_bytes())) {
             of_all.extend(client.roles.iter().map(|link| link.name.clone()));
             of_clients.extend(client.groups.iter().map(|link| link.name.clone()));
@@ -237,12 +270,12 @@ impl Policy {
         for group in groups.iter().filter_map(|name| self.group(name.as_bytes())) {
             of_all.extend(group.roles.iter().map(|link| link.name.clone()));
         }
-        of_all.extend(self.gone.roles.keys().cloned());
-        of_clients.extend(self.gone.groups.keys().cloned());
-        of_all.sort_unstable();
-        of_all.dedup();
-        of_clients.sort_unstable();
-        of_clients.dedup();
+        of_all.extend(self.gone.roles.all());
+        of_clients.extend(self.gone.groups.all());
+        of_all.sort_unstable_by_key(Linked::place);
+        of_all.dedup_by_key(|name| name.place());
+        of_clients.sort_unstable_by_key(Linked::place);
+        of_clients.dedup_by_key(|name| name.place());
         for role in of_all {
             self.note_role(&role);
         }
@@ -251,57 +284,77 @@ impl Policy {
         }
     }
 
-    /// A client as it is to be put, without the links to what is gone that its record has already.
-    pub(super) fn client_to_put(&self, client: Client) -> Client {
-        if self.gone.is_empty() {
-            return client;
-        }
-        let Some(present) = self.client(client.username.as_bytes()) else { return client };
-        let roles = without_those_of(&client.roles, &present.roles, &self.gone.roles);
-        let groups = without_those_of(&client.groups, &present.groups, &self.gone.groups);
-        Client { roles: roles.unwrap_or(client.roles), groups: groups.unwrap_or(client.groups), ..client }
+    /// A client as it is to be put: its links lead to what is called so now, and those to what is gone that its record has
+    /// already are left out.
+    pub(super) fn client_to_put(&self, mut client: Client) -> Client {
+        let present = self.client(client.username.as_bytes());
+        let roles = self.roles_to_put(&client.roles, present.map(|present| &present.roles));
+        let groups = self.gone.groups.to_put(
+            &client.groups,
+            present.map(|present| &present.groups),
+            |name| self.group(name).map(|group| group.name.clone()),
+            |name| self.linked_group(name).is_some(),
+        );
+        client.roles = roles.unwrap_or(client.roles);
+        client.groups = groups.unwrap_or(client.groups);
+        client
     }
 
-    /// A group as it is to be put, without the links to what is gone that its record has already.
-    pub(super) fn group_to_put(&self, group: Group) -> Group {
-        if self.gone.is_empty() {
-            return group;
+    /// A group as it is to be put, under the name that the present one has; its links as in [`Self::client_to_put`].
+    pub(super) fn group_to_put(&self, mut group: Group) -> Group {
+        let present = self.group(group.name.as_bytes());
+        if let Some(roles) = self.roles_to_put(&group.roles, present.map(|present| &present.roles)) {
+            group.roles = roles;
         }
-        let Some(present) = self.group(group.name.as_bytes()) else { return group };
-        let roles = without_those_of(&group.roles, &present.roles, &self.gone.roles);
-        Group { roles: roles.unwrap_or(group.roles), ..group }
+        match present {
+            Some(present) => group.name = present.name.clone(),
+            None if self.gone.has_group(&group.name) => group.name = group.name.another(),
+            None => {}
+        }
+        group
+    }
+
+    /// A role as it is to be put, under the name that the present one has.
+    pub(super) fn role_to_put(&self, mut role: Role) -> Role {
+        match self.role(role.name.as_bytes()) {
+            Some(present) => role.name = present.name.clone(),
+            None if self.gone.has_role(&role.name) => role.name = role.name.another(),
+            None => {}
+        }
+        role
+    }
+
+    fn roles_to_put(
+        &self,
+        roles: &Links<RoleName>,
+        present: Option<&Links<RoleName>>,
+    ) -> Option<Links<RoleName>> {
+        self.gone.roles.to_put(
+            roles,
+            present,
+            |name| self.role(name).map(|role| role.name.clone()),
+            |name| self.linked_role(name).is_some(),
+        )
     }
 }
 
-/// The links without those to what is gone that are among `present`; `None` if there are none.
-fn without_those_of<N>(links: &Links<N>, present: &Links<N>, gone: &HashMap<N, Mark>) -> Option<Links<N>>
-where
-    N: Ord + Clone + Hash + Borrow<[u8]>,
-{
-    let leaves = |name: &N| gone.contains_key(name.borrow()) && present.get(name.borrow()).is_some();
-    if !links.iter().any(|link| leaves(&link.name)) {
-        return None;
-    }
-    Some(links.iter().filter(|link| !leaves(&link.name)).cloned().collect::<Vec<_>>().into())
-}
-
-fn note<N: Eq + Hash + Clone>(gone: &mut HashMap<N, Mark>, name: &N, is_gone: bool, now: Mark) {
-    if is_gone {
-        // What is gone for longer stays so, but not longer than the history goes back.
-        gone.entry(name.clone()).and_modify(|mark| *mark = now.min(*mark)).or_insert(now);
-    } else {
-        gone.remove(name);
-    }
+/// What going back in the history has brought back, and the names of what it has taken away.
+#[derive(Default)]
+pub(super) struct CameBack {
+    pub(super) clients: Vec<Username>,
+    pub(super) groups: Vec<GroupName>,
+    pub(super) gone_groups: Vec<GroupName>,
+    pub(super) gone_roles: Vec<RoleName>,
 }
 
 fn client_without(client: &Client, name: Name<'_>) -> Option<Client> {
     match name {
         Name::Role(role) => {
-            let roles = client.roles.without(role.as_bytes())?;
+            let roles = without_very(&client.roles, role)?;
             Some(Client { roles, ..client.clone() })
         }
         Name::Group(group) => {
-            let groups = client.groups.without(group.as_bytes())?;
+            let groups = without_very(&client.groups, group)?;
             Some(Client { groups, ..client.clone() })
         }
     }
@@ -309,6 +362,6 @@ fn client_without(client: &Client, name: Name<'_>) -> Option<Client> {
 
 fn group_without(group: &Group, name: Name<'_>) -> Option<Group> {
     let Name::Role(role) = name else { return None };
-    let roles = group.roles.without(role.as_bytes())?;
+    let roles = without_very(&group.roles, role)?;
     Some(Group { roles, ..group.clone() })
 }

@@ -83,7 +83,7 @@ impl Policy {
                 let client = self.client(username)?;
                 self.hold(&mut held, &client.roles, None);
                 for link in &client.groups {
-                    if let Some(group) = self.group(link.name.as_bytes()) {
+                    if let Some(group) = self.linked_group(&link.name) {
                         let through = HeldGroup { group, priority: Some(link.priority) };
                         self.hold(&mut held, &group.roles, Some(through));
                     }
@@ -105,7 +105,7 @@ impl Policy {
         group: Option<HeldGroup<'a>>,
     ) {
         held.extend(roles.iter().filter_map(|link| {
-            let (role, index) = self.role_with_index(link.name.as_bytes())?;
+            let (role, index) = self.linked_role(&link.name)?;
             Some(HeldRole { group, role, priority: link.priority, index })
         }));
     }

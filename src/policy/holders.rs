@@ -62,8 +62,8 @@ impl Policy {
 
     /// The clients that have a role themselves.
     pub(super) fn with_role(&self, role: &[u8]) -> impl Iterator<Item = Username> {
-        let relations = self.role(role).map(|_| self.relations());
-        let ids = relations.into_iter().flat_map(|relations| relations.clients_with_role(role));
+        let role = self.role(role).map(|role| &role.name);
+        let ids = role.into_iter().flat_map(|role| self.relations().clients_with_role(role));
         let clients = ids.filter_map(|id| self.client_by_id(id));
         clients.map(|client| client.username.clone())
     }
@@ -74,16 +74,16 @@ impl Policy {
         clients.map(|client| client.username.clone())
     }
 
-    // What links to a group or role that is gone is no member and no holder.
+    // What links to a group or role that is gone is no member and no holder, also of another of that name.
     fn member_ids(&self, group: &[u8]) -> impl Iterator<Item = Id> {
-        let relations = self.group(group).map(|_| self.relations());
-        relations.into_iter().flat_map(|relations| relations.members(group))
+        let group = self.group(group).map(|group| &group.name);
+        group.into_iter().flat_map(|group| self.relations().members(group))
     }
 
     /// The groups that have a role.
     pub(super) fn groups_with_role(&self, role: &[u8]) -> impl Iterator<Item = GroupName> {
-        let relations = self.role(role).map(|_| self.relations());
-        let ids = relations.into_iter().flat_map(|relations| relations.groups_with_role(role));
+        let role = self.role(role).map(|role| &role.name);
+        let ids = role.into_iter().flat_map(|role| self.relations().groups_with_role(role));
         let groups = ids.filter_map(|id| self.group_by_id(id));
         groups.map(|group| group.name.clone())
     }

@@ -2,9 +2,11 @@
 
 use std::borrow::Borrow;
 
+use super::name::Linked;
 use super::{Extra, Priority};
 
-/// A link to a role or a group.
+/// A link to a role or a group. In a policy it leads to the one that has this very name, not to any that is called the same:
+/// [`super::Policy::put_client`] and its like see to that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link<N> {
     /// What it links to.
@@ -122,6 +124,20 @@ impl<N> Links<N> {
             Held::More(links) => links,
         }
     }
+}
+
+/// Whether one of these links leads to what has this very name.
+pub(super) fn lead_to<N: Linked>(links: &Links<N>, name: &N) -> bool {
+    links.iter().any(|link| link.name.is(name))
+}
+
+/// The same without the link to what has this very name; `None` if there is none.
+pub(super) fn without_very<N: Linked>(links: &Links<N>, name: &N) -> Option<Links<N>> {
+    if !lead_to(links, name) {
+        return None;
+    }
+    let others = links.iter().filter(|link| !link.name.is(name));
+    Some(others.cloned().collect::<Vec<_>>().into())
 }
 
 impl<N: PartialEq> PartialEq for Links<N> {

@@ -206,11 +206,11 @@ impl Policy {
     fn roles_held(&self, client: &Client) -> Held {
         let mut held = Vec::new();
         let mut add = |roles: &Links<RoleName>, group: Option<&Arc<Group>>| {
-            let roles = roles.iter().filter_map(|link| self.role(link.name.as_bytes()));
-            held.extend(roles.map(|role| (group.cloned(), Arc::clone(role))));
+            let roles = roles.iter().filter_map(|link| self.linked_role(&link.name));
+            held.extend(roles.map(|(role, _)| (group.cloned(), Arc::clone(role))));
         };
         add(&client.roles, None);
-        for group in client.groups.iter().filter_map(|link| self.group(link.name.as_bytes())) {
+        for group in client.groups.iter().filter_map(|link| self.linked_group(&link.name)) {
             add(&group.roles, Some(group));
         }
         held

@@ -8,6 +8,7 @@ mod acl_list;
 mod authenticate;
 mod authorize;
 mod become_like;
+mod changes;
 mod client;
 #[cfg(test)]
 mod collisions_tests;
@@ -50,6 +51,7 @@ mod self_service;
 mod shape;
 mod slots;
 mod snapshot;
+mod sorted;
 mod state;
 mod table;
 mod topic;

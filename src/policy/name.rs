@@ -52,7 +52,8 @@ impl Short {
     }
 }
 
-/// Bytes that many records share, behind one pointer.
+/// Bytes that many records share, behind one pointer. Which pointer that is counts where a link is followed: see
+/// [`Linked`].
 #[derive(Clone)]
 struct Shared(Arc<SharedName>);
 
@@ -162,24 +163,55 @@ name! {
     ClientId(Shared)
 }
 
-impl RoleName {
-    /// The number under which a role of this name was last found, by whomsoever: no more than where to look first.
-    #[inline]
-    pub(super) fn hint(&self) -> u32 {
-        self.0.0.hint.load(Ordering::Relaxed)
-    }
+/// The name of what records link to: one that is made anew under the name of one that is gone has its bytes in another
+/// place, so that what links to the one does not lead to the other.
+pub(super) trait Linked: Clone + Ord + Borrow<[u8]> {
+    /// Whether both are not only equal but one and the same.
+    fn is(&self, other: &Self) -> bool;
+
+    /// Where the bytes are: the same for two names as long as there are both, if they are one and the same.
+    fn place(&self) -> usize;
+
+    /// An equal one that is another.
+    fn another(&self) -> Self;
+
+    /// The number under which what has this name was last found, by whomsoever: no more than where to look first.
+    fn hint(&self) -> u32;
 
     /// Changes [`Self::hint`].
-    pub(super) fn set_hint(&self, number: u32) {
-        self.0.0.hint.store(number, Ordering::Relaxed);
-    }
-
-    /// Whether both are the same name; at once, if they share its bytes.
-    #[inline]
-    pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0.0, &other.0.0) || self == other
-    }
+    fn set_hint(&self, number: u32);
 }
+
+macro_rules! linked {
+    ($Name:ident) => {
+        impl Linked for $Name {
+            #[inline]
+            fn is(&self, other: &Self) -> bool {
+                Arc::ptr_eq(&self.0.0, &other.0.0)
+            }
+
+            fn place(&self) -> usize {
+                Arc::as_ptr(&self.0.0).addr()
+            }
+
+            fn another(&self) -> Self {
+                Self(Shared::new(self.as_bytes()))
+            }
+
+            #[inline]
+            fn hint(&self) -> u32 {
+                self.0.0.hint.load(Ordering::Relaxed)
+            }
+
+            fn set_hint(&self, number: u32) {
+                self.0.0.hint.store(number, Ordering::Relaxed);
+            }
+        }
+    };
+}
+
+linked!(GroupName);
+linked!(RoleName);
 
 /// Free text for people (`textname`, `textdescription`).
 ///

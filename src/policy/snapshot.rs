@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::gone::Gone;
-use super::table::Sorted;
+use super::sorted::Sorted;
 use super::{Client, Compat, DefaultAccess, Extra, Group, GroupName, Link, Links, Role, RoleName};
 
 /// A policy as it was when [`super::Policy::snapshot`] was called.
@@ -74,6 +74,12 @@ impl Snapshot {
         self.gone.roles_there(links)
     }
 
+    /// Those of these links that lead to groups that were there: a record can link to some that were deleted.
+    #[must_use]
+    pub fn groups_there<'l>(&self, links: &'l Links<GroupName>) -> Cow<'l, Links<GroupName>> {
+        self.gone.groups_there(links)
+    }
+
     /// What applies where no ACL matches.
     #[must_use]
     pub fn default_access(&self) -> DefaultAccess {
@@ -103,7 +109,7 @@ impl Snapshot {
     pub fn members(&self) -> Members<'_> {
         let mut of_groups: HashMap<&[u8], Vec<&Client>> = HashMap::new();
         for client in self.clients() {
-            for link in &client.groups {
+            for link in client.groups.iter().filter(|link| !self.gone.has_group(&link.name)) {
                 of_groups.entry(link.name.as_bytes()).or_default().push(client);
             }
         }

@@ -1,4 +1,4 @@
-//! [`Policy`]: the records, what follows from them, and every way to change them.
+//! [`Policy`]: the records, and what follows from them. How they change is in `changes.rs`.
 //!
 //! Clients say which roles and groups they have, groups say which roles; everything else (a group's
 //! members, a role's holders) is derived and follows each replacement by itself. So no order of
@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use super::costs::Costs;
 use super::deleted::Deleted;
-use super::extra::InertIn;
 use super::gone::Gone;
 use super::hints::Hints;
-use super::journal::{Journal, Replaced};
+use super::journal::Journal;
 use super::levels::Keys;
 use super::merged::MergedRoles;
 use super::relations::Relations;
@@ -20,22 +19,22 @@ use super::remains::Remains;
 use super::role_index::RoleIndex;
 use super::table::{Id, Table};
 use super::{
-    Acl, AclType, Client, Compat, DefaultAccess, Extra, Group, GroupName, Links, LoginStamp, Newcomers, Role,
-    RoleName, Snapshot, Username,
+    Acl, AclType, Client, Compat, DefaultAccess, Extra, Group, GroupName, LoginStamp, Role, RoleName,
+    Snapshot,
 };
 
 /// Clients, groups and roles, and what applies where they say nothing.
 #[derive(Debug)]
 pub struct Policy {
     compat: Compat,
-    keys: Keys,
+    pub(super) keys: Keys,
     pub(super) clients: Table<Client, LoginStamp>,
     /// Where those that checks ask about are.
     hints: Hints,
     pub(super) deleted: Deleted,
     pub(super) costs: Costs,
     pub(super) groups: Table<Group>,
-    roles: Table<Role, RoleIndex>,
+    pub(super) roles: Table<Role, RoleIndex>,
     pub(super) default_access: DefaultAccess,
     self_service: bool,
     pub(super) anonymous_group: Option<GroupName>,
@@ -142,10 +141,16 @@ impl Policy {
         self.roles.get_with_derived(name, &self.keys)
     }
 
-    /// The role that a link names.
+    /// The role that a link leads to.
     #[inline]
     pub(super) fn linked_role(&self, name: &RoleName) -> Option<(&Arc<Role>, &RoleIndex)> {
         self.roles.get_linked(name, &self.keys)
+    }
+
+    /// The group that a link leads to.
+    #[inline]
+    pub(super) fn linked_group(&self, name: &GroupName) -> Option<&Arc<Group>> {
+        self.groups.get_linked(name, &self.keys).map(|(group, ())| group)
     }
 
     #[inline]
@@ -243,178 +248,6 @@ impl Policy {
             extra: self.extra.clone(),
             gone: self.gone.clone(),
         }
-    }
-
-    /// Adds a client or replaces the one of its name, without its links to what was deleted meanwhile.
-    ///
-    /// # Errors
-    /// [`MissingReference`], and no change, if it names a role or group that does not exist.
-    pub fn put_client(&mut self, client: Client) -> Result<(), MissingReference> {
-        let client = self.client_to_put(client);
-        self.require_links(&client)?;
-        if self.client(client.username.as_bytes()).is_none() {
-            self.drop_inert_members(client.username.as_bytes());
-        }
-        self.replace_client(client.username.clone(), Some(client));
-        Ok(())
-    }
-
-    /// Adds many clients to a policy without clients, much faster than one by one. There is no way back to before.
-    ///
-    /// # Errors
-    /// [`MissingReference`], and no change, if one names a role or group that does not exist.
-    pub fn fill(&mut self, clients: Newcomers) -> Result<(), MissingReference> {
-        if self.clients().len() > 0 {
-            let clients = clients.into_records();
-            return clients.iter().try_for_each(|client| self.put_client(Client::clone(client)));
-        }
-        let (clients, by_name) = clients.into_sorted();
-        self.relations.fill(&clients, &self.groups, &self.roles, &self.keys)?;
-        self.clients.fill(clients, by_name, LoginStamp::follow);
-        self.journal.clear();
-        Ok(())
-    }
-
-    /// Adds a group or replaces the one of its name, without its links to what was deleted meanwhile; its members
-    /// stay.
-    ///
-    /// # Errors
-    /// [`MissingReference`], and no change, if it names a role that does not exist.
-    pub fn put_group(&mut self, group: Group) -> Result<(), MissingReference> {
-        let group = self.group_to_put(group);
-        self.require_roles(&group.roles)?;
-        if self.group(group.name.as_bytes()).is_none() {
-            self.group_comes(&group.name);
-            self.drop_inert(InertIn::AnonymousGroup, group.name.as_bytes());
-        }
-        self.replace_group(&group.name.clone(), Some(group));
-        Ok(())
-    }
-
-    /// Adds a role or replaces the one of its name; its holders stay.
-    pub fn put_role(&mut self, role: Role) {
-        if self.role(role.name.as_bytes()).is_none() {
-            self.role_comes(&role.name);
-            self.drop_inert_links(role.name.as_bytes());
-        }
-        self.replace_role(&role.name.clone(), Some(role));
-    }
-
-    /// Takes a client away.
-    pub fn remove_client(&mut self, username: &Username) {
-        self.drop_inert(InertIn::Clients, username.as_bytes());
-        self.replace_client(username.clone(), None);
-    }
-
-    /// Sets what applies where no ACL matches.
-    pub fn set_default_access(&mut self, access: DefaultAccess) {
-        self.journal.push(Replaced::DefaultAccess(self.default_access));
-        self.default_access = access;
-    }
-
-    /// Sets the group that anonymous clients are in.
-    ///
-    /// # Errors
-    /// [`MissingReference`], and no change, if there is no such group.
-    pub fn set_anonymous_group(&mut self, name: &GroupName) -> Result<(), MissingReference> {
-        if self.group(name.as_bytes()).is_none() {
-            return Err(MissingReference::Group(name.clone()));
-        }
-        self.drop_inert_anonymous_group();
-        self.journal.push(Replaced::AnonymousGroup(self.anonymous_group.take()));
-        self.anonymous_group = Some(name.clone());
-        Ok(())
-    }
-
-    /// Sets the count of changes.
-    pub fn set_change_index(&mut self, change_index: i64) {
-        self.journal.push(Replaced::ChangeIndex(self.change_index));
-        self.change_index = change_index;
-    }
-
-    /// Sets what the file holds beside all this.
-    pub fn set_extra(&mut self, extra: Extra) {
-        self.journal.push(Replaced::Extra(std::mem::replace(&mut self.extra, extra)));
-    }
-
-    fn require_links(&self, client: &Client) -> Result<(), MissingReference> {
-        self.require_roles(&client.roles)?;
-        match client.groups.iter().find(|link| self.group(link.name.as_bytes()).is_none()) {
-            Some(link) => Err(MissingReference::Group(link.name.clone())),
-            None => Ok(()),
-        }
-    }
-
-    fn require_roles(&self, roles: &Links<RoleName>) -> Result<(), MissingReference> {
-        match roles.iter().find(|link| self.role(link.name.as_bytes()).is_none()) {
-            Some(link) => Err(MissingReference::Role(link.name.clone())),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn replace_client(&mut self, name: Username, client: Option<Client>) {
-        let was_deleted = self.was_deleted(name.as_bytes());
-        let old = self.swap_client(&name, client.map(Arc::new).as_ref());
-        self.journal.push(Replaced::Client { name, old, was_deleted });
-    }
-
-    pub(super) fn replace_group(&mut self, name: &GroupName, group: Option<Group>) {
-        let old = self.swap_group(name, group.map(Arc::new).as_ref());
-        self.journal.push(Replaced::Group(name.clone(), old));
-        self.note_group(name);
-    }
-
-    pub(super) fn replace_role(&mut self, name: &RoleName, role: Option<Role>) {
-        let is_deleted = role.is_none();
-        let old = self.swap_role(name, role.map(Arc::new));
-        self.journal.push(Replaced::Role(name.clone(), old));
-        if is_deleted {
-            self.remains.keep_last_until(self.journal.end_mark());
-        }
-        self.note_role(name);
-    }
-
-    pub(super) fn swap_client(&mut self, name: &Username, new: Option<&Arc<Client>>) -> Option<Arc<Client>> {
-        self.journal.touch();
-        let (id, old) = if let Some(new) = new {
-            self.deleted.remove(name);
-            self.clients.put(Arc::clone(new), &self.keys, LoginStamp::follow)
-        } else {
-            let (id, old, _) = self.clients.remove(name.as_bytes(), &self.keys)?;
-            self.deleted.insert(name);
-            (id, Some(old))
-        };
-        self.relations.replace_client(id, old.as_deref(), new.map(|new| &**new));
-        self.costs.follow(old.as_deref(), new.map(|new| &**new));
-        old
-    }
-
-    pub(super) fn swap_group(&mut self, name: &GroupName, new: Option<&Arc<Group>>) -> Option<Arc<Group>> {
-        self.journal.touch();
-        self.merged.outdate();
-        let (id, old) = match new {
-            Some(new) => self.groups.put(Arc::clone(new), &self.keys, |(), _, _| ()),
-            None => self.groups.remove(name.as_bytes(), &self.keys).map(|(id, old, ())| (id, Some(old)))?,
-        };
-        self.relations.replace_group(id, old.as_deref(), new.map(|new| &**new));
-        old
-    }
-
-    pub(super) fn swap_role(&mut self, name: &RoleName, new: Option<Arc<Role>>) -> Option<Arc<Role>> {
-        self.journal.touch();
-        self.merged.outdate();
-        let keys = self.keys;
-        let Some(new) = new else {
-            let (_, old, index) = self.roles.remove(name.as_bytes(), &keys)?;
-            self.remains.add(&old, index, self.journal.end_mark());
-            return Some(old);
-        };
-        let present = self.remains.take_back(&new);
-        let follow = |index: &mut RoleIndex, old: Option<&Role>, new: &Role| match present {
-            Some(present) if old.is_none() => *index = present,
-            _ => index.update(old, Some(new), &keys),
-        };
-        self.roles.put(new, &keys, follow).1
     }
 
     pub(super) fn relations(&self) -> &Relations {

@@ -1,5 +1,6 @@
-//! Records by name: found at once by name, listed in the order of names, copied in no time.
+//! Records by name: found at once by name, or by what links to them.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -7,13 +8,13 @@ use hashbrown::HashTable;
 use super::hash::is_same;
 use super::hints::{Hint, Hints};
 use super::levels::Keys;
-use super::{Client, Group, Role, RoleName};
+use super::name::Linked;
+use super::sorted::Sorted;
+use super::{Client, Group, GroupName, Role, RoleName};
 
 /// For how many more records there is room behind those that come all at once: moving many takes long, and is to
 /// happen to no first command.
 pub(super) const MORE: usize = 1024;
-/// How many records share an allocation of the sorted list.
-const CHUNK: usize = 256;
 
 /// A record with a name.
 pub(super) trait Named {
@@ -39,6 +40,33 @@ impl Named for Role {
     }
 }
 
+/// A record that others link to.
+pub(super) trait LinkedTo: Named {
+    /// What its name is.
+    type Name: Linked;
+
+    /// Its name.
+    fn linked_name(&self) -> &Self::Name;
+}
+
+impl LinkedTo for Group {
+    type Name = GroupName;
+
+    #[inline]
+    fn linked_name(&self) -> &GroupName {
+        &self.name
+    }
+}
+
+impl LinkedTo for Role {
+    type Name = RoleName;
+
+    #[inline]
+    fn linked_name(&self) -> &RoleName {
+        &self.name
+    }
+}
+
 /// Records of one kind, each with something that is derived from it.
 #[derive(Debug)]
 pub(super) struct Table<R, D = ()> {
@@ -59,24 +87,9 @@ struct Slot<R, D> {
     derived: D,
 }
 
-/// The records of a table in the order of their names' bytes. A clone shares them and is a snapshot.
-#[derive(Debug)]
-pub(super) struct Sorted<R> {
-    // INVARIANT: no chunk is empty, and names rise through all chunks.
-    chunks: Vec<Arc<Vec<Arc<R>>>>,
-    len: usize,
-}
-
 impl<R, D> Default for Table<R, D> {
     fn default() -> Self {
-        let sorted = Sorted { chunks: Vec::new(), len: 0 };
-        Self { by_name: HashTable::new(), slots: Vec::new(), free: Vec::new(), sorted }
-    }
-}
-
-impl<R> Clone for Sorted<R> {
-    fn clone(&self) -> Self {
-        Self { chunks: self.chunks.clone(), len: self.len }
+        Self { by_name: HashTable::new(), slots: Vec::new(), free: Vec::new(), sorted: Sorted::default() }
     }
 }
 
@@ -199,22 +212,34 @@ impl<R: Named, D: Default> Table<R, D> {
     }
 }
 
-impl<D: Default> Table<Role, D> {
-    /// The role that a link names.
+impl<R: LinkedTo, D: Default> Table<R, D> {
+    /// The record that a link leads to.
     #[inline]
-    pub(super) fn get_linked(&self, name: &RoleName, keys: &Keys) -> Option<(&Arc<Role>, &D)> {
+    pub(super) fn get_linked(&self, name: &R::Name, keys: &Keys) -> Option<(&Arc<R>, &D)> {
         let slot = match slot(&self.slots, name.hint()) {
-            Some(slot) if slot.record.name.is(name) => slot,
-            _ => self.find_linked(name, keys)?,
+            Some(slot) if slot.record.linked_name().is(name) => slot,
+            _ => slot(&self.slots, self.find_linked(name, keys)?)?,
         };
         Some((&slot.record, &slot.derived))
     }
 
+    /// The number of the record that a link leads to.
+    pub(super) fn id_of_linked(&self, name: &R::Name, keys: &Keys) -> Option<Id> {
+        let hint = name.hint();
+        match slot(&self.slots, hint) {
+            Some(slot) if slot.record.linked_name().is(name) => Some(hint),
+            _ => self.find_linked(name, keys),
+        }
+    }
+
     #[cold]
-    fn find_linked(&self, name: &RoleName, keys: &Keys) -> Option<&Slot<Role, D>> {
-        let id = self.id_of(name.as_bytes(), keys)?;
+    fn find_linked(&self, name: &R::Name, keys: &Keys) -> Option<Id> {
+        let id = self.id_of(name.borrow(), keys)?;
+        if !slot(&self.slots, id)?.record.linked_name().is(name) {
+            return None;
+        }
         name.set_hint(id);
-        slot(&self.slots, id)
+        Some(id)
     }
 }
 
@@ -237,109 +262,6 @@ fn hash_of<R: Named, D>(slots: &[Option<Slot<R, D>>], id: Id, keys: &Keys) -> u6
 fn last_id<T>(slots: &[T]) -> Id {
     Id::try_from(slots.len().saturating_sub(1)).unwrap_or(Id::MAX)
 }
-
-impl<R: Named> Sorted<R> {
-    /// These records, which are in the order of their different names.
-    fn of(records: &[Arc<R>]) -> Self {
-        let chunks = records.chunks(CHUNK).map(|chunk| Arc::new(chunk.to_vec())).collect();
-        Self { chunks, len: records.len() }
-    }
-
-    /// All records.
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<R>> {
-        Records { left: self.len, records: self.chunks.iter().flat_map(|chunk| chunk.iter()) }
-    }
-
-    /// The record of that name, found by halving.
-    pub(super) fn find(&self, name: &[u8]) -> Option<&Arc<R>> {
-        let chunk = self.chunks.get(self.chunk_of(name))?;
-        let place = chunk.binary_search_by(|record| record.name().cmp(name)).ok()?;
-        chunk.get(place)
-    }
-
-    /// The records from the `offset`-th on, found without counting through those before.
-    pub(super) fn iter_from(&self, offset: usize) -> impl Iterator<Item = &Arc<R>> {
-        let mut left = offset;
-        let mut first = 0_usize;
-        for chunk in &self.chunks {
-            if left < chunk.len() {
-                break;
-            }
-            left = left.saturating_sub(chunk.len());
-            first = first.saturating_add(1);
-        }
-        self.chunks.get(first..).unwrap_or_default().iter().flat_map(|chunk| chunk.iter()).skip(left)
-    }
-
-    fn put(&mut self, record: &Arc<R>) {
-        let at = self.chunk_of(record.name());
-        let Some(chunk) = self.chunks.get_mut(at) else {
-            self.chunks.push(Arc::new(vec![Arc::clone(record)]));
-            self.len = 1;
-            return;
-        };
-        let chunk = Arc::make_mut(chunk);
-        match chunk.binary_search_by(|other| other.name().cmp(record.name())) {
-            Ok(place) => {
-                if let Some(old) = chunk.get_mut(place) {
-                    *old = Arc::clone(record);
-                }
-            }
-            Err(place) => {
-                chunk.insert(place, Arc::clone(record));
-                self.len = self.len.saturating_add(1);
-                if chunk.len() > CHUNK {
-                    // Files come sorted: the full half is left behind full.
-                    let keep = if place.saturating_add(1) == chunk.len() { CHUNK } else { CHUNK / 2 };
-                    let second = chunk.split_off(keep);
-                    chunk.shrink_to_fit();
-                    self.chunks.insert(at.saturating_add(1), Arc::new(second));
-                }
-            }
-        }
-    }
-
-    fn remove(&mut self, name: &[u8]) {
-        let at = self.chunk_of(name);
-        let Some(chunk) = self.chunks.get_mut(at) else { return };
-        let Ok(place) = chunk.binary_search_by(|other| other.name().cmp(name)) else { return };
-        let chunk = Arc::make_mut(chunk);
-        chunk.remove(place);
-        if chunk.is_empty() {
-            self.chunks.remove(at);
-        }
-        self.len = self.len.saturating_sub(1);
-    }
-
-    /// The chunk that holds or would hold that name.
-    fn chunk_of(&self, name: &[u8]) -> usize {
-        let begins_before =
-            |chunk: &Arc<Vec<Arc<R>>>| chunk.first().is_some_and(|first| first.name() <= name);
-        self.chunks.partition_point(begins_before).saturating_sub(1)
-    }
-}
-
-/// All records, and how many are left.
-struct Records<I> {
-    records: I,
-    left: usize,
-}
-
-impl<I: Iterator> Iterator for Records<I> {
-    type Item = I::Item;
-
-    fn next(&mut self) -> Option<I::Item> {
-        let record = self.records.next()?;
-        self.left = self.left.saturating_sub(1);
-        Some(record)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl<I: Iterator> ExactSizeIterator for Records<I> {}
 
 #[cfg(test)]
 mod tests {

@@ -146,7 +146,7 @@ fn of_a_crowd_those_are_disconnected_who_were_there() {
         let username = Username::new(format!("u{number}").as_bytes()).unwrap();
         policy.put_client(Client { roles: roles.clone(), ..Client::new(username) }).unwrap();
     }
-    let (holders, crowd) = policy.concerned(HashSet::from([role.clone()]), HashSet::new());
+    let (holders, crowd) = policy.concerned(&HashSet::from([role.clone()]), &HashSet::new());
     assert!(holders.clients.is_empty());
     policy.remove_role(&role);
     let mut sessions = Sessions::default();

@@ -19,11 +19,16 @@ struct Model {
     roles: BTreeSet<usize>,
     groups: BTreeMap<usize, BTreeSet<usize>>,
     clients: BTreeMap<usize, (BTreeSet<usize>, BTreeSet<usize>)>,
+    /// What was deleted last, as it was.
+    deleted: (BTreeMap<usize, Role>, BTreeMap<usize, Group>),
 }
 
 #[derive(Clone, Debug)]
 enum Step {
     MakeRole(usize),
+    /// A role or group is put again that was deleted, by somebody who has kept the record.
+    MakeRoleAgain(usize),
+    MakeGroupAgain(usize),
     DeleteRole(usize),
     MakeGroup(usize, BTreeSet<usize>),
     DeleteGroup(usize),
@@ -48,6 +53,8 @@ fn step() -> impl Strategy<Value = Step> {
     let some = || prop::collection::btree_set(0..3_usize, 0..3);
     prop_oneof![
         3 => number().prop_map(Step::MakeRole),
+        1 => number().prop_map(Step::MakeRoleAgain),
+        1 => number().prop_map(Step::MakeGroupAgain),
         3 => number().prop_map(Step::DeleteRole),
         2 => (number(), some()).prop_map(|(group, roles)| Step::MakeGroup(group, roles)),
         2 => number().prop_map(Step::DeleteGroup),
@@ -125,7 +132,19 @@ impl Model {
                 self.roles.insert(*number);
                 policy.put_role(role(*number));
             }
+            Step::MakeRoleAgain(number) => {
+                let Some(role) = self.deleted.0.get(number) else { return };
+                self.roles.insert(*number);
+                policy.put_role(role.clone());
+            }
+            Step::MakeGroupAgain(number) => {
+                let Some(group) = self.deleted.1.get(number) else { return };
+                self.groups.insert(*number, BTreeSet::new());
+                policy.put_group(Group { roles: Links::default(), ..group.clone() }).unwrap();
+            }
             Step::DeleteRole(number) => {
+                let present = policy.role(role_name(*number).as_bytes());
+                self.deleted.0.extend(present.map(|role| (*number, Role::clone(role))));
                 self.roles.remove(number);
                 self.groups.values_mut().for_each(|roles| _ = roles.remove(number));
                 self.clients.values_mut().for_each(|(roles, _)| _ = roles.remove(number));
@@ -137,6 +156,8 @@ impl Model {
                 self.groups.insert(*number, roles);
             }
             Step::DeleteGroup(number) => {
+                let present = policy.group(group_name(*number).as_bytes());
+                self.deleted.1.extend(present.map(|group| (*number, Group::clone(group))));
                 self.groups.remove(number);
                 self.clients.values_mut().for_each(|(_, groups)| _ = groups.remove(number));
                 policy.remove_group(&group_name(*number));
@@ -167,7 +188,8 @@ impl Model {
             Step::GiveRole(number, role) => {
                 let Some((roles, _)) = self.clients.get_mut(number) else { return };
                 if self.roles.contains(role) && roles.insert(*role) {
-                    let present = Client::clone(policy.client(username(*number).as_bytes()).unwrap());
+                    let present =
+                        client_as_seen(policy, policy.client(username(*number).as_bytes()).unwrap());
                     let roles = present.roles.with(link(role_name(*role))).unwrap();
                     policy.put_client(Client { roles, ..present }).unwrap();
                 }
@@ -175,7 +197,8 @@ impl Model {
             Step::GiveGroup(number, group) => {
                 let Some((_, groups)) = self.clients.get_mut(number) else { return };
                 if self.groups.contains_key(group) && groups.insert(*group) {
-                    let present = Client::clone(policy.client(username(*number).as_bytes()).unwrap());
+                    let present =
+                        client_as_seen(policy, policy.client(username(*number).as_bytes()).unwrap());
                     let groups = present.groups.with(link(group_name(*group))).unwrap();
                     policy.put_client(Client { groups, ..present }).unwrap();
                 }
@@ -221,11 +244,10 @@ impl Model {
 /// Nothing links to anything that is not there, also not where nobody looks.
 fn assert_swept(policy: &Policy) {
     for client in policy.clients() {
-        assert!(client.roles.iter().all(|link| policy.role(link.name.as_bytes()).is_some()));
-        assert!(client.groups.iter().all(|link| policy.group(link.name.as_bytes()).is_some()));
+        assert_eq!(client_as_seen(policy, client), **client);
     }
     for group in policy.groups() {
-        assert!(group.roles.iter().all(|link| policy.role(link.name.as_bytes()).is_some()));
+        assert_eq!(policy.group_there(group).into_owned(), **group);
     }
 }
 

@@ -7,8 +7,7 @@ use super::{ANYBODY, Finding, Holder, RoleAcl, Work};
 use crate::policy::index::Cut;
 use crate::policy::topic::Match;
 use crate::policy::{
-    AclRequest, AclType, Action, Group, GroupName, HeldRole, Link, Links, Policy, Reason, Role, RoleName,
-    Subject,
+    AclRequest, AclType, Action, HeldRole, Link, Links, Policy, Reason, Role, RoleName, Subject,
 };
 
 /// How many ACLs of one type in a role are held against another role, so that a big role that everybody
@@ -48,8 +47,9 @@ impl Policy {
                 if !work.may(1) {
                     break;
                 }
-                let (Some(first), Some(second)) = (self.linked(first), self.linked(second)) else { continue };
-                if seen.groups.insert((address(first), address(second))) {
+                let groups = (self.linked_group(&first.name), self.linked_group(&second.name));
+                let (Some(first), Some(second)) = groups else { continue };
+                if seen.groups.insert((address(&**first), address(&**second))) {
                     let both =
                         first.roles.iter().flat_map(|one| second.roles.iter().map(move |two| (one, two)));
                     self.conflicts(both, holder, &mut seen, work);
@@ -57,10 +57,6 @@ impl Policy {
             }
         }
         findings.append(&mut seen.found);
-    }
-
-    fn linked(&self, link: &Link<GroupName>) -> Option<&Group> {
-        self.group(link.name.as_bytes()).map(|group| &**group)
     }
 
     fn conflicts_among<'a>(
@@ -84,8 +80,8 @@ impl Policy {
             if !work.may(1) {
                 return;
             }
-            let roles = (self.role(first.name.as_bytes()), self.role(second.name.as_bytes()));
-            let (Some(first), Some(second)) = roles else { continue };
+            let roles = (self.linked_role(&first.name), self.linked_role(&second.name));
+            let (Some((first, _)), Some((second, _))) = roles else { continue };
             let places = (address(&**first), address(&**second));
             if places.0 == places.1 || !seen.roles.insert(places) {
                 continue;

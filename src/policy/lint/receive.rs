@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{ANYBODY, Finding, Holder, RoleAcl, Work};
 use crate::policy::index::Cut;
+use crate::policy::name::Linked;
 use crate::policy::topic::Match;
 use crate::policy::{AclType, Action, Client, HeldRole, Policy, Role};
 
@@ -130,9 +131,9 @@ fn address<T>(record: &T) -> usize {
 }
 
 /// A client's roles and groups, in their order: clients with the same have the same rights.
-fn roles_of(client: &Client) -> Vec<(bool, &[u8])> {
-    let roles = client.roles.iter().map(|link| (false, link.name.as_bytes()));
-    roles.chain(client.groups.iter().map(|link| (true, link.name.as_bytes()))).collect()
+fn roles_of(client: &Client) -> Vec<usize> {
+    let roles = client.roles.iter().map(|link| link.name.place());
+    roles.chain(client.groups.iter().map(|link| link.name.place())).collect()
 }
 
 /// The filter of a shared subscription without `$share/NAME/`.

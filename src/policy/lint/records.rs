@@ -2,7 +2,7 @@
 
 use super::{Finding, Holder};
 use crate::password::{PasswordHash, Scheme};
-use crate::policy::{AclType, Action, Client, Extra, InertIn, Password, Policy, Role};
+use crate::policy::{AclType, Action, Client, Extra, InertIn, Link, Password, Policy, Role, RoleName};
 
 impl Policy {
     /// Receiving and unsubscribing are allowed by default in every new policy; sending and subscribing
@@ -68,13 +68,14 @@ impl Policy {
     }
 
     fn has_acls(&self, client: &Client) -> bool {
-        let has_acls = |name: &[u8]| self.role(name).is_some_and(|role| has_any(role));
-        client.roles.iter().any(|link| has_acls(link.name.as_bytes()))
+        let has_acls =
+            |link: &Link<RoleName>| self.linked_role(&link.name).is_some_and(|(role, _)| has_any(role));
+        client.roles.iter().any(has_acls)
             || client
                 .groups
                 .iter()
-                .filter_map(|link| self.group(link.name.as_bytes()))
-                .any(|group| group.roles.iter().any(|link| has_acls(link.name.as_bytes())))
+                .filter_map(|link| self.linked_group(&link.name))
+                .any(|group| group.roles.iter().any(has_acls))
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) fn group(
     object.text("textdescription", group.text_description.as_ref().map(Text::as_bytes));
     roles(&mut object, &group.roles, &group.extra, policy);
     let inert = staying(&group.extra, InertIn::Clients, |username, _| {
-        policy.client(username).is_none_or(|client| client.groups.get(name).is_some())
+        policy.client(username).is_none_or(|client| policy.groups_there(&client.groups).get(name).is_some())
     });
     let empty = members.of(name).next().is_none() && inert.is_empty();
     object.array("clients", empty, |writer| {

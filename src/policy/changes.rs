@@ -1,0 +1,202 @@
+//! Every way to change a [`Policy`]: what is replaced goes into its history.
+
+use std::sync::Arc;
+
+use super::extra::InertIn;
+use super::journal::Replaced;
+use super::role_index::RoleIndex;
+use super::{
+    Client, DefaultAccess, Extra, Group, GroupName, Links, LoginStamp, MissingReference, Newcomers, Policy,
+    Role, RoleName, Username,
+};
+
+impl Policy {
+    /// Adds a client or replaces the one of its name, without its links to what was deleted meanwhile.
+    ///
+    /// # Errors
+    /// [`MissingReference`], and no change, if it names a role or group that does not exist.
+    pub fn put_client(&mut self, client: Client) -> Result<(), MissingReference> {
+        let client = self.client_to_put(client);
+        self.require_links(&client)?;
+        if self.client(client.username.as_bytes()).is_none() {
+            self.drop_inert_members(client.username.as_bytes());
+        }
+        self.replace_client(client.username.clone(), Some(client));
+        Ok(())
+    }
+
+    /// Adds many clients to a policy without clients, much faster than one by one. There is no way back to before.
+    ///
+    /// # Errors
+    /// [`MissingReference`], and no change, if one names a role or group that does not exist.
+    pub fn fill(&mut self, clients: Newcomers) -> Result<(), MissingReference> {
+        if self.clients().len() > 0 {
+            let clients = clients.into_records();
+            return clients.iter().try_for_each(|client| self.put_client(Client::clone(client)));
+        }
+        let (mut clients, by_name) = clients.into_sorted();
+        for client in &mut clients {
+            if !self.is_linked(client) {
+                *client = Arc::new(self.client_to_put(Client::clone(client)));
+            }
+        }
+        self.relations.fill(&clients, &self.groups, &self.roles, &self.keys)?;
+        self.clients.fill(clients, by_name, LoginStamp::follow);
+        self.journal.clear();
+        Ok(())
+    }
+
+    /// Adds a group or replaces the one of its name, without its links to what was deleted meanwhile; its members
+    /// stay.
+    ///
+    /// # Errors
+    /// [`MissingReference`], and no change, if it names a role that does not exist.
+    pub fn put_group(&mut self, group: Group) -> Result<(), MissingReference> {
+        let group = self.group_to_put(group);
+        self.require_roles(&group.roles)?;
+        if self.group(group.name.as_bytes()).is_none() {
+            self.drop_inert(InertIn::AnonymousGroup, group.name.as_bytes());
+        }
+        self.replace_group(&group.name.clone(), Some(group));
+        Ok(())
+    }
+
+    /// Adds a role or replaces the one of its name; its holders stay.
+    pub fn put_role(&mut self, role: Role) {
+        if self.role(role.name.as_bytes()).is_none() {
+            self.drop_inert_links(role.name.as_bytes());
+        }
+        self.replace_role(&role.name.clone(), Some(role));
+    }
+
+    /// Takes a client away.
+    pub fn remove_client(&mut self, username: &Username) {
+        self.drop_inert(InertIn::Clients, username.as_bytes());
+        self.replace_client(username.clone(), None);
+    }
+
+    /// Sets what applies where no ACL matches.
+    pub fn set_default_access(&mut self, access: DefaultAccess) {
+        self.journal.push(Replaced::DefaultAccess(self.default_access));
+        self.default_access = access;
+    }
+
+    /// Sets the group that anonymous clients are in.
+    ///
+    /// # Errors
+    /// [`MissingReference`], and no change, if there is no such group.
+    pub fn set_anonymous_group(&mut self, name: &GroupName) -> Result<(), MissingReference> {
+        if self.group(name.as_bytes()).is_none() {
+            return Err(MissingReference::Group(name.clone()));
+        }
+        self.drop_inert_anonymous_group();
+        self.journal.push(Replaced::AnonymousGroup(self.anonymous_group.take()));
+        self.anonymous_group = Some(name.clone());
+        Ok(())
+    }
+
+    /// Sets the count of changes.
+    pub fn set_change_index(&mut self, change_index: i64) {
+        self.journal.push(Replaced::ChangeIndex(self.change_index));
+        self.change_index = change_index;
+    }
+
+    /// Sets what the file holds beside all this.
+    pub fn set_extra(&mut self, extra: Extra) {
+        self.journal.push(Replaced::Extra(std::mem::replace(&mut self.extra, extra)));
+    }
+
+    /// Whether all its links lead somewhere.
+    fn is_linked(&self, client: &Client) -> bool {
+        client.roles.iter().all(|link| self.linked_role(&link.name).is_some())
+            && client.groups.iter().all(|link| self.linked_group(&link.name).is_some())
+    }
+
+    fn require_links(&self, client: &Client) -> Result<(), MissingReference> {
+        self.require_roles(&client.roles)?;
+        match client.groups.iter().find(|link| self.linked_group(&link.name).is_none()) {
+            Some(link) => Err(MissingReference::Group(link.name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn require_roles(&self, roles: &Links<RoleName>) -> Result<(), MissingReference> {
+        match roles.iter().find(|link| self.linked_role(&link.name).is_none()) {
+            Some(link) => Err(MissingReference::Role(link.name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn replace_client(&mut self, name: Username, client: Option<Client>) {
+        let was_deleted = self.was_deleted(name.as_bytes());
+        let client = client.map(|client| Arc::new(self.client_to_put(client)));
+        let old = self.swap_client(&name, client.as_ref());
+        self.journal.push(Replaced::Client { name, old, was_deleted });
+    }
+
+    pub(super) fn replace_group(&mut self, name: &GroupName, group: Option<Group>) {
+        let is_deleted = group.is_none();
+        let group = group.map(|group| Arc::new(self.group_to_put(group)));
+        let old = self.swap_group(name, group.as_ref());
+        let gone = old.as_ref().filter(|_| is_deleted).map(|old| old.name.clone());
+        self.journal.push(Replaced::Group(name.clone(), old));
+        if let Some(gone) = gone {
+            self.note_group(&gone);
+        }
+    }
+
+    pub(super) fn replace_role(&mut self, name: &RoleName, role: Option<Role>) {
+        let is_deleted = role.is_none();
+        let role = role.map(|role| Arc::new(self.role_to_put(role)));
+        let old = self.swap_role(name, role);
+        let gone = old.as_ref().filter(|_| is_deleted).map(|old| old.name.clone());
+        self.journal.push(Replaced::Role(name.clone(), old));
+        if let Some(gone) = gone {
+            self.remains.keep_last_until(self.journal.end_mark());
+            self.note_role(&gone);
+        }
+    }
+
+    pub(super) fn swap_client(&mut self, name: &Username, new: Option<&Arc<Client>>) -> Option<Arc<Client>> {
+        self.journal.touch();
+        let (id, old) = if let Some(new) = new {
+            self.deleted.remove(name);
+            self.clients.put(Arc::clone(new), &self.keys, LoginStamp::follow)
+        } else {
+            let (id, old, _) = self.clients.remove(name.as_bytes(), &self.keys)?;
+            self.deleted.insert(name);
+            (id, Some(old))
+        };
+        self.relations.replace_client(id, old.as_deref(), new.map(|new| &**new));
+        self.costs.follow(old.as_deref(), new.map(|new| &**new));
+        old
+    }
+
+    pub(super) fn swap_group(&mut self, name: &GroupName, new: Option<&Arc<Group>>) -> Option<Arc<Group>> {
+        self.journal.touch();
+        self.merged.outdate();
+        let (id, old) = match new {
+            Some(new) => self.groups.put(Arc::clone(new), &self.keys, |(), _, _| ()),
+            None => self.groups.remove(name.as_bytes(), &self.keys).map(|(id, old, ())| (id, Some(old)))?,
+        };
+        self.relations.replace_group(id, old.as_deref(), new.map(|new| &**new));
+        old
+    }
+
+    pub(super) fn swap_role(&mut self, name: &RoleName, new: Option<Arc<Role>>) -> Option<Arc<Role>> {
+        self.journal.touch();
+        self.merged.outdate();
+        let keys = self.keys;
+        let Some(new) = new else {
+            let (_, old, index) = self.roles.remove(name.as_bytes(), &keys)?;
+            self.remains.add(&old, index, self.journal.end_mark());
+            return Some(old);
+        };
+        let present = self.remains.take_back(&new);
+        let follow = |index: &mut RoleIndex, old: Option<&Role>, new: &Role| match present {
+            Some(present) if old.is_none() => *index = present,
+            _ => index.update(old, Some(new), &keys),
+        };
+        self.roles.put(new, &keys, follow).1
+    }
+}
