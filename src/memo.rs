@@ -20,34 +20,38 @@ const WORD: usize = 8;
 
 /// Decisions by what was asked.
 pub(crate) struct Memo {
+    /// What was last decided at each place, kept or not. Apart from what is kept, so that who asks something new looks at
+    /// little memory.
+    last: Box<[AtomicU64]>,
     slots: Box<[Slot]>,
 }
 
-/// What a decision is kept under.
+/// Where a decision is kept, and what it is told from others by that were last made there: but by chance, no other request
+/// has the same.
 #[derive(Clone, Copy)]
-pub(crate) struct Key<'a> {
-    /// Which slot it has, and what tells it from the request that was last decided there.
-    hash: u64,
-    /// The action, whether there is a client id and a username, and how long the three texts are: with it, equal
-    /// words mean an equal request.
-    shape: u64,
-    topic: &'a [u8],
-    clientid: &'a [u8],
-    username: &'a [u8],
-}
+pub(crate) struct Key(u64);
 
 /// A decision with all that it depends on. A seqlock: `version` is odd while one writes, and differs after.
+#[repr(align(64))]
 struct Slot {
     version: AtomicU64,
     /// The policy's generation.
     generation: AtomicU64,
     /// The effect, in the two bits that no shape has, and the shape of the request.
     kept: AtomicU64,
-    /// The hash of the request that was last decided here, kept or not.
-    last: AtomicU64,
     topic: [AtomicU64; TOPIC_WORDS],
     clientid: [AtomicU64; NAME_WORDS],
     username: [AtomicU64; NAME_WORDS],
+}
+
+/// What a request is, as it is kept.
+struct Wanted<'a> {
+    /// The action, whether there is a client id and a username, and how long the three texts are: with it, equal
+    /// words mean an equal request.
+    shape: u64,
+    topic: &'a [u8],
+    clientid: &'a [u8],
+    username: &'a [u8],
 }
 
 /// Where the effect is in what is kept.
@@ -60,7 +64,6 @@ impl Default for Slot {
             generation: AtomicU64::new(0),
             // That of no request: a topic is not that long.
             kept: AtomicU64::new(u64::MAX),
-            last: AtomicU64::new(0),
             topic: zeros(),
             clientid: zeros(),
             username: zeros(),
@@ -74,19 +77,24 @@ fn zeros<const WORDS: usize>() -> [AtomicU64; WORDS] {
 
 impl Memo {
     pub(crate) fn new() -> Self {
-        Self { slots: (0..SLOTS).map(|_| Slot::default()).collect() }
+        let zeros = (0..SLOTS).map(|_| AtomicU64::new(0));
+        Self { last: zeros.collect(), slots: (0..SLOTS).map(|_| Slot::default()).collect() }
     }
 
-    /// What was decided, if it is kept, of a policy of that generation.
+    /// What was decided, if it is kept, by a policy of that generation.
     #[inline]
-    pub(crate) fn get(&self, key: &Key<'_>, generation: u64) -> Option<Effect> {
-        let slot = self.slot(key)?;
+    pub(crate) fn get(&self, key: Key, request: &AclRequest<'_>, generation: u64) -> Option<Effect> {
+        if self.last.get(key.place())?.load(Ordering::Relaxed) != key.tag(generation) {
+            return None;
+        }
+        let wanted = Wanted::of(request)?;
+        let slot = self.slots.get(key.place())?;
         let version = slot.version.load(Ordering::Acquire);
         let kept = slot.kept.load(Ordering::Relaxed);
         // All but the effect.
-        if (kept ^ key.shape) << (u64::BITS - EFFECT) != 0
+        if (kept ^ wanted.shape) << (u64::BITS - EFFECT) != 0
             || slot.generation.load(Ordering::Relaxed) != generation
-            || !slot.all_words(key, |word, wanted| word.load(Ordering::Relaxed) == wanted)
+            || !slot.all_words(&wanted, |word, wanted| word.load(Ordering::Relaxed) == wanted)
         {
             return None;
         }
@@ -104,29 +112,48 @@ impl Memo {
 
     /// What is decided by a policy of that generation. It is kept from the second time on.
     #[inline]
-    pub(crate) fn put(&self, key: &Key<'_>, generation: u64, effect: Effect) {
-        let Some(slot) = self.slot(key) else { return };
-        // Another generation is another request here.
-        let this = key.hash ^ generation;
-        if slot.last.load(Ordering::Relaxed) == this {
-            slot.keep(key, generation, effect);
+    pub(crate) fn put(&self, key: Key, request: &AclRequest<'_>, generation: u64, effect: Effect) {
+        let Some(last) = self.last.get(key.place()) else { return };
+        if last.load(Ordering::Relaxed) == key.tag(generation) {
+            self.keep(key, request, generation, effect);
         } else {
-            slot.last.store(this, Ordering::Relaxed);
+            last.store(key.tag(generation), Ordering::Relaxed);
         }
+    }
+
+    #[cold]
+    fn keep(&self, key: Key, request: &AclRequest<'_>, generation: u64, effect: Effect) {
+        if let (Some(slot), Some(wanted)) = (self.slots.get(key.place()), Wanted::of(request)) {
+            slot.keep(&wanted, generation, effect);
+        }
+    }
+}
+
+impl Key {
+    /// That of a request.
+    #[inline]
+    pub(crate) fn of(request: &Hashed<'_>) -> Self {
+        Self(request.of_connection())
     }
 
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "some of the bits are wanted")]
-    fn slot(&self, key: &Key<'_>) -> Option<&Slot> {
-        self.slots.get(key.hash as usize & (SLOTS - 1))
+    fn place(self) -> usize {
+        self.0 as usize & (SLOTS - 1)
+    }
+
+    /// To another generation it is another request.
+    #[inline]
+    fn tag(self, generation: u64) -> u64 {
+        self.0 ^ generation
     }
 }
 
-impl<'a> Key<'a> {
-    /// What a request is looked up by; none if it is too long to be kept.
+impl<'a> Wanted<'a> {
+    /// None if it is too long to be kept.
     #[inline]
-    pub(crate) fn of(hashed: &Hashed<'a>) -> Option<Self> {
-        let AclRequest { subject, action, topic } = hashed.request;
+    fn of(request: &AclRequest<'a>) -> Option<Self> {
+        let AclRequest { subject, action, topic } = *request;
         let [clientid, username] = [subject.clientid, subject.username].map(Option::unwrap_or_default);
         if topic.len() > TOPIC_WORDS * WORD
             || clientid.len() > NAME_WORDS * WORD
@@ -140,13 +167,14 @@ impl<'a> Key<'a> {
         shape = shape << 16 | topic.len() as u64;
         shape = shape << 16 | clientid.len() as u64;
         shape = shape << 16 | username.len() as u64;
-        Some(Self { hash: hashed.of_connection(), shape, topic, clientid, username })
+        Some(Self { shape, topic, clientid, username })
     }
 }
 
 /// Whether something is true of all the words of a text, each beside one of those. The last words may overlap those
 /// before: what is in them twice follows from how long the text is.
-#[inline]
+#[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+#[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "the two halves of the number are wanted")]
 fn all_words(text: &[u8], mut words: &[AtomicU64], is_true: impl Fn(&AtomicU64, u64) -> bool) -> bool {
     let both = |one: &AtomicU64, other: &AtomicU64, bytes: [u8; 16]| {
@@ -178,15 +206,15 @@ fn all_words(text: &[u8], mut words: &[AtomicU64], is_true: impl Fn(&AtomicU64, 
 
 impl Slot {
     /// Whether something is true of all the words of a request, each beside one of those that are kept.
-    #[inline]
-    fn all_words(&self, key: &Key<'_>, is_true: impl Fn(&AtomicU64, u64) -> bool) -> bool {
-        all_words(key.topic, &self.topic, &is_true)
-            && all_words(key.clientid, &self.clientid, &is_true)
-            && all_words(key.username, &self.username, &is_true)
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
+    fn all_words(&self, wanted: &Wanted<'_>, is_true: impl Fn(&AtomicU64, u64) -> bool) -> bool {
+        all_words(wanted.topic, &self.topic, &is_true)
+            && all_words(wanted.clientid, &self.clientid, &is_true)
+            && all_words(wanted.username, &self.username, &is_true)
     }
 
-    #[cold]
-    fn keep(&self, key: &Key<'_>, generation: u64, effect: Effect) {
+    fn keep(&self, wanted: &Wanted<'_>, generation: u64, effect: Effect) {
         let version = self.version.load(Ordering::Relaxed);
         let odd = version | 1;
         if odd == version
@@ -201,8 +229,8 @@ impl Slot {
             Effect::Deny => 1,
             Effect::Defer => 2,
         };
-        self.kept.store(key.shape | effect << EFFECT, Ordering::Relaxed);
-        self.all_words(key, |word, wanted| {
+        self.kept.store(wanted.shape | effect << EFFECT, Ordering::Relaxed);
+        self.all_words(wanted, |word, wanted| {
             word.store(wanted, Ordering::Relaxed);
             true
         });
@@ -217,6 +245,9 @@ mod tests {
 
     use super::*;
     use crate::policy::{Action, Subject, TextKeys};
+
+    /// The key of several requests, as if their hashes were equal.
+    const SHARED: Key = Key(5);
 
     fn request<'a>(
         username: Option<&'a str>,
@@ -233,25 +264,28 @@ mod tests {
         Hashed::new(*request, &TextKeys::of_process())
     }
 
-    fn put_twice(memo: &Memo, key: &Key<'_>, generation: u64, effect: Effect) {
-        memo.put(key, generation, effect);
-        memo.put(key, generation, effect);
+    fn put_twice(memo: &Memo, key: Key, request: &AclRequest<'_>, generation: u64, effect: Effect) {
+        memo.put(key, request, generation, effect);
+        memo.put(key, request, generation, effect);
     }
 
     #[test]
     fn a_decision_is_kept_from_the_second_time_on_and_until_the_generation_changes() {
         let memo = &Memo::new();
-        let asked = request(Some("u"), Some("c"), Action::Subscribe, "a/b");
-        let hashed = hash_of(&asked);
-        let this = Key::of(&hashed).unwrap();
-        assert_eq!(memo.get(&this, 7), None);
-        memo.put(&this, 7, Effect::Deny);
-        assert_eq!(memo.get(&this, 7), None);
-        memo.put(&this, 7, Effect::Deny);
-        assert_eq!(memo.get(&this, 7), Some(Effect::Deny));
-        assert_eq!(memo.get(&this, 8), None);
-        put_twice(memo, &this, 8, Effect::Allow);
-        assert_eq!((memo.get(&this, 8), memo.get(&this, 7)), (Some(Effect::Allow), None));
+        let asked = &request(Some("u"), Some("c"), Action::Subscribe, "a/b");
+        let key = Key::of(&hash_of(asked));
+        let get = |generation| memo.get(key, asked, generation);
+        assert_eq!(get(7), None);
+        memo.put(key, asked, 7, Effect::Deny);
+        assert_eq!(get(7), None);
+        memo.put(key, asked, 7, Effect::Deny);
+        assert_eq!(get(7), Some(Effect::Deny));
+        assert_eq!(get(8), None);
+        put_twice(memo, key, asked, 8, Effect::Allow);
+        assert_eq!((get(8), get(7)), (Some(Effect::Allow), None));
+        // Not even where it looks as if it was asked last.
+        let other = 8 | 1 << 40;
+        assert_eq!(memo.get(Key(key.0 ^ 1 << 40), asked, other), None);
     }
 
     #[test]
@@ -275,15 +309,9 @@ mod tests {
         ];
         requests.extend(Action::ALL.map(|action| request(Some("u"), Some("c"), action, "a/b")));
         for (index, one) in requests.iter().enumerate() {
-            let hashed = hash_of(one);
-            let mut this = Key::of(&hashed).unwrap();
-            this.hash = 5;
-            put_twice(memo, &this, 1, Effect::Allow);
+            put_twice(memo, SHARED, one, 1, Effect::Allow);
             for (other, request) in requests.iter().enumerate() {
-                let hashed = hash_of(request);
-                let mut this = Key::of(&hashed).unwrap();
-                this.hash = 5;
-                assert_eq!(memo.get(&this, 1).is_some(), index == other, "{one:?} {request:?}");
+                assert_eq!(memo.get(SHARED, request, 1).is_some(), index == other, "{one:?} {request:?}");
             }
         }
     }
@@ -300,7 +328,11 @@ mod tests {
             (65_535, false, false),
         ] {
             let text = "t".repeat(length);
-            let is_kept = |asked: AclRequest<'_>| Key::of(&hash_of(&asked)).is_some();
+            let is_kept = |asked: AclRequest<'_>| {
+                let memo = Memo::new();
+                put_twice(&memo, SHARED, &asked, 1, Effect::Allow);
+                memo.get(SHARED, &asked, 1).is_some()
+            };
             let (name, action) = (Some("n"), Action::Subscribe);
             assert_eq!(is_kept(request(name, name, action, &text)), as_topic, "{length}");
             assert_eq!(is_kept(request(Some(&text), name, action, "t")), as_name, "{length}");
@@ -321,11 +353,8 @@ mod tests {
                 .iter()
                 .map(|(request, effect)| {
                     scope.spawn(move || {
-                        let hashed = hash_of(request);
-                        let mut this = Key::of(&hashed).unwrap();
-                        this.hash = 5;
                         for _ in 0..20_000 {
-                            put_twice(memo, &this, 1, *effect);
+                            put_twice(memo, SHARED, request, 1, *effect);
                         }
                     })
                 })
@@ -333,10 +362,7 @@ mod tests {
             scope.spawn(|| {
                 while !ended.load(Ordering::Relaxed) {
                     for (request, effect) in &requests {
-                        let hashed = hash_of(request);
-                        let mut this = Key::of(&hashed).unwrap();
-                        this.hash = 5;
-                        assert!(memo.get(&this, 1).is_none_or(|found| found == *effect));
+                        assert!(memo.get(SHARED, request, 1).is_none_or(|found| found == *effect));
                     }
                 }
             });

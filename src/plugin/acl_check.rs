@@ -34,23 +34,34 @@ impl Plugin {
             return Effect::Deny;
         }
         let hashed = Hashed::new(request, &self.text_keys);
-        let key = Key::of(&hashed);
         let generation = self.policy.generation();
-        if let Some(key) = &key
-            && let Some(effect) = self.memo.get(key, generation)
-            // The log is told why, but the first time.
-            && (!self.denials.wants(request.action, effect, request.topic)
-                || self.denials.note_again(self.id_of_denial(&hashed, generation)))
-        {
-            self.metrics.decided(request.action as usize, effect as usize);
-            if effect != Effect::Allow && request.action != Action::PublishClientReceive {
-                self.log_denials_without_ticks();
+        let key = Key::of(&hashed);
+        if let Some(effect) = self.memo.get(key, &request, generation) {
+            if !self.denials.wants(request.action, effect, request.topic) {
+                self.metrics.decided(request.action as usize, effect as usize);
+                if effect != Effect::Allow {
+                    self.after_a_denial(request.action);
+                }
+                return effect;
             }
-            return effect;
+            // The log is told why, but the first time.
+            if self.is_denied_again(hashed, effect, generation) {
+                return effect;
+            }
         }
-        // Copies, so that what is remembered is found in registers.
-        let (hashed, key) = (hashed, key);
-        self.decide(&hashed, key.as_ref(), address)
+        self.decide(hashed, key, address)
+    }
+
+    /// Notes a denial that is remembered and to be logged; false if the log does not know it any more.
+    #[inline(never)]
+    fn is_denied_again(&self, hashed: Hashed<'_>, effect: Effect, generation: u64) -> bool {
+        if !self.denials.note_again(self.id_of_denial(&hashed, generation)) {
+            return false;
+        }
+        let action = hashed.request.action;
+        self.metrics.decided(action as usize, effect as usize);
+        self.after_a_denial(action);
+        true
     }
 
     /// What the denial log knows an action by, as long as the policy stays what it is.
@@ -60,51 +71,63 @@ impl Plugin {
 
     /// [`Self::on_acl_check`] of what is not remembered.
     #[inline(never)]
-    fn decide<'a>(
-        &self,
-        hashed: &Hashed<'_>,
-        key: Option<&Key<'_>>,
-        address: impl FnOnce() -> Option<&'a [u8]>,
-    ) -> Effect {
-        let request = &hashed.request;
+    fn decide<'a>(&self, hashed: Hashed<'_>, key: Key, address: impl FnOnce() -> Option<&'a [u8]>) -> Effect {
+        let action = hashed.request.action;
         let effect = {
             let policy = self.policy.read();
             panic_point("an ACL check, the policy being read");
             let mut walked = None;
-            let mut decision = policy.authorize_noting(hashed, &mut walked);
+            let (effect, is_barred) = policy
+                .authorize_saying(&hashed, &mut walked, |decision| (decision.effect, is_barred(&decision)));
             if let Some(client) = walked {
                 self.note_walk(client);
             }
-            let is_barred = matches!(decision.reason, Reason::ClientDisabled | Reason::ClientDeleted);
             // What becomes of the barred depends on how they came in, too.
-            if let Some(key) = key
-                && !is_barred
+            if !is_barred {
+                self.memo.put(key, &hashed.request, policy.generation(), effect);
+            }
+            if effect == Effect::Allow
+                || (!is_barred && !self.denials.wants(action, effect, hashed.request.topic))
             {
-                self.memo.put(key, policy.generation(), decision.effect);
+                effect
+            } else {
+                self.deny(&policy, &hashed, address())
             }
-            if decision.effect == Effect::Allow {
-                self.metrics.decided(request.action as usize, Effect::Allow as usize);
-                return Effect::Allow;
-            }
-            if is_barred {
-                decision = self.decision_on_the_barred(&policy, request, decision);
-            }
-            if self.denials.wants(request.action, decision.effect, request.topic) {
-                let denial = Denial::of_action(request, &decision, address());
-                if key.is_some() && !is_barred {
-                    self.denials.note_as(self.id_of_denial(hashed, policy.generation()), &denial);
-                } else {
-                    self.denials.note(&denial);
-                }
-            }
-            self.metrics.decided(request.action as usize, decision.effect as usize);
-            decision.effect
         };
-        // The broker may be in the middle of a delivery: nothing is logged from there.
-        if request.action != Action::PublishClientReceive {
-            self.log_denials_without_ticks();
+        self.metrics.decided(action as usize, effect as usize);
+        if effect != Effect::Allow {
+            self.after_a_denial(action);
         }
         effect
+    }
+
+    /// What becomes of a request that is not allowed, of the barred or to be logged. Why it is not allowed is asked for
+    /// once more, so that others need not say.
+    #[inline(never)]
+    fn deny(&self, policy: &Policy, hashed: &Hashed<'_>, address: Option<&[u8]>) -> Effect {
+        let request = &hashed.request;
+        let mut decision = policy.authorize(request);
+        let is_barred = is_barred(&decision);
+        if is_barred {
+            decision = self.decision_on_the_barred(policy, request, decision);
+        }
+        if self.denials.wants(request.action, decision.effect, request.topic) {
+            let denial = Denial::of_action(request, &decision, address);
+            if is_barred {
+                self.denials.note(&denial);
+            } else {
+                self.denials.note_as(self.id_of_denial(hashed, policy.generation()), &denial);
+            }
+        }
+        decision.effect
+    }
+
+    /// Logs what was denied, where it is not logged at a tick. The broker may be in the middle of a delivery: nothing is logged
+    /// from there.
+    fn after_a_denial(&self, action: Action) {
+        if action != Action::PublishClientReceive {
+            self.log_denials_without_ticks();
+        }
     }
 
     /// A client has connected. Only 2.1 says so, and it says it of everybody, also of those whose certificates
@@ -201,4 +224,10 @@ impl Plugin {
             }
         }
     }
+}
+
+/// Whether it is the client itself that may nothing.
+#[inline]
+fn is_barred(decision: &Decision<'_>) -> bool {
+    matches!(decision.reason, Reason::ClientDisabled | Reason::ClientDeleted)
 }

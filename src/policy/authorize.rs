@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::index::{Asked, Cut};
+use super::index::{Asked, Cut, Index};
 use super::merged::{ENOUGH_ROLES, Irregular, Walked};
+use super::rank::Ranked;
 use super::role_index::RoleIndex;
 use super::self_service;
 use super::topic::{self, Match};
@@ -13,11 +14,9 @@ use super::{
 };
 
 /// A request, with all that is worked out once for it.
-pub(super) struct Question<'k, 'a> {
+pub(super) struct Question<'k, 'h, 'a> {
+    pub(super) hashed: &'h Hashed<'a>,
     pub(super) asked: Asked<'a>,
-    pub(super) action: Action,
-    /// The hash of the topic, or of the filter that is asked for, for literal ACLs.
-    pub(super) hash: u64,
     /// The topic, cut, once [`Self::is_cut`] was asked.
     pub(super) cut: Cut<'k, 'a>,
     topic: Topic,
@@ -41,26 +40,28 @@ impl Policy {
     /// anonymous client has the anonymous group's roles only. The first ACL that matches decides. A
     /// disabled client may nothing.
     pub fn authorize<'a>(&'a self, request: &AclRequest<'_>) -> Decision<'a> {
-        self.authorize_noting(&self.hashed(request), &mut None)
+        self.authorize_saying(&self.hashed(request), &mut None, |decision| decision)
     }
 
-    /// [`Self::authorize`], which notes whose roles had to be asked one by one, if they are many
-    /// ([`Self::merge`]).
+    /// [`Self::authorize`] for many checks: of the decision only what `say` makes of it comes back, and `walked` is told
+    /// whose roles had to be asked one by one, if they are many ([`Self::merge`]).
     #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
     #[inline(always)]
-    pub fn authorize_noting<'a>(&'a self, request: &Hashed<'_>, walked: &mut Walked<'a>) -> Decision<'a> {
+    pub fn authorize_saying<'a, S>(
+        &'a self,
+        request: &Hashed<'_>,
+        walked: &mut Walked<'a>,
+        say: impl Fn(Decision<'a>) -> S,
+    ) -> S {
         let Some(username) = request.request.subject.username else {
-            return self.authorize_client(None, request, walked);
+            return self.authorize_client(None, request, walked, say);
         };
+        let barred = |effect, reason| Decision { effect, reason };
         match self.client_again(username) {
-            Some(client) if client.disabled => {
-                Decision { effect: Effect::Deny, reason: Reason::ClientDisabled }
-            }
-            Some(client) => self.authorize_client(Some(client), request, walked),
-            None if self.was_deleted(username) => {
-                Decision { effect: Effect::Defer, reason: Reason::ClientDeleted }
-            }
-            None => Decision { effect: Effect::Defer, reason: Reason::ClientNotFound },
+            Some(client) if client.disabled => say(barred(Effect::Deny, Reason::ClientDisabled)),
+            Some(client) => self.authorize_client(Some(client), request, walked, say),
+            None if self.was_deleted(username) => say(barred(Effect::Defer, Reason::ClientDeleted)),
+            None => say(barred(Effect::Defer, Reason::ClientNotFound)),
         }
     }
 
@@ -68,7 +69,9 @@ impl Policy {
     #[cold]
     pub fn authorize_though_disabled<'a>(&'a self, request: &AclRequest<'_>) -> Decision<'a> {
         match request.subject.username.and_then(|username| self.client(username)) {
-            Some(client) => self.authorize_client(Some(client), &self.hashed(request), &mut None),
+            Some(client) => {
+                self.authorize_client(Some(client), &self.hashed(request), &mut None, |decision| decision)
+            }
             None => self.authorize(request),
         }
     }
@@ -76,33 +79,32 @@ impl Policy {
     /// What a client's roles decide, or those of the anonymous group.
     #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
     #[inline(always)]
-    fn authorize_client<'a>(
+    fn authorize_client<'a, S>(
         &'a self,
         client: Option<&'a Arc<Client>>,
         request: &Hashed<'_>,
         walked: &mut Walked<'a>,
-    ) -> Decision<'a> {
-        let mut question = self.question(request);
-        let decided = match client {
+        say: impl Fn(Decision<'a>) -> S,
+    ) -> S {
+        let said = match client {
             Some(client) => match client.only_role() {
-                Some(name) => self.ask_link(&mut question, name, None),
-                None => self.ask_many(client, &mut question, walked),
+                Some(name) => self.ask_only(request, name, &say),
+                None => self.ask_many(client, request, walked).map(&say),
             },
             None => self
                 .anonymous_group()
-                .and_then(|group| self.ask_roles(&mut question, &group.roles, Some(group))),
+                .and_then(|group| self.ask_roles(&mut self.question(request), &group.roles, Some(group)))
+                .map(&say),
         };
-        match decided {
-            Some(decision) => decision,
-            None => self.default_decision(&request.request),
-        }
+        said.unwrap_or_else(|| say(self.default_decision(&request.request)))
     }
 
     /// What a client's own roles decide, looking at one ACL after another: what a fuzz target holds the
     /// index against.
     #[cfg(fuzzing)]
     pub fn authorize_by_walking<'a>(&'a self, request: &AclRequest<'_>) -> Decision<'a> {
-        let mut question = Question { topic: Topic::Irregular, ..self.question(&self.hashed(request)) };
+        let hashed = self.hashed(request);
+        let mut question = Question { topic: Topic::Irregular, ..self.question(&hashed) };
         let client = request.subject.username.and_then(|username| self.client(username));
         client
             .and_then(|client| self.ask_roles(&mut question, &client.roles, None))
@@ -114,22 +116,16 @@ impl Policy {
     }
 
     /// What is asked; the topic is not cut yet.
-    #[inline]
-    pub(super) fn question<'k, 'r>(&'k self, hashed: &Hashed<'r>) -> Question<'k, 'r> {
-        let request = &hashed.request;
-        let is_filter = matches!(request.action, Action::Subscribe | Action::Unsubscribe);
-        let asked =
-            Asked { topic: request.topic, subject: request.subject, is_filter, compat: self.compat() };
-        Question {
-            asked,
-            action: request.action,
-            hash: hashed.topic(),
-            cut: Cut::none(self.keys()),
-            topic: Topic::Whole,
-        }
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
+    pub(super) fn question<'k, 'h, 'r>(&'k self, hashed: &'h Hashed<'r>) -> Question<'k, 'h, 'r> {
+        let AclRequest { subject, action, topic } = hashed.request;
+        let is_filter = matches!(action, Action::Subscribe | Action::Unsubscribe);
+        let asked = Asked { topic, subject, is_filter, compat: self.compat() };
+        Question { hashed, asked, cut: Cut::none(self.keys()), topic: Topic::Whole }
     }
 
-    #[inline(never)]
+    #[inline]
     fn default_decision(&self, request: &AclRequest<'_>) -> Decision<'_> {
         let (effect, reason) = if self.self_service() && self_service::is_part(request) {
             (Effect::Allow, Reason::SelfService)
@@ -143,18 +139,35 @@ impl Policy {
         Decision { effect, reason }
     }
 
+    /// What the only role of a client decides.
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
+    fn ask_only<'a, S>(
+        &'a self,
+        request: &Hashed<'_>,
+        role: &RoleName,
+        say: impl Fn(Decision<'a>) -> S,
+    ) -> Option<S> {
+        let (role, index) = self.linked_role(role)?;
+        match at_once(request, role, index, None) {
+            AtOnce::Decided(decision) => Some(say(decision)),
+            AtOnce::Else(patterns) => self.question(request).ask_patterns(&patterns).map(say),
+        }
+    }
+
     /// What the roles of a client decide that has several, or groups.
     #[inline(never)]
     fn ask_many<'a>(
         &'a self,
         client: &'a Arc<Client>,
-        question: &mut Question<'_, '_>,
+        request: &Hashed<'_>,
         walked: &mut Walked<'a>,
     ) -> Option<Decision<'a>> {
+        let mut question = self.question(request);
         let merged = self.merged.of(client, self.keys());
-        match merged.map(|merged| merged.ask(question)) {
+        match merged.map(|merged| merged.ask(&mut question)) {
             Some(Ok(decided)) => decided,
-            Some(Err(Irregular)) | None => self.ask_one_by_one(client, question, walked),
+            Some(Err(Irregular)) | None => self.ask_one_by_one(client, &mut question, walked),
         }
     }
 
@@ -162,7 +175,7 @@ impl Policy {
     fn ask_one_by_one<'a>(
         &'a self,
         client: &'a Arc<Client>,
-        question: &mut Question<'_, '_>,
+        question: &mut Question<'_, '_, '_>,
         walked: &mut Walked<'a>,
     ) -> Option<Decision<'a>> {
         let groups = || client.groups.iter().filter_map(|link| self.linked_group(&link.name));
@@ -178,18 +191,16 @@ impl Policy {
     #[inline(never)]
     fn ask_roles<'a>(
         &'a self,
-        question: &mut Question<'_, '_>,
+        question: &mut Question<'_, '_, '_>,
         roles: &'a Links<RoleName>,
         group: Option<&'a Group>,
     ) -> Option<Decision<'a>> {
         roles.iter().find_map(|link| self.ask_link(question, &link.name, group))
     }
 
-    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
-    #[inline(always)]
     fn ask_link<'a>(
         &'a self,
-        question: &mut Question<'_, '_>,
+        question: &mut Question<'_, '_, '_>,
         role: &RoleName,
         group: Option<&'a Group>,
     ) -> Option<Decision<'a>> {
@@ -198,7 +209,55 @@ impl Policy {
     }
 }
 
-impl Question<'_, '_> {
+/// What comes of a look at the ACLs of a role that match one topic only.
+enum AtOnce<'p> {
+    /// They decide.
+    Decided(Decision<'p>),
+    /// Others are to be asked, too.
+    Else(Patterns<'p>),
+}
+
+/// The ACLs of a role that are left to be asked.
+struct Patterns<'p> {
+    group: Option<&'p Group>,
+    role: &'p Role,
+    acl_type: AclType,
+    index: &'p Index<Arc<Acl>>,
+    /// The one that is literal and matches.
+    literal: Option<&'p Ranked<Arc<Acl>>>,
+}
+
+/// What a role decides at once, if it does.
+#[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+#[inline(always)]
+fn at_once<'p>(
+    hashed: &Hashed<'_>,
+    role: &'p Role,
+    index: &'p RoleIndex,
+    group: Option<&'p Group>,
+) -> AtOnce<'p> {
+    let AclRequest { action, topic, .. } = hashed.request;
+    if action == Action::Subscribe && !role.allow_wildcard_subs && topic::has_wildcard(topic) {
+        let reason = Reason::WildcardSubscription { group, role };
+        return AtOnce::Decided(Decision { effect: Effect::Deny, reason });
+    }
+    let (literals, index) = index.of_action(action);
+    if let Some((literals, acl_type)) = literals
+        && let Some(acl) = literals.get(topic, hashed.topic())
+    {
+        return AtOnce::Decided(decided_by(Match::Yes, group, role, acl_type, acl));
+    }
+    let acl_type = action.pattern_type();
+    let literal = index.literal(topic, hashed.topic());
+    if let Some(literal) = literal
+        && index.is_first(literal)
+    {
+        return AtOnce::Decided(decided_by(Match::Yes, group, role, acl_type, &literal.item));
+    }
+    AtOnce::Else(Patterns { group, role, acl_type, index, literal })
+}
+
+impl Question<'_, '_, '_> {
     /// Whether the topic is cut, which it is now if it can be; if not, no broker lets it through.
     #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
     #[inline(always)]
@@ -210,39 +269,29 @@ impl Question<'_, '_> {
     }
 
     /// What a role decides, if it does.
-    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
-    #[inline(always)]
     pub(super) fn ask_role<'p>(
         &mut self,
         role: &'p Role,
         index: &'p RoleIndex,
         group: Option<&'p Group>,
     ) -> Option<Decision<'p>> {
-        if self.action == Action::Subscribe
-            && !role.allow_wildcard_subs
-            && topic::has_wildcard(self.asked.topic)
-        {
-            return Some(Decision {
-                effect: Effect::Deny,
-                reason: Reason::WildcardSubscription { group, role },
-            });
+        match at_once(self.hashed, role, index, group) {
+            AtOnce::Decided(decision) => Some(decision),
+            AtOnce::Else(patterns) => self.ask_patterns(&patterns),
         }
-        let (literals, patterns, pattern) = index.of_action(self.action);
-        if let Some((literals, literal)) = literals
-            && let Some(acl) = literals.get(self.asked.topic, self.hash)
-        {
-            return Some(decided_by(Match::Yes, group, role, literal, acl));
-        }
-        let literal = match patterns.literal(self.asked.topic, self.hash) {
-            Some((found, true)) => return Some(decided_by(Match::Yes, group, role, pattern, found.item)),
-            literal => literal.map(|(found, _)| found),
-        };
+    }
+
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
+    fn ask_patterns<'p>(&mut self, patterns: &Patterns<'p>) -> Option<Decision<'p>> {
+        let Patterns { group, role, acl_type, index, literal } = *patterns;
         let (acl, how) = if self.is_cut() {
-            patterns.first(&self.asked, &self.cut, literal).map(|found| (found.item, found.how))?
+            let found = index.first(&self.asked, &self.cut, literal)?;
+            (&found.ranked.item, found.how)
         } else {
-            self.walk(role, pattern)?
+            self.walk(role, acl_type)?
         };
-        Some(decided_by(how, group, role, pattern, acl))
+        Some(decided_by(how, group, role, acl_type, acl))
     }
 
     /// Holds the ACLs against the topic one by one, as the C plugin does.

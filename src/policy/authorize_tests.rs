@@ -57,7 +57,8 @@ fn walked<'a>(
     role: &'a Role,
     request: &AclRequest<'_>,
 ) -> Option<(bool, &'a [u8], bool)> {
-    let question = policy.question(&policy.hashed(request));
+    let hashed = policy.hashed(request);
+    let question = policy.question(&hashed);
     let literal = match request.action {
         Action::Subscribe => Some(AclType::SubscribeLiteral),
         Action::Unsubscribe => Some(AclType::UnsubscribeLiteral),

@@ -55,7 +55,7 @@ fn of_swapped_words() -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The longest way from a key's place to a free one, in a table that is half empty as those here are.
+/// The longest way from a key's place to a free one, in a table that is half empty and looks at one place after another.
 fn longest_probe(keys: &[u64]) -> usize {
     let size = (keys.len() * 2).next_power_of_two();
     let mut taken = vec![false; size];

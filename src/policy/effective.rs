@@ -123,7 +123,8 @@ impl Policy {
         held: &[HeldRole<'a>],
         request: &AclRequest<'_>,
     ) -> Option<(HeldRole<'a>, Decision<'a>)> {
-        let mut question = self.question(&self.hashed(request));
+        let hashed = self.hashed(request);
+        let mut question = self.question(&hashed);
         held.iter().find_map(|held| Some((*held, question.ask_role(held.role, held.index, None)?)))
     }
 
@@ -141,13 +142,17 @@ impl Policy {
         for held in held {
             let found = held.index.first(rule.acl_type, &asked, &cut);
             if held.is(&rule.held) {
-                let found = found.filter(|found| found.item.rank() < rule.acl.rank())?;
+                let found = found.filter(|found| found.ranked.rank < rule.acl.rank())?;
                 let covers = found.how == Match::Yes;
-                return covers.then_some(Rule { held: *held, acl_type: rule.acl_type, acl: found.item });
+                return covers.then_some(Rule {
+                    held: *held,
+                    acl_type: rule.acl_type,
+                    acl: &found.ranked.item,
+                });
             }
             match found {
                 Some(found) if found.how == Match::Yes => {
-                    return Some(Rule { held: *held, acl_type: rule.acl_type, acl: found.item });
+                    return Some(Rule { held: *held, acl_type: rule.acl_type, acl: &found.ranked.item });
                 }
                 // What a malformed one keeps from those behind it depends on the topic.
                 Some(_) => return None,
@@ -216,7 +221,7 @@ fn filled<'t>(filter: &'t [u8], subject: Subject<'_>) -> Option<Cow<'t, [u8]>> {
             None => None,
         };
         if let (Some(placeholder), Some(value)) = (placeholder, value) {
-            if !placeholder.is_level(value, subject) {
+            if value.contains(&b'/') || !placeholder.is_level(value, subject) {
                 return None;
             }
             changed = true;

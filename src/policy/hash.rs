@@ -107,19 +107,20 @@ pub(crate) fn short_word(text: &[u8]) -> u64 {
 /// Whether two texts are equal: for short ones, where a call to compare memory takes longer.
 #[inline]
 pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
-    /// The first and the last bytes; none where there are fewer.
-    #[inline]
-    fn ends<const MANY: usize>(text: &[u8]) -> Option<([u8; MANY], [u8; MANY])> {
-        Some((*text.first_chunk()?, *text.last_chunk()?))
-    }
     if one.len() != other.len() {
         return false;
     }
-    match one.len() {
-        0..8 => short_word(one) == short_word(other),
-        8..=16 => ends::<8>(one) == ends::<8>(other),
-        17..=32 => ends::<16>(one) == ends::<16>(other),
-        _ => one == other,
+    if let (Some(one_end), Some(other_end)) = (one.last_chunk::<16>(), other.last_chunk()) {
+        let (one, _) = one.as_chunks::<16>();
+        let (other, _) = other.as_chunks();
+        // Where the last bytes overlap those before, they are looked at twice.
+        return one_end == other_end && one.iter().zip(other).all(|(one, other)| one == other);
+    }
+    match (one.first_chunk::<8>(), other.first_chunk()) {
+        (Some(one_start), Some(other_start)) => {
+            one_start == other_start && one.last_chunk::<8>() == other.last_chunk()
+        }
+        _ => short_word(one) == short_word(other),
     }
 }
 

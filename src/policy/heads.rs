@@ -1,8 +1,9 @@
 //! Which shapes a topic's filters can have, told from how it begins: so that most shapes are not probed at all.
 //!
 //! A filter's head is its first one or two literal levels, wherever they stand. A role has few kinds of heads, by place and
-//! length; each takes one look-up, which tells the shapes of all filters with the topic's head.
+//! length; each takes one look-up, which finds the only filter with the topic's head, or tells the shapes of all that have it.
 
+use std::mem;
 use std::num::NonZeroU32;
 
 use super::levels::{Keys, Levels};
@@ -16,61 +17,60 @@ pub(super) type Shapes = u64;
 pub(super) const MOST_SHAPES: usize = 64;
 
 /// The heads of filters.
-#[derive(Debug, Default)]
-pub(super) struct Heads {
+#[derive(Debug)]
+pub(super) struct Heads<E> {
     kinds: Vec<Kind>,
     /// Those without a literal level.
     headless: Shapes,
-    filters: Slots<Filters>,
+    filters: Slots<Filters<E>>,
 }
 
 /// Heads in one place.
 #[derive(Debug)]
-struct Kind {
+pub(super) struct Kind {
     run: Run,
     salt: u64,
     /// The shapes with such a head.
-    shapes: Shapes,
+    pub(super) shapes: Shapes,
 }
 
 /// The filters with one head.
 #[derive(Debug)]
-struct Filters {
-    /// Their shapes, and perhaps some of filters that are not there any more.
-    shapes: Shapes,
-    /// The keys that they are filed under, one over the other: that of the only one, if it is alone.
-    keys: u64,
-    count: NonZeroU32,
+pub(super) enum Filters<E> {
+    /// One, with the number of its shape.
+    Alone(u8, E),
+    /// So many, which are kept elsewhere, and their shapes, with perhaps some of filters that are not there any more.
+    Many(NonZeroU32, Shapes),
 }
 
-/// What a topic's heads tell.
-pub(super) struct Told {
-    /// The shapes that filters can have which match it, and perhaps others.
-    pub(super) shapes: Shapes,
-    /// The key of the only filter that there is with a head of it, if only one kind of heads tells of any.
-    pub(super) only: Option<u64>,
+impl<E> Default for Heads<E> {
+    fn default() -> Self {
+        Self { kinds: Vec::new(), headless: 0, filters: Slots::default() }
+    }
 }
 
-impl Heads {
-    /// What a topic's heads tell about the filters that match it.
+impl<E> Heads<E> {
+    /// The shapes of filters without a literal level.
+    #[inline]
+    pub(super) fn headless(&self) -> Shapes {
+        self.headless
+    }
+
+    /// The kinds of heads.
+    #[inline]
+    pub(super) fn kinds(&self) -> &[Kind] {
+        &self.kinds
+    }
+
+    /// The filters that begin like a topic at the place of these heads.
     #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
     #[inline(always)]
-    pub(super) fn of_topic(&self, levels: &Levels<'_>, keys: &Keys) -> Told {
-        let mut told = Told { shapes: self.headless, only: None };
-        for kind in &self.kinds {
-            if kind.run.is_in(levels)
-                && let Some(filters) = self.filters.find(kind.key_of(levels, keys), |_| true)
-            {
-                let is_only = told.shapes == 0 && filters.count == NonZeroU32::MIN;
-                told.only = is_only.then_some(filters.keys);
-                told.shapes |= filters.shapes & kind.shapes;
-            }
-        }
-        told
+    pub(super) fn of_topic(&self, kind: &Kind, levels: &Levels<'_>, keys: &Keys) -> Option<&Filters<E>> {
+        if kind.run.is_in(levels) { self.filters.find(kind.key_of(levels, keys), |_| true) } else { None }
     }
 
     /// A shape comes into use.
-    pub(super) fn add_shape(&mut self, number: usize, sieve: &Sieve, keys: &Keys) {
+    pub(super) fn add_shape(&mut self, number: u8, sieve: &Sieve, keys: &Keys) {
         let bit = bit(number);
         let Some(run) = sieve.head() else {
             self.headless |= bit;
@@ -84,7 +84,7 @@ impl Heads {
     }
 
     /// A shape is in use no more.
-    pub(super) fn remove_shape(&mut self, number: usize) {
+    pub(super) fn remove_shape(&mut self, number: u8) {
         let bit = bit(number);
         self.headless &= !bit;
         for kind in &mut self.kinds {
@@ -93,41 +93,78 @@ impl Heads {
         self.kinds.retain(|kind| kind.shapes != 0);
     }
 
-    /// A filter of that shape comes, filed under `filed`.
-    pub(super) fn add(&mut self, number: usize, filed: u64, sieve: &Sieve, levels: &Levels<'_>, keys: &Keys) {
-        let Some(key) = self.key_of(sieve, levels, keys) else { return };
-        if let Some(filters) = self.filters.get_mut(key) {
-            filters.shapes |= bit(number);
-            filters.keys ^= filed;
-            filters.count = filters.count.saturating_add(1);
-            return;
-        }
-        let filters = Filters { shapes: bit(number), keys: filed, count: NonZeroU32::MIN };
-        self.filters.insert(key, filters);
-    }
-
-    /// A filter goes that was filed under `filed`.
-    pub(super) fn remove(&mut self, filed: u64, sieve: &Sieve, levels: &Levels<'_>, keys: &Keys) {
-        let Some(key) = self.key_of(sieve, levels, keys) else { return };
-        let Some(filters) = self.filters.get_mut(key) else { return };
-        match NonZeroU32::new(filters.count.get().wrapping_sub(1)) {
-            Some(count) => {
-                filters.count = count;
-                filters.keys ^= filed;
-            }
-            None => drop(self.filters.remove(key, |_| true)),
-        }
-    }
-
-    fn key_of(&self, sieve: &Sieve, levels: &Levels<'_>, keys: &Keys) -> Option<u64> {
+    /// What filters with the head of these levels are found by; none if filters of that shape have no head, or there is no such
+    /// shape.
+    pub(super) fn key_of(&self, sieve: &Sieve, levels: &Levels<'_>, keys: &Keys) -> Option<u64> {
         let run = sieve.head()?;
         self.kinds.iter().find(|kind| kind.run == run).map(|kind| kind.key_of(levels, keys))
+    }
+
+    /// A filter of that shape comes, which is `entry`, with that head. What is to be kept elsewhere is given to `keep`: perhaps
+    /// this one, perhaps the one that was alone until now.
+    pub(super) fn add(&mut self, head: Option<u64>, number: u8, entry: E, mut keep: impl FnMut(u8, E)) {
+        let Some(head) = head else {
+            keep(number, entry);
+            return;
+        };
+        let Some(filters) = self.filters.find_mut(head, |_| true) else {
+            self.filters.insert(head, Filters::Alone(number, entry));
+            return;
+        };
+        let many = match filters {
+            Filters::Alone(other, _) => Filters::Many(TWO, bit(*other) | bit(number)),
+            Filters::Many(count, shapes) => Filters::Many(count.saturating_add(1), *shapes | bit(number)),
+        };
+        if let Filters::Alone(other, alone) = mem::replace(filters, many) {
+            keep(other, alone);
+        }
+        keep(number, entry);
+    }
+
+    /// A filter with that head goes; false if there is none. `is_it` tells it where it is alone, `remove` takes it away where
+    /// it is kept elsewhere.
+    pub(super) fn remove(
+        &mut self,
+        head: Option<u64>,
+        is_it: impl FnOnce(&E) -> bool,
+        remove: impl FnOnce() -> bool,
+    ) -> bool {
+        let Some(head) = head else { return remove() };
+        let is_last = match self.filters.find_mut(head, |_| true) {
+            None => return false,
+            Some(Filters::Alone(_, entry)) => {
+                if !is_it(entry) {
+                    return false;
+                }
+                true
+            }
+            Some(Filters::Many(count, _)) => {
+                if !remove() {
+                    return false;
+                }
+                let fewer = NonZeroU32::new(count.get().wrapping_sub(1));
+                *count = fewer.unwrap_or(*count);
+                fewer.is_none()
+            }
+        };
+        if is_last {
+            self.filters.remove(head, |_| true);
+        }
+        true
+    }
+
+    /// The filter that is alone with that head.
+    pub(super) fn alone(&self, head: u64) -> Option<&E> {
+        match self.filters.find(head, |_| true)? {
+            Filters::Alone(_, entry) => Some(entry),
+            Filters::Many(..) => None,
+        }
     }
 
     /// Whether nothing is left.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.kinds.is_empty() && self.headless == 0 && self.filters.iter().next().is_none()
+        self.kinds.is_empty() && self.headless == 0 && self.filters.is_empty()
     }
 }
 
@@ -138,10 +175,12 @@ impl Kind {
     }
 }
 
+const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+
 /// The bit of a shape; no shape has a number that has none.
 #[inline]
-fn bit(number: usize) -> Shapes {
-    u32::try_from(number).ok().and_then(|number| 1_u64.checked_shl(number)).unwrap_or(0)
+fn bit(number: u8) -> Shapes {
+    1_u64.checked_shl(number.into()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -151,57 +190,99 @@ mod tests {
     use super::*;
     use crate::policy::shape::{Filed, Shape};
 
+    /// The heads of these filters, with what is kept elsewhere.
+    struct Model {
+        heads: Heads<usize>,
+        elsewhere: Vec<(u8, usize)>,
+        shapes: Vec<(Shape, Sieve)>,
+        keys: Keys,
+    }
+
+    impl Model {
+        fn of(filters: &[&str]) -> Self {
+            let mut model = Self {
+                heads: Heads::default(),
+                elsewhere: Vec::new(),
+                shapes: Vec::new(),
+                keys: Keys::random(),
+            };
+            for (id, filter) in filters.iter().enumerate() {
+                let (number, head) = model.place(filter);
+                model.heads.add(head, number, id, |number, id| model.elsewhere.push((number, id)));
+            }
+            model
+        }
+
+        /// The number of its shape, which is in use then, and its head.
+        fn place(&mut self, filter: &str) -> (u8, Option<u64>) {
+            let Filed::Shaped(shape, sieve, levels) = Shape::file(filter.as_bytes(), &self.keys) else {
+                panic!("{filter}")
+            };
+            let known = self.shapes.iter().position(|(other, _)| *other == shape);
+            let number = u8::try_from(known.unwrap_or(self.shapes.len())).unwrap();
+            if known.is_none() {
+                self.heads.add_shape(number, &sieve, &self.keys);
+                self.shapes.push((shape, sieve));
+            }
+            (number, self.heads.key_of(&sieve, &levels, &self.keys))
+        }
+
+        /// The filters that are alone with a head of a topic, and the shapes of others.
+        fn told(&self, topic: &str) -> (Vec<usize>, Shapes) {
+            let (mut alone, mut shapes) = (Vec::new(), self.heads.headless());
+            for kind in self.heads.kinds() {
+                match self.heads.of_topic(kind, &Levels::of(topic.as_bytes()), &self.keys) {
+                    None => {}
+                    Some(Filters::Alone(_, id)) => alone.push(*id),
+                    Some(Filters::Many(_, some)) => shapes |= some & kind.shapes,
+                }
+            }
+            (alone, shapes)
+        }
+    }
+
     proptest! {
         #[test]
-        fn the_shape_of_a_filter_is_told_from_each_topic_that_it_matches_until_it_is_gone(
-            filters in prop::collection::vec("([ab+]|%u|long-one)(/([ab+]|%c|long-one)){0,4}(/#)?|#", 1..20),
+        fn a_filter_is_told_from_each_topic_that_it_matches_until_it_is_gone(
+            filters in prop::collection::vec("([ab]|long-one)(/([ab+]|%c|long-one)){0,4}/([+]|%u|#)|[+](/[ab])?|#", 1..20),
         ) {
-            let keys = Keys::random();
-            let mut heads = Heads::default();
-            let mut shapes: Vec<Shape> = Vec::new();
-            let mut filed = Vec::new();
-            for filter in &filters {
-                let Filed::Shaped(shape, sieve, levels) = Shape::file(filter.as_bytes(), &keys) else { continue };
-                let number = shapes.iter().position(|other| *other == shape).unwrap_or_else(|| {
-                    heads.add_shape(shapes.len(), &sieve, &keys);
-                    shapes.push(shape);
-                    shapes.len().saturating_sub(1)
-                });
-                heads.add(number, sieve.key_of_levels(&levels, &keys), &sieve, &levels, &keys);
-                filed.push((number, sieve, filter));
-            }
-            for (number, sieve, filter) in &filed {
+            let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
+            let mut model = Model::of(&filters);
+            for (id, filter) in filters.iter().enumerate() {
                 let topic = filter.replace(['+', '#'], "x").replace("%u", "x").replace("%c", "x");
-                let told = heads.of_topic(&Levels::of(topic.as_bytes()), &keys);
-                prop_assert_ne!(told.shapes & bit(*number), 0, "{} {}", filter, topic);
-                let key = sieve.key_of_levels(&Levels::of(filter.as_bytes()), &keys);
-                prop_assert!(told.only.is_none_or(|only| only == key), "{} {}", filter, topic);
+                let (alone, shapes) = model.told(&topic);
+                let kept = model.elsewhere.iter().find(|(_, other)| *other == id);
+                prop_assert_eq!(alone.contains(&id), kept.is_none(), "{} {}", filter, topic);
+                prop_assert!(kept.is_none_or(|(number, _)| shapes & bit(*number) != 0), "{} {}", filter, topic);
             }
-            for (_, sieve, filter) in &filed {
-                let levels = Levels::of(filter.as_bytes());
-                heads.remove(sieve.key_of_levels(&levels, &keys), sieve, &levels, &keys);
+            for (id, filter) in filters.iter().enumerate() {
+                let (_, head) = model.place(filter);
+                let Model { heads, elsewhere, .. } = &mut model;
+                let mut remove = || {
+                    let place = elsewhere.iter().position(|(_, other)| *other == id);
+                    place.map(|place| elsewhere.remove(place)).is_some()
+                };
+                prop_assert!(heads.remove(head, |other| *other == id, &mut remove), "{}", filter);
+                prop_assert!(!heads.remove(head, |other| *other == id, &mut remove), "{}", filter);
             }
-            (0..shapes.len()).for_each(|number| heads.remove_shape(number));
-            prop_assert!(heads.is_empty());
+            prop_assert!(model.elsewhere.is_empty());
+            (0..).zip(&model.shapes).for_each(|(number, _)| model.heads.remove_shape(number));
+            prop_assert!(model.heads.is_empty());
         }
     }
 
     #[test]
     fn a_topic_that_begins_like_no_filter_has_no_shape() {
-        let keys = Keys::random();
-        let mut heads = Heads::default();
-        for (number, filter) in ["site/1/+", "site/2/+/x", "+/deep/er"].iter().enumerate() {
-            let Filed::Shaped(_, sieve, levels) = Shape::file(filter.as_bytes(), &keys) else {
-                panic!("{filter}")
-            };
-            heads.add_shape(number, &sieve, &keys);
-            heads.add(number, sieve.key_of_levels(&levels, &keys), &sieve, &levels, &keys);
-        }
-        for (topic, shapes) in
-            [("site/1/x", 0b1), ("site/2/x/x", 0b10), ("site/3/x", 0), ("site", 0), ("site/deep/er", 0b100)]
-        {
-            let told = heads.of_topic(&Levels::of(topic.as_bytes()), &keys);
-            assert_eq!((told.shapes, told.only.is_some()), (shapes, shapes != 0), "{topic}");
+        let model = Model::of(&["site/1/+", "site/2/+/x", "+/deep/er", "site/4/+", "site/4/+/x"]);
+        for (topic, alone, shapes) in [
+            ("site/1/x", &[0][..], 0),
+            ("site/2/x/x", &[1], 0),
+            ("site/3/x", &[], 0),
+            ("site", &[], 0),
+            ("site/deep/er", &[2], 0),
+            ("site/4/x", &[], 0b11),
+        ] {
+            assert_eq!(model.told(topic), (alone.to_vec(), shapes), "{topic}");
         }
     }
 }

@@ -52,6 +52,17 @@ impl Rule<'_> {
 }
 
 impl Action {
+    /// The type of ACL that is asked last for this action; for most actions the only one.
+    #[inline]
+    pub(super) fn pattern_type(self) -> AclType {
+        match self {
+            Self::PublishClientSend => AclType::PublishClientSend,
+            Self::PublishClientReceive => AclType::PublishClientReceive,
+            Self::Subscribe => AclType::SubscribePattern,
+            Self::Unsubscribe => AclType::UnsubscribePattern,
+        }
+    }
+
     /// The types of ACL that are asked for this action, in their order.
     #[must_use]
     pub fn acl_types(self) -> &'static [AclType] {

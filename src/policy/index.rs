@@ -3,9 +3,10 @@
 
 use std::borrow::Borrow;
 
-use super::heads::{Heads, MOST_SHAPES, Told};
+use super::hash::is_same;
+use super::heads::{Filters, Heads, MOST_SHAPES};
 use super::levels::{Keys, Levels, MAX_CUT};
-use super::rank::Rank;
+use super::rank::{Rank, Ranked};
 use super::scan::{Print, Scan};
 use super::shape::{Filed, Shape, Sieve};
 use super::slots::Slots;
@@ -39,21 +40,17 @@ impl Asked<'_> {
 /// Topic filters with what is filed under each, by rank.
 #[derive(Debug)]
 pub(super) struct Index<T> {
-    slots: Slots<Entry<T>>,
+    /// Filters of literal levels alone, by the hashes of their topics.
+    literals: Slots<Ranked<T>>,
     // INVARIANT: not in `heads` where it has no filters.
     shapes: Vec<ShapeInUse>,
-    heads: Heads,
+    heads: Heads<Ranked<T>>,
+    /// Filters of shapes that are not alone with their heads, by shape and literal levels.
+    shaped: Slots<Ranked<T>>,
     /// Deep filters, malformed ones, and those of rare shapes.
     scanned: Scan<T>,
     /// No filter that is not all literal comes before this.
     first_other: Rank,
-}
-
-/// What is filed.
-#[derive(Clone, Debug)]
-pub(super) struct Entry<T> {
-    rank: Rank,
-    item: T,
 }
 
 #[derive(Clone, Debug)]
@@ -67,8 +64,7 @@ struct ShapeInUse {
 
 /// What was found.
 pub(super) struct Found<'i, T> {
-    pub(super) rank: Rank,
-    pub(super) item: &'i T,
+    pub(super) ranked: &'i Ranked<T>,
     /// `Yes` or `Malformed`.
     pub(super) how: Match,
 }
@@ -76,9 +72,10 @@ pub(super) struct Found<'i, T> {
 impl<T> Default for Index<T> {
     fn default() -> Self {
         Self {
-            slots: Slots::default(),
+            literals: Slots::default(),
             shapes: Vec::new(),
             heads: Heads::default(),
+            shaped: Slots::default(),
             scanned: Scan::default(),
             first_other: Rank::LAST,
         }
@@ -86,65 +83,43 @@ impl<T> Default for Index<T> {
 }
 
 impl<T: Borrow<Acl>> Index<T> {
-    /// Makes room for so many more items.
-    pub(super) fn reserve(&mut self, count: usize) {
-        self.slots.reserve(count);
-    }
-
     /// Files an item under its ACL's topic.
     pub(super) fn insert(&mut self, rank: Rank, item: T, keys: &Keys) {
-        self.file(rank, item, keys, |_, _, _| false);
+        let place = match Shape::file(&item.borrow().topic, keys) {
+            Filed::Literal(hash) => {
+                self.literals.insert(hash, Ranked { rank, item });
+                return;
+            }
+            Filed::Shaped(shape, sieve, levels) => self
+                .use_shape(shape, sieve, rank, keys)
+                .map(|number| (number, self.heads.key_of(&sieve, &levels, keys))),
+            Filed::Deep | Filed::Malformed => None,
+        };
+        self.first_other = self.first_other.min(rank);
+        let Some((number, head)) = place else {
+            self.scanned.insert(rank, item, keys);
+            return;
+        };
+        let (in_use, shaped) = (&self.shapes, &mut self.shaped);
+        self.heads.add(head, number, Ranked { rank, item }, |number, ranked: Ranked<T>| {
+            if let Some(used) = in_use.get(usize::from(number)) {
+                let levels = Levels::of(&ranked.item.borrow().topic);
+                shaped.insert(used.key_of_levels(number, &levels, keys), ranked);
+            }
+        });
     }
 
     /// Files an item that comes after all others, unless one with its topic is there already.
     pub(super) fn insert_if_first(&mut self, rank: Rank, item: T, keys: &Keys) {
-        self.file(rank, item, keys, |slots, key, item| {
-            slots.find(key, |entry| entry.item.borrow().topic == item.borrow().topic).is_some()
-        });
-    }
-
-    fn file(
-        &mut self,
-        rank: Rank,
-        item: T,
-        keys: &Keys,
-        is_there: impl FnOnce(&Slots<Entry<T>>, u64, &T) -> bool,
-    ) {
-        let key = match Shape::file(&item.borrow().topic, keys) {
-            Filed::Literal(hash) => Some(hash),
-            Filed::Shaped(shape, sieve, levels) => {
-                let key = sieve.key_of_levels(&levels, keys);
-                if is_there(&self.slots, key, &item) {
-                    return;
-                }
-                self.first_other = self.first_other.min(rank);
-                let number = self.use_shape(shape, sieve, rank, keys);
-                if let Some(number) = number {
-                    self.heads.add(number, key, &sieve, &levels, keys);
-                }
-                if number.is_some() {
-                    self.slots.insert(key, Entry { rank, item });
-                } else {
-                    self.scanned.insert(rank, item, keys);
-                }
-                return;
-            }
-            Filed::Deep | Filed::Malformed => None,
-        };
-        match key {
-            Some(key) if is_there(&self.slots, key, &item) => {}
-            Some(key) => self.slots.insert(key, Entry { rank, item }),
-            None => {
-                self.first_other = self.first_other.min(rank);
-                self.scanned.insert(rank, item, keys);
-            }
+        if self.get(&item.borrow().topic, keys).is_none() {
+            self.insert(rank, item, keys);
         }
     }
 
     /// Takes the item of that rank, filed under that topic, away.
     pub(super) fn remove(&mut self, rank: Rank, topic: &[u8], keys: &Keys) {
         let is_removed = match Shape::file(topic, keys) {
-            Filed::Literal(hash) => self.slots.remove(hash, |entry| entry.rank == rank),
+            Filed::Literal(hash) => self.literals.remove(hash, |entry| entry.rank == rank).is_some(),
             Filed::Shaped(shape, sieve, levels) => self.remove_shaped(rank, shape, &sieve, &levels, keys),
             Filed::Deep | Filed::Malformed => false,
         };
@@ -161,15 +136,14 @@ impl<T: Borrow<Acl>> Index<T> {
         levels: &Levels<'_>,
         keys: &Keys,
     ) -> bool {
-        let Some(number) = self.shapes.iter().position(|used| used.filters > 0 && used.shape == shape) else {
-            return false;
-        };
-        let Some(used) = self.shapes.get_mut(number) else { return false };
-        let key = sieve.key_of_levels(levels, keys);
-        if !self.slots.remove(key, |entry| entry.rank == rank) {
+        let Some((number, used)) = in_use(&mut self.shapes, shape) else { return false };
+        let is_it = |entry: &Ranked<T>| entry.rank == rank;
+        let key = used.key_of_levels(number, levels, keys);
+        let head = self.heads.key_of(sieve, levels, keys);
+        let shaped = &mut self.shaped;
+        if !self.heads.remove(head, is_it, || shaped.remove(key, is_it).is_some()) {
             return false;
         }
-        self.heads.remove(key, sieve, levels, keys);
         used.filters = used.filters.saturating_sub(1);
         if used.filters == 0 {
             self.heads.remove_shape(number);
@@ -179,104 +153,129 @@ impl<T: Borrow<Acl>> Index<T> {
 
     /// The item filed under exactly that topic.
     pub(super) fn get(&self, topic: &[u8], keys: &Keys) -> Option<&T> {
-        let key = match Shape::file(topic, keys) {
-            Filed::Literal(hash) => Some(hash),
-            Filed::Shaped(_, sieve, levels) => Some(sieve.key_of_levels(&levels, keys)),
+        let is_it = |entry: &Ranked<T>| *entry.item.borrow().topic == *topic;
+        let entry = match Shape::file(topic, keys) {
+            Filed::Literal(hash) => self.literals.find(hash, is_it),
+            Filed::Shaped(shape, sieve, levels) => {
+                let head = self.heads.key_of(&sieve, &levels, keys);
+                let alone = head.and_then(|head| self.heads.alone(head)).filter(|entry| is_it(entry));
+                alone.or_else(|| {
+                    let used = self.shapes.iter().zip(0..);
+                    let (used, number) = used.into_iter().find(|(used, _)| used.is_of(shape))?;
+                    self.shaped.find(used.key_of_levels(number, &levels, keys), is_it)
+                })
+            }
             Filed::Deep | Filed::Malformed => None,
         };
-        if let Some(entry) =
-            key.and_then(|key| self.slots.find(key, |entry| *entry.item.borrow().topic == *topic))
-        {
+        if let Some(entry) = entry {
             return Some(&entry.item);
         }
         self.scanned.iter().find(|item| *(*item).borrow().topic == *topic)
     }
 
-    /// The item whose filter is all literal and that very topic, which has that hash; and whether no other can come
-    /// before it.
+    /// The item whose filter is all literal and that very topic, which has that hash.
+    #[inline(never)]
+    pub(super) fn literal(&self, topic: &[u8], hash: u64) -> Option<&Ranked<T>> {
+        self.literals.find(hash, |entry| is_same(&entry.item.borrow().topic, topic))
+    }
+
+    /// Whether no filter that is not all literal can come before this.
     #[inline]
-    pub(super) fn literal(&self, topic: &[u8], hash: u64) -> Option<(Found<'_, T>, bool)> {
-        let at = self.slots.probe(hash)?;
-        let entry = self.slots.find_from(at, hash, |entry| *entry.item.borrow().topic == *topic)?;
-        Some((entry.found(), entry.rank <= self.first_other))
+    pub(super) fn is_first(&self, literal: &Ranked<T>) -> bool {
+        literal.rank <= self.first_other
     }
 
     /// The first item, by rank, whose filter matches; or, in 2.1, that turns out malformed before. `literal` is what
     /// [`Self::literal`] has found.
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "a number of a bit is small")]
     pub(super) fn first<'i>(
         &'i self,
         asked: &Asked<'_>,
         cut: &Cut<'_, '_>,
-        literal: Option<Found<'i, T>>,
+        literal: Option<&'i Ranked<T>>,
     ) -> Option<Found<'i, T>> {
         let mut best = literal;
-        let mut best_rank = best.as_ref().map_or(Rank::LAST, |best| best.rank);
-        let Told { mut shapes, only } = self.heads.of_topic(&cut.levels, cut.keys);
+        let mut best_rank = literal.map_or(Rank::LAST, |best| best.rank);
+        let mut shapes = self.heads.headless();
+        for kind in self.heads.kinds() {
+            match self.heads.of_topic(kind, &cut.levels, cut.keys) {
+                None => {}
+                Some(Filters::Alone(number, entry)) => {
+                    if entry.rank < best_rank
+                        && let Some(used) = self.shapes.get(usize::from(*number))
+                        && used.sieve.lets_through(cut)
+                        && used.is_match(&entry.item.borrow().topic, asked.subject, cut)
+                    {
+                        best = Some(entry);
+                        best_rank = entry.rank;
+                    }
+                }
+                Some(Filters::Many(_, of_head)) => shapes |= of_head & kind.shapes,
+            }
+        }
         while shapes != 0 {
-            let Some(used) = self.shapes.get(shapes.trailing_zeros() as usize) else { break };
+            let number = shapes.trailing_zeros() as u8;
+            let Some(used) = self.shapes.get(usize::from(number)) else { break };
             shapes &= shapes.wrapping_sub(1);
             if used.first <= best_rank
                 && used.sieve.lets_through(cut)
-                && let key = only.unwrap_or_else(|| used.sieve.key_of_levels(&cut.levels, cut.keys))
-                && let Some(at) = self.slots.probe(key)
-                && let Some(entry) = self.of_shape(used, key, at, asked, cut)
+                && let Some(entry) = self.of_shape(used, number, asked.subject, cut)
                 && entry.rank < best_rank
             {
-                best = Some(entry.found());
+                best = Some(entry);
                 best_rank = entry.rank;
             }
         }
         if !self.scanned.is_empty()
-            && let Some(found) = self.first_scanned(asked, cut, best.as_ref().map(|best| best.rank))
+            && let Some(found) = self.first_scanned(asked, cut, best.map(|best| best.rank))
         {
             return Some(found);
         }
-        best
+        best.map(|ranked| Found { ranked, how: Match::Yes })
     }
 
-    /// The item of a shape whose filter matches, if there is one. Its key was found at that place.
+    /// The item of a shape, which lets the topic through, whose filter matches, if there is one that is not alone.
     #[inline]
     fn of_shape(
         &self,
         used: &ShapeInUse,
-        key: u64,
-        at: usize,
-        asked: &Asked<'_>,
+        number: u8,
+        subject: Subject<'_>,
         cut: &Cut<'_, '_>,
-    ) -> Option<&Entry<T>> {
-        if used.sieve.has_placeholders && !used.shape.placeholders_fit(&cut.levels, asked.subject) {
-            return None;
-        }
-        self.slots.find_from(at, key, |entry| used.shape.is_match(&entry.item.borrow().topic, &cut.levels))
+    ) -> Option<&Ranked<T>> {
+        let key = used.key_of_levels(number, &cut.levels, cut.keys);
+        self.shaped.find(key, |entry| used.is_match(&entry.item.borrow().topic, subject, cut))
     }
 
     /// The items, in their order, whose filters may match: all that do, that are malformed, or, where the
     /// client id is not known, that would match for some client id.
     pub(super) fn candidates<'i>(&'i self, asked: &Asked<'_>, cut: &Cut<'_, '_>) -> Vec<&'i T> {
-        let mut found: Vec<(Rank, &T)> = Vec::new();
-        let literal = self.literal(asked.topic, cut.keys.hash(asked.topic));
-        found.extend(literal.map(|(found, _)| (found.rank, found.item)));
-        for used in self.shapes.iter().filter(|used| used.filters > 0) {
-            let subject = used.shape.subject_that_fits(&cut.levels, asked.subject);
-            let asked = Asked { subject, ..*asked };
-            if used.sieve.lets_through(cut)
-                && let key = used.sieve.key_of_levels(&cut.levels, cut.keys)
-                && let Some(at) = self.slots.probe(key)
+        let mut found: Vec<&Ranked<T>> = Vec::new();
+        found.extend(self.literal(asked.topic, cut.keys.hash(asked.topic)));
+        for kind in self.heads.kinds() {
+            if let Some(Filters::Alone(number, entry)) = self.heads.of_topic(kind, &cut.levels, cut.keys)
+                && let Some(used) = self.shapes.get(usize::from(*number))
+                && used.sieve.lets_through(cut)
+                && used.is_match(&entry.item.borrow().topic, used.subject_that_fits(asked, cut), cut)
             {
-                let entry = self.of_shape(used, key, at, &asked, cut);
-                found.extend(entry.map(|entry| (entry.rank, &entry.item)));
+                found.push(entry);
+            }
+        }
+        for (used, number) in self.shapes.iter().zip(0..) {
+            if used.filters > 0 && used.sieve.lets_through(cut) {
+                found.extend(self.of_shape(used, number, used.subject_that_fits(asked, cut), cut));
             }
         }
         if !self.scanned.is_empty() {
             let print = Print::of_topic(&cut.levels, cut.open, cut.keys);
-            self.scanned.first(&print, None, |rank, item| {
-                found.push((rank, item));
+            self.scanned.first(&print, None, |ranked| {
+                found.push(ranked);
                 None::<()>
             });
         }
-        found.sort_unstable_by_key(|(rank, _)| *rank);
-        found.into_iter().map(|(_, item)| item).collect()
+        found.sort_unstable_by_key(|ranked| ranked.rank);
+        found.into_iter().map(|ranked| &ranked.item).collect()
     }
 
     /// About how many steps a look-up takes.
@@ -295,44 +294,62 @@ impl<T: Borrow<Acl>> Index<T> {
         let skips = asked.compat < Compat::V2_1 && !asked.is_filter;
         let print = Print::of_topic(&cut.levels, cut.open, cut.keys).skipping_malformed(skips);
         let found =
-            self.scanned.first(&print, before, |rank, item| match asked.of_filter(&item.borrow().topic) {
+            self.scanned.first(&print, before, |ranked| match asked.of_filter(&ranked.item.borrow().topic) {
                 Match::No => None,
                 Match::Malformed if asked.compat < Compat::V2_1 => None,
-                how => Some((rank, how)),
+                how => Some(how),
             });
-        found.map(|(item, (rank, how))| Found { rank, item, how })
+        found.map(|(ranked, how)| Found { ranked, how })
     }
 
     /// One more filter of that shape, whose number comes back; none if there are too many shapes already.
-    fn use_shape(&mut self, shape: Shape, sieve: Sieve, rank: Rank, keys: &Keys) -> Option<usize> {
-        let in_use = self.shapes.iter().position(|used| used.filters > 0 && used.shape == shape);
-        if let Some(number) = in_use {
-            let used = self.shapes.get_mut(number)?;
+    fn use_shape(&mut self, shape: Shape, sieve: Sieve, rank: Rank, keys: &Keys) -> Option<u8> {
+        if let Some((number, used)) = in_use(&mut self.shapes, shape) {
             used.filters = used.filters.saturating_add(1);
             used.first = used.first.min(rank);
             return Some(number);
         }
         let fresh = ShapeInUse { sieve, first: rank, shape, filters: 1 };
-        let number = match self.shapes.iter().position(|used| used.filters == 0) {
-            Some(free) => {
-                *self.shapes.get_mut(free)? = fresh;
-                free
-            }
-            None if self.shapes.len() >= MAX_SHAPES => return None,
-            None => {
-                self.shapes.push(fresh);
-                self.shapes.len().saturating_sub(1)
-            }
-        };
+        let free = self.shapes.iter().position(|used| used.filters == 0).unwrap_or(self.shapes.len());
+        let number = u8::try_from(free).ok().filter(|_| free < MAX_SHAPES)?;
+        match self.shapes.get_mut(free) {
+            Some(place) => *place = fresh,
+            None => self.shapes.push(fresh),
+        }
         self.heads.add_shape(number, &sieve, keys);
         Some(number)
     }
 }
 
-impl<T> Entry<T> {
+/// A shape that has filters, with its number.
+fn in_use(shapes: &mut [ShapeInUse], shape: Shape) -> Option<(u8, &mut ShapeInUse)> {
+    (0..).zip(shapes).find(|(_, used)| used.is_of(shape))
+}
+
+impl ShapeInUse {
+    fn is_of(&self, shape: Shape) -> bool {
+        self.filters > 0 && self.shape == shape
+    }
+
+    /// What a filter of this shape, which has that number, is filed under: what is filed under the same is of the same shape.
     #[inline]
-    fn found(&self) -> Found<'_, T> {
-        Found { rank: self.rank, item: &self.item, how: Match::Yes }
+    fn key_of_levels(&self, number: u8, levels: &Levels<'_>, keys: &Keys) -> u64 {
+        // Neither of the ends, by which tables find their places.
+        const PLACE: u32 = 48;
+        let key = self.sieve.key_of_levels(levels, keys) & !(0xff << PLACE);
+        key | u64::from(number) << PLACE
+    }
+
+    /// Whether a filter of this shape, which lets the topic through, matches it.
+    #[inline(never)]
+    fn is_match(&self, filter: &[u8], subject: Subject<'_>, cut: &Cut<'_, '_>) -> bool {
+        (!self.sieve.has_placeholders || self.shape.placeholders_fit(&cut.levels, subject))
+            && self.sieve.is_match(filter, &cut.levels)
+    }
+
+    /// [`Shape::subject_that_fits`].
+    fn subject_that_fits<'t>(&self, asked: &Asked<'t>, cut: &Cut<'_, 't>) -> Subject<'t> {
+        self.shape.subject_that_fits(&cut.levels, asked.subject)
     }
 }
 
@@ -362,7 +379,8 @@ impl<'k, 't> Cut<'k, 't> {
     }
 
     /// Cuts a topic into this, which was [`Self::none`]; false where it is irregular. So that much is not moved about.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
     pub(super) fn take(&mut self, asked: &Asked<'t>) -> bool {
         if asked.topic.is_empty() || asked.topic.len() > MAX_CUT {
             return false;

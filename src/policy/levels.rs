@@ -52,26 +52,31 @@ pub(super) struct Levels<'t> {
     count: usize,
     /// Whether a `+` or `#` is in it.
     has_wildcard: bool,
-    /// Where each of the first of them begins, and the one behind the last would. So many that a place is found
-    /// without a look at how many there are.
-    starts: [u32; PLACES],
+    /// Where the one before each of the first of them ends, and the last of these: one before the text at first. So many
+    /// that a place is found without a look at how many there are.
+    ends: [u16; PLACES],
 }
 
 /// More than [`MAX_HASHED`], and a power of two.
 const PLACES: usize = 32;
 
+/// How many bytes are looked at together.
+const BLOCK: usize = 64;
+
 /// The longest topic that is cut: no client can send a longer one.
-pub(super) const MAX_CUT: usize = 65_535;
+pub(super) const MAX_CUT: usize = u16::MAX as usize;
 
 impl<'t> Levels<'t> {
     /// No level at all, which only `#` stands for.
     #[inline]
     pub(super) fn none() -> Self {
-        Self { text: b"", count: 0, has_wildcard: false, starts: [0; PLACES] }
+        let mut ends = [0; PLACES];
+        ends[0] = u16::MAX;
+        Self { text: b"", count: 0, has_wildcard: false, ends }
     }
 
     /// Cuts a topic of at most [`MAX_CUT`] bytes.
-    #[cfg(test)]
+    #[inline(never)]
     pub(super) fn of(text: &'t [u8]) -> Self {
         let mut levels = Self::none();
         levels.cut(text);
@@ -80,46 +85,45 @@ impl<'t> Levels<'t> {
 
     /// Cuts a topic of at most [`MAX_CUT`] bytes into this, which was [`Self::none`]: so that much is not
     /// moved about.
-    #[inline(never)]
-    #[expect(clippy::cast_possible_truncation, reason = "a topic has no more bytes than a `u32` counts")]
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a topic has no more bytes than a `u16` counts")]
     pub(super) fn cut(&mut self, text: &'t [u8]) {
-        let (mut count, mut has_wildcard) = (0_usize, false);
-        let mut mark = |bytes: u8x16, at: usize, new: u32| {
-            has_wildcard |= has_wildcards(bytes);
-            let mut ends = slashes(bytes) & new;
-            while ends != 0 {
-                count = count.wrapping_add(1);
-                if count <= MAX_HASHED
-                    && let Some(start) = self.starts.get_mut(count)
-                {
-                    *start = (at as u32).wrapping_add(ends.trailing_zeros()).wrapping_add(1);
-                }
-                ends &= ends.wrapping_sub(1);
-            }
-        };
-        if let Some(last) = text.last_chunk::<16>() {
-            let (mut rest, mut at) = (text, 0_usize);
-            while let Some((bytes, after)) = rest.split_first_chunk::<16>()
-                && !after.is_empty()
-            {
-                mark(u8x16::new(*bytes), at, u32::MAX);
-                (rest, at) = (after, at.wrapping_add(16));
-            }
-            // The last bytes overlap those before; only what is behind those is new.
-            let seen = 16_usize.wrapping_sub(rest.len());
-            mark(u8x16::new(*last), at.wrapping_sub(seen), u32::MAX << (seen & 15));
-        } else {
-            mark(short(text), 0, u32::MAX);
-        }
-        count = count.wrapping_add(1);
-        if count <= MAX_HASHED
-            && let Some(behind) = self.starts.get_mut(count)
-        {
-            *behind = (text.len() as u32).wrapping_add(1);
-        }
         self.text = text;
-        self.count = count;
-        self.has_wildcard = has_wildcard;
+        let slashes = if text.len() <= BLOCK { self.cut_block(text, 0, 0) } else { self.cut_blocks(text) };
+        self.count = slashes.wrapping_add(1);
+        if self.count <= MAX_HASHED
+            && let Some(end) = self.ends.get_mut(self.count)
+        {
+            *end = text.len() as u16;
+        }
+    }
+
+    #[inline(never)]
+    fn cut_blocks(&mut self, text: &[u8]) -> usize {
+        text.chunks(BLOCK)
+            .zip((0..).step_by(BLOCK))
+            .fold(0, |slashes, (block, at)| self.cut_block(block, at, slashes))
+    }
+
+    /// Cuts a part of the text, before which there are so many bytes and so many `/`; says how many there are then.
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a place in a block is a small number")]
+    fn cut_block(&mut self, block: &[u8], at: u16, before: usize) -> usize {
+        let (mut found, is_wild) = marks(block);
+        self.has_wildcard |= is_wild;
+        let mut count = before;
+        while found != 0 {
+            count = count.wrapping_add(1);
+            if count <= MAX_HASHED
+                && let Some(end) = self.ends.get_mut(count)
+            {
+                *end = at.wrapping_add(found.trailing_zeros() as u16);
+            }
+            found &= found.wrapping_sub(1);
+        }
+        count
     }
 
     #[inline]
@@ -132,23 +136,23 @@ impl<'t> Levels<'t> {
         self.has_wildcard
     }
 
-    /// Where a level begins that is there, or the one behind the last would.
+    /// Where a level ends, counted from 1.
+    #[inline]
+    fn end(&self, number: usize) -> u16 {
+        self.ends.get(number & (PLACES - 1)).copied().unwrap_or_default()
+    }
+
+    /// Where a level begins that is there.
     #[inline]
     fn start(&self, index: usize) -> usize {
-        self.starts.get(index & (PLACES - 1)).map_or(0, |start| *start as usize)
+        usize::from(self.end(index).wrapping_add(1))
     }
 
     /// The bytes of the levels from one on, up to another, with the `/` between them. Both are there, the second
     /// perhaps behind the last.
     #[inline]
     pub(super) fn between(&self, first: usize, next: usize) -> &'t [u8] {
-        self.text.get(self.start(first)..self.start(next).wrapping_sub(1)).unwrap_or_default()
-    }
-
-    /// The same, with the `/` behind the last.
-    #[inline]
-    pub(super) fn up_to(&self, first: usize, next: usize) -> &'t [u8] {
-        self.text.get(self.start(first)..self.start(next)).unwrap_or_default()
+        self.text.get(self.start(first)..usize::from(self.end(next))).unwrap_or_default()
     }
 
     #[inline]
@@ -165,26 +169,58 @@ impl<'t> Levels<'t> {
     }
 }
 
+/// Which of up to [`BLOCK`] bytes are `/`, the first in the lowest bit, and whether one is a wildcard.
+#[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "a place in a block is a small number")]
+fn marks(block: &[u8]) -> (u64, bool) {
+    let Some(last) = block.last_chunk() else {
+        let (slashes, wildcards) = marks_of(short(block));
+        return (slashes, wildcards != 0);
+    };
+    // The last bytes may overlap those before, and are there twice then.
+    let (slashes, mut wildcards) = marks_of(*last);
+    let mut found = slashes.wrapping_shl(block.len().wrapping_sub(16) as u32);
+    for place in [0, 16, 32] {
+        let Some(bytes) = block.get(place..).and_then(|rest| rest.first_chunk()) else { break };
+        let (slashes, more) = marks_of(*bytes);
+        found |= slashes.wrapping_shl(place as u32);
+        wildcards |= more;
+    }
+    (found, wildcards != 0)
+}
+
 /// Less than sixteen bytes, with zeros behind.
 #[inline]
-fn short(text: &[u8]) -> u8x16 {
-    let mut bytes = [0; 16];
-    for (place, byte) in bytes.iter_mut().zip(text) {
-        *place = *byte;
+fn short(text: &[u8]) -> [u8; 16] {
+    /// So many bytes at the start and at the end, each at its place: what they overlap in is the same.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "a place in a few bytes is a small number")]
+    fn ends<const MANY: usize>(text: &[u8], number: impl Fn([u8; MANY]) -> u128) -> Option<[u8; 16]> {
+        let (first, last) = (text.first_chunk()?, text.last_chunk()?);
+        let place = text.len().wrapping_sub(MANY).wrapping_mul(8) as u32;
+        Some((number(*first) | number(*last).wrapping_shl(place)).to_le_bytes())
     }
-    u8x16::new(bytes)
+    if let Some(bytes) = ends(text, |bytes: [u8; 8]| u64::from_le_bytes(bytes).into()) {
+        return bytes;
+    }
+    let four = ends(text, |bytes: [u8; 4]| u32::from_le_bytes(bytes).into());
+    four.or_else(|| ends(text, |bytes: [u8; 2]| u16::from_le_bytes(bytes).into())).unwrap_or_else(|| {
+        let mut bytes = [0; 16];
+        bytes[0] = text.first().copied().unwrap_or_default();
+        bytes
+    })
 }
 
-/// Which of sixteen bytes are `/`, the first in the lowest bit.
+/// Which of sixteen bytes are `/`, and which are `+` or `#`, the first in the lowest bits.
 #[inline]
-fn slashes(bytes: u8x16) -> u32 {
-    bytes.cmp_eq(u8x16::splat(b'/')).move_mask().cast_unsigned()
-}
-
-/// Whether one of sixteen bytes is `+` or `#`, which differ in one bit.
-#[inline]
-fn has_wildcards(bytes: u8x16) -> bool {
-    (bytes | u8x16::splat(0x08)).cmp_eq(u8x16::splat(b'+')).any()
+fn marks_of(bytes: [u8; 16]) -> (u64, u64) {
+    let bytes = u8x16::new(bytes);
+    let mask = |is_it: u8x16| u64::from(is_it.move_mask().cast_unsigned());
+    let slashes = bytes.cmp_eq(u8x16::splat(b'/'));
+    // They differ in one bit.
+    let wildcards = (bytes | u8x16::splat(0x08)).cmp_eq(u8x16::splat(b'+'));
+    (mask(slashes), mask(wildcards))
 }
 
 #[cfg(test)]

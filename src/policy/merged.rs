@@ -279,8 +279,8 @@ impl Merged {
 
     /// What these roles decide, if they do.
     #[inline]
-    pub(super) fn ask(&self, question: &mut Question<'_, '_>) -> Result<Option<Decision<'_>>, Irregular> {
-        let (patterns, pattern, literals) = match question.action {
+    pub(super) fn ask(&self, question: &mut Question<'_, '_, '_>) -> Result<Option<Decision<'_>>, Irregular> {
+        let (patterns, pattern, literals) = match question.hashed.request.action {
             Action::PublishClientSend => (&self.send, AclType::PublishClientSend, None),
             Action::PublishClientReceive => (&self.receive, AclType::PublishClientReceive, None),
             Action::Subscribe => (
@@ -294,24 +294,25 @@ impl Merged {
                 Some((&self.unsubscribe_literals, AclType::UnsubscribeLiteral)),
             ),
         };
-        let mut found = match patterns.literal(question.asked.topic, question.hash) {
-            Some((found, true)) => Some((found.rank, found.item, pattern, Match::Yes)),
+        let mut found = match patterns.literal(question.asked.topic, question.hashed.topic()) {
+            Some(literal) if patterns.is_first(literal) => Some((literal, Match::Yes)),
             literal => {
                 if !question.is_cut() {
                     return Err(Irregular);
                 }
-                let found = patterns.first(&question.asked, &question.cut, literal.map(|(found, _)| found));
-                found.map(|found| (found.rank, found.item, pattern, found.how))
+                let found = patterns.first(&question.asked, &question.cut, literal);
+                found.map(|found| (found.ranked, found.how))
             }
-        };
+        }
+        .map(|(ranked, how)| (ranked.rank, &ranked.item, pattern, how));
         if let Some((literals, literal)) = literals
-            && let Some((rank, ruled)) = literals.get(question.asked.topic, question.hash)
+            && let Some((rank, ruled)) = literals.get(question.asked.topic, question.hashed.topic())
             && found.is_none_or(|(other, ..)| rank < other)
         {
             found = Some((rank, ruled, literal, Match::Yes));
         }
         if let Some((refusing, rank)) = self.refuses_wildcards
-            && question.action == Action::Subscribe
+            && question.hashed.request.action == Action::Subscribe
             && found.is_none_or(|(other, ..)| rank < other)
             && topic::has_wildcard(question.asked.topic)
         {

@@ -61,7 +61,7 @@ fn tick(policy: &mut Policy) {
     let mut walked = None;
     let subject = Subject { username: Some(b"ann"), clientid: Some(b"dev") };
     let request = AclRequest { subject, action: Action::Subscribe, topic: b"x" };
-    let _ = policy.authorize_noting(&policy.hashed(&request), &mut walked);
+    policy.authorize_saying(&policy.hashed(&request), &mut walked, drop);
     let walked = walked.cloned();
     policy.tend_merged();
     if let Some(client) = walked {

@@ -21,3 +21,10 @@ impl Rank {
         Self(number)
     }
 }
+
+/// Something that has a place in the order of evaluation.
+#[derive(Clone, Debug)]
+pub(super) struct Ranked<T> {
+    pub(super) rank: Rank,
+    pub(super) item: T,
+}

@@ -6,26 +6,50 @@ use hashbrown::HashTable;
 
 use super::index::{Asked, Cut, Found, Index};
 use super::levels::Keys;
-use super::rank::Rank;
 use super::{Acl, AclList, AclType, Action, Role};
 
 /// The ACLs of one role by what they match. Follows the role through [`Self::update`].
 #[derive(Debug, Default)]
 pub(super) struct RoleIndex {
-    send: Index<Arc<Acl>>,
-    receive: Index<Arc<Acl>>,
-    subscribe_literal: Literals,
-    subscribe_pattern: Index<Arc<Acl>>,
-    unsubscribe_literal: Literals,
-    unsubscribe_pattern: Index<Arc<Acl>>,
+    /// Those that match byte by byte, of subscribe and of unsubscribe.
+    literals: [Literals; 2],
+    /// The others, by action.
+    patterns: Patterns,
+}
+
+/// ACLs that are no literal ones, by action.
+#[derive(Debug, Default)]
+struct Patterns([Index<Arc<Acl>>; 4]);
+
+impl Patterns {
+    #[inline]
+    fn of(&self, action: Action) -> &Index<Arc<Acl>> {
+        let [send, receive, subscribe, unsubscribe] = &self.0;
+        match action {
+            Action::PublishClientSend => send,
+            Action::PublishClientReceive => receive,
+            Action::Subscribe => subscribe,
+            Action::Unsubscribe => unsubscribe,
+        }
+    }
+
+    fn of_mut(&mut self, action: Action) -> &mut Index<Arc<Acl>> {
+        let [send, receive, subscribe, unsubscribe] = &mut self.0;
+        match action {
+            Action::PublishClientSend => send,
+            Action::PublishClientReceive => receive,
+            Action::Subscribe => subscribe,
+            Action::Unsubscribe => unsubscribe,
+        }
+    }
 }
 
 /// ACLs that match one topic, byte by byte.
 #[derive(Debug, Default)]
 pub(super) struct Literals(HashTable<(u64, Arc<Acl>)>);
 
-/// What a role has for one action: ACLs that match byte by byte, with their type, and the others, with theirs.
-type OfAction<'i> = (Option<(&'i Literals, AclType)>, &'i Index<Arc<Acl>>, AclType);
+/// What a role has for one action: ACLs that match byte by byte, with their type, and the others.
+type OfAction<'i> = (Option<(&'i Literals, AclType)>, &'i Index<Arc<Acl>>);
 
 impl Literals {
     /// The ACL for that topic, whose hash is that.
@@ -35,10 +59,6 @@ impl Literals {
             return None;
         }
         self.0.find(hash, |(_, acl)| *acl.topic == *topic).map(|(_, acl)| acl)
-    }
-
-    fn reserve(&mut self, count: usize) {
-        self.0.reserve(count, |(hash, _)| *hash);
     }
 
     fn insert(&mut self, acl: Arc<Acl>, keys: &Keys) {
@@ -63,9 +83,6 @@ impl RoleIndex {
             for acl in old.not_in(new) {
                 self.remove(acl_type, acl, keys);
             }
-            if old.is_empty() {
-                self.reserve(acl_type, new.len());
-            }
             for acl in new.not_in(old) {
                 self.insert(acl_type, acl, keys);
             }
@@ -75,8 +92,8 @@ impl RoleIndex {
     /// The ACL of that type with exactly that topic.
     pub(super) fn get(&self, acl_type: AclType, topic: &[u8], keys: &Keys) -> Option<&Arc<Acl>> {
         match acl_type {
-            AclType::SubscribeLiteral => self.subscribe_literal.get(topic, keys.hash(topic)),
-            AclType::UnsubscribeLiteral => self.unsubscribe_literal.get(topic, keys.hash(topic)),
+            AclType::SubscribeLiteral => self.literals[0].get(topic, keys.hash(topic)),
+            AclType::UnsubscribeLiteral => self.literals[1].get(topic, keys.hash(topic)),
             pattern => self.patterns(pattern)?.get(topic, keys),
         }
     }
@@ -84,20 +101,13 @@ impl RoleIndex {
     /// What is asked for an action: first the ACLs that match byte by byte, then the others.
     #[inline]
     pub(super) fn of_action(&self, action: Action) -> OfAction<'_> {
-        match action {
-            Action::PublishClientSend => (None, &self.send, AclType::PublishClientSend),
-            Action::PublishClientReceive => (None, &self.receive, AclType::PublishClientReceive),
-            Action::Subscribe => (
-                Some((&self.subscribe_literal, AclType::SubscribeLiteral)),
-                &self.subscribe_pattern,
-                AclType::SubscribePattern,
-            ),
-            Action::Unsubscribe => (
-                Some((&self.unsubscribe_literal, AclType::UnsubscribeLiteral)),
-                &self.unsubscribe_pattern,
-                AclType::UnsubscribePattern,
-            ),
-        }
+        let [subscribe, unsubscribe] = &self.literals;
+        let literals = match action {
+            Action::PublishClientSend | Action::PublishClientReceive => None,
+            Action::Subscribe => Some((subscribe, AclType::SubscribeLiteral)),
+            Action::Unsubscribe => Some((unsubscribe, AclType::UnsubscribeLiteral)),
+        };
+        (literals, self.patterns.of(action))
     }
 
     /// The first ACL of a type that is no literal one that matches.
@@ -109,7 +119,7 @@ impl RoleIndex {
     ) -> Option<Found<'_, Arc<Acl>>> {
         let patterns = self.patterns(acl_type)?;
         let literal = patterns.literal(asked.topic, cut.keys.hash(asked.topic));
-        patterns.first(asked, cut, literal.map(|(found, _)| found))
+        patterns.first(asked, cut, literal)
     }
 
     /// The ACLs, in their order, of a type that is no literal one that may match: see [`Index::candidates`].
@@ -128,48 +138,42 @@ impl RoleIndex {
     }
 
     fn patterns(&self, acl_type: AclType) -> Option<&Index<Arc<Acl>>> {
-        match acl_type {
-            AclType::PublishClientSend => Some(&self.send),
-            AclType::PublishClientReceive => Some(&self.receive),
-            AclType::SubscribePattern => Some(&self.subscribe_pattern),
-            AclType::UnsubscribePattern => Some(&self.unsubscribe_pattern),
-            AclType::SubscribeLiteral | AclType::UnsubscribeLiteral => None,
-        }
-    }
-
-    /// Makes room for so many ACLs of a type that has none.
-    fn reserve(&mut self, acl_type: AclType, count: usize) {
-        match acl_type {
-            AclType::PublishClientSend => self.send.reserve(count),
-            AclType::PublishClientReceive => self.receive.reserve(count),
-            AclType::SubscribeLiteral => self.subscribe_literal.reserve(count),
-            AclType::SubscribePattern => self.subscribe_pattern.reserve(count),
-            AclType::UnsubscribeLiteral => self.unsubscribe_literal.reserve(count),
-            AclType::UnsubscribePattern => self.unsubscribe_pattern.reserve(count),
-        }
+        Some(self.patterns.of(action_of_patterns(acl_type)?))
     }
 
     fn insert(&mut self, acl_type: AclType, acl: &Arc<Acl>, keys: &Keys) {
-        let rank: Rank = acl.rank();
         let acl = Arc::clone(acl);
         match acl_type {
-            AclType::PublishClientSend => self.send.insert(rank, acl, keys),
-            AclType::PublishClientReceive => self.receive.insert(rank, acl, keys),
-            AclType::SubscribeLiteral => self.subscribe_literal.insert(acl, keys),
-            AclType::SubscribePattern => self.subscribe_pattern.insert(rank, acl, keys),
-            AclType::UnsubscribeLiteral => self.unsubscribe_literal.insert(acl, keys),
-            AclType::UnsubscribePattern => self.unsubscribe_pattern.insert(rank, acl, keys),
+            AclType::SubscribeLiteral => self.literals[0].insert(acl, keys),
+            AclType::UnsubscribeLiteral => self.literals[1].insert(acl, keys),
+            pattern => {
+                if let Some(action) = action_of_patterns(pattern) {
+                    self.patterns.of_mut(action).insert(acl.rank(), acl, keys);
+                }
+            }
         }
     }
 
     fn remove(&mut self, acl_type: AclType, acl: &Acl, keys: &Keys) {
         match acl_type {
-            AclType::PublishClientSend => self.send.remove(acl.rank(), &acl.topic, keys),
-            AclType::PublishClientReceive => self.receive.remove(acl.rank(), &acl.topic, keys),
-            AclType::SubscribeLiteral => self.subscribe_literal.remove(acl, keys),
-            AclType::SubscribePattern => self.subscribe_pattern.remove(acl.rank(), &acl.topic, keys),
-            AclType::UnsubscribeLiteral => self.unsubscribe_literal.remove(acl, keys),
-            AclType::UnsubscribePattern => self.unsubscribe_pattern.remove(acl.rank(), &acl.topic, keys),
+            AclType::SubscribeLiteral => self.literals[0].remove(acl, keys),
+            AclType::UnsubscribeLiteral => self.literals[1].remove(acl, keys),
+            pattern => {
+                if let Some(action) = action_of_patterns(pattern) {
+                    self.patterns.of_mut(action).remove(acl.rank(), &acl.topic, keys);
+                }
+            }
         }
+    }
+}
+
+/// The action that ACLs of a type are asked for, unless they match byte by byte.
+fn action_of_patterns(acl_type: AclType) -> Option<Action> {
+    match acl_type {
+        AclType::PublishClientSend => Some(Action::PublishClientSend),
+        AclType::PublishClientReceive => Some(Action::PublishClientReceive),
+        AclType::SubscribePattern => Some(Action::Subscribe),
+        AclType::UnsubscribePattern => Some(Action::Unsubscribe),
+        AclType::SubscribeLiteral | AclType::UnsubscribeLiteral => None,
     }
 }

@@ -9,7 +9,7 @@ use std::borrow::Borrow;
 
 use super::Acl;
 use super::levels::{Keys, Levels, MAX_HASHED};
-use super::rank::Rank;
+use super::rank::{Rank, Ranked};
 use super::topic::{Placeholder, is_well_formed, without_hash};
 
 /// How many filters there are in a block.
@@ -36,7 +36,7 @@ pub(super) struct Scan<T> {
 
 #[derive(Debug)]
 struct Block<T> {
-    items: Vec<(Rank, T)>,
+    items: Vec<Ranked<T>>,
     columns: Box<Columns>,
 }
 
@@ -83,8 +83,7 @@ impl Print {
             }
             return print;
         }
-        let mut levels = Levels::none();
-        levels.cut(filter);
+        let levels = Levels::of(filter);
         let (_, open) = without_hash(filter);
         let count = levels.count().saturating_sub(usize::from(open));
         (print.closed, print.open) = if open { (NEVER, depth(count)) } else { (depth(count), NEVER) };
@@ -216,9 +215,9 @@ impl<T: Borrow<Acl>> Scan<T> {
             self.blocks.push(Block::new());
         }
         if let Some(block) = self.blocks.get_mut(at) {
-            let place = block.items.partition_point(|(other, _)| *other < rank);
+            let place = block.items.partition_point(|other| other.rank < rank);
             block.columns.insert(place, block.items.len(), &print);
-            block.items.insert(place, (rank, item));
+            block.items.insert(place, Ranked { rank, item });
         }
     }
 
@@ -226,7 +225,7 @@ impl<T: Borrow<Acl>> Scan<T> {
     pub(super) fn remove(&mut self, rank: Rank) {
         let at = self.block_of(rank);
         let Some(block) = self.blocks.get_mut(at) else { return };
-        let Ok(place) = block.items.binary_search_by_key(&rank, |(rank, _)| *rank) else { return };
+        let Ok(place) = block.items.binary_search_by_key(&rank, |ranked| ranked.rank) else { return };
         block.items.remove(place);
         block.columns.remove(place);
         if block.items.is_empty() {
@@ -239,11 +238,11 @@ impl<T: Borrow<Acl>> Scan<T> {
         &'s self,
         topic: &Print,
         before: Option<Rank>,
-        mut is_it: impl FnMut(Rank, &'s T) -> Option<M>,
-    ) -> Option<(&'s T, M)> {
+        mut is_it: impl FnMut(&'s Ranked<T>) -> Option<M>,
+    ) -> Option<(&'s Ranked<T>, M)> {
         let is_before = |rank: Rank| before.is_none_or(|before| rank < before);
         for block in &self.blocks {
-            if !block.items.first().is_some_and(|(rank, _)| is_before(*rank)) {
+            if !block.items.first().is_some_and(|first| is_before(first.rank)) {
                 return None;
             }
             let (candidates, any) = block.columns.candidates(topic);
@@ -251,13 +250,13 @@ impl<T: Borrow<Acl>> Scan<T> {
                 continue;
             }
             let closed = &block.columns.closed;
-            for (((rank, item), alive), closed) in block.items.iter().zip(candidates).zip(closed) {
+            for ((ranked, alive), closed) in block.items.iter().zip(candidates).zip(closed) {
                 if alive != 0
                     && !(topic.skips_malformed && *closed == MALFORMED)
-                    && is_before(*rank)
-                    && let Some(found) = is_it(*rank, item)
+                    && is_before(ranked.rank)
+                    && let Some(found) = is_it(ranked)
                 {
-                    return Some((item, found));
+                    return Some((ranked, found));
                 }
             }
         }
@@ -266,12 +265,12 @@ impl<T: Borrow<Acl>> Scan<T> {
 
     /// All items.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.blocks.iter().flat_map(|block| block.items.iter().map(|(_, item)| item))
+        self.blocks.iter().flat_map(|block| block.items.iter().map(|ranked| &ranked.item))
     }
 
     /// The block that holds or would hold that rank.
     fn block_of(&self, rank: Rank) -> usize {
-        let begins_before = |block: &Block<T>| block.items.first().is_some_and(|(first, _)| *first <= rank);
+        let begins_before = |block: &Block<T>| block.items.first().is_some_and(|first| first.rank <= rank);
         self.blocks.partition_point(begins_before).saturating_sub(1)
     }
 
@@ -280,7 +279,7 @@ impl<T: Borrow<Acl>> Scan<T> {
         let next = at.saturating_add(1);
         let Some(block) = self.blocks.get_mut(at) else { return at };
         // Roles come in their order: the full block is then left full.
-        let is_last = block.items.last().is_some_and(|(last, _)| *last < rank);
+        let is_last = block.items.last().is_some_and(|last| last.rank < rank);
         let keep = if is_last { BLOCK } else { BLOCK / 2 };
         let mut second = Block::new();
         second.items = block.items.split_off(keep);
@@ -288,7 +287,7 @@ impl<T: Borrow<Acl>> Scan<T> {
             let print = block.columns.take(keep);
             second.columns.insert(place.saturating_sub(keep), place.saturating_sub(keep), &print);
         }
-        let begins_after = second.items.first().is_some_and(|(first, _)| rank < *first);
+        let begins_after = second.items.first().is_some_and(|first| rank < first.rank);
         self.blocks.insert(next, second);
         if begins_after { at } else { next }
     }

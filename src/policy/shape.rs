@@ -7,7 +7,7 @@ use super::Subject;
 use super::hash::is_same;
 use super::index::Cut;
 use super::levels::{Keys, Levels, MAX_HASHED};
-use super::topic::{Placeholder, is_well_formed};
+use super::topic::{Placeholder, has_wildcard, is_well_formed};
 
 /// Where a filter's wildcards and placeholders stand. A mask has bit `i` for level `i`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -22,7 +22,6 @@ pub(super) struct Shape {
 }
 
 /// What a filter is filed under.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub(super) enum Filed<'f> {
     /// Nothing but literal levels: its hash is its key.
     Literal(u64),
@@ -39,6 +38,8 @@ pub(super) enum Filed<'f> {
 pub(super) struct Run {
     first: u8,
     next: u8,
+    /// How many bytes a filter has between the run before, or its beginning, and this.
+    gap: u8,
 }
 
 impl Run {
@@ -74,6 +75,8 @@ pub(super) struct Sieve {
     pub(super) has_placeholders: bool,
     /// How many runs of literal levels there are.
     count: u8,
+    /// How many bytes a filter has behind the last run.
+    behind: u8,
     runs: [Run; MAX_HASHED / 2],
 }
 
@@ -90,7 +93,28 @@ impl Sieve {
     /// The first one or two literal levels; none if there is none.
     pub(super) fn head(&self) -> Option<Run> {
         let run = self.runs.first().filter(|_| self.count > 0)?;
-        Some(Run { next: run.next.min(run.first.saturating_add(2)), ..*run })
+        Some(Run { next: run.next.min(run.first.saturating_add(2)), gap: 0, ..*run })
+    }
+
+    /// Whether a filter, which is of this shape, has the literal levels of a topic that they let through. Placeholders are not
+    /// looked at.
+    ///
+    /// What lies in the gaps is not looked at. A run has as many `/` in the filter as in the topic: so one that is looked for
+    /// too early, since one before it is shorter in the topic, is found to end too early as well, if it is found at all, and
+    /// in the end too many bytes are left.
+    #[inline]
+    pub(super) fn is_match(&self, filter: &[u8], levels: &Levels<'_>) -> bool {
+        let mut rest = filter;
+        for run in self.runs.iter().take(usize::from(self.count)) {
+            let literal = run.of(levels);
+            let Some((_, after)) = rest.split_at_checked(usize::from(run.gap)) else { return false };
+            let Some((own, after)) = after.split_at_checked(literal.len()) else { return false };
+            if !is_same(own, literal) {
+                return false;
+            }
+            rest = after;
+        }
+        rest.len() == usize::from(self.behind)
     }
 
     /// The key of the filter of this shape that would match, which lets them through.
@@ -110,8 +134,7 @@ impl Shape {
         if filter.is_empty() || !is_well_formed(filter) {
             return Filed::Malformed;
         }
-        let mut levels = Levels::none();
-        levels.cut(filter);
+        let levels = Levels::of(filter);
         let open = filter == b"#" || filter.ends_with(b"/#");
         let depth = levels.count().saturating_sub(usize::from(open));
         if depth > MAX_HASHED {
@@ -150,23 +173,41 @@ impl Shape {
             begins_with_any: varying & 1 == 1 || depth == 0,
             has_placeholders: varying != self.plus,
             count: 0,
+            behind: 0,
             runs: [Run::default(); MAX_HASHED / 2],
         };
-        let mut first = 0_u8;
+        let (mut first, mut gap) = (0_u8, 0_u8);
         for index in 0..=self.depth {
-            if index < self.depth && varying.wrapping_shr(index.into()) & 1 == 0 {
+            let width = if index < self.depth { self.width(index) } else { None };
+            if index < self.depth && width.is_none() {
                 continue;
             }
             // Up to sixteen levels have no more than eight runs.
             if first < index
                 && let Some(run) = sieve.runs.get_mut(usize::from(sieve.count))
             {
-                *run = Run { first, next: index };
+                *run = Run { first, next: index, gap: gap.wrapping_add(u8::from(first > 0)) };
                 sieve.count = sieve.count.wrapping_add(1);
+                gap = 0;
             }
+            gap = gap.wrapping_add(width.map_or(0, |width| width.wrapping_add(u8::from(index > 0))));
             first = index.wrapping_add(1);
         }
+        sieve.behind = gap.wrapping_add(match (self.open, depth) {
+            (false, _) => 0,
+            (true, 0) => 1,
+            (true, _) => 2,
+        });
         sieve
+    }
+
+    /// How many bytes a level has that is not literal.
+    fn width(self, index: u8) -> Option<u8> {
+        let has = |mask: u16| mask.wrapping_shr(index.into()) & 1 == 1;
+        if has(self.plus) {
+            return Some(1);
+        }
+        has(self.clientid | self.username).then_some(2)
     }
 
     /// The subject, if its client id is not known with the one that fits a filter of this shape: that of the
@@ -179,64 +220,19 @@ impl Shape {
     }
 
     /// Whether the levels where this shape has placeholders are what those stand for.
-    #[inline(never)]
+    #[inline]
     pub(super) fn placeholders_fit(self, levels: &Levels<'_>, subject: Subject<'_>) -> bool {
-        let all = |mask: u16, placeholder: Placeholder| {
-            let mut left = mask;
-            while left != 0 {
-                let index = left.trailing_zeros() as usize;
-                left &= left.wrapping_sub(1);
-                if !placeholder.is_level(levels.level(index), subject) {
-                    return false;
-                }
-            }
-            true
-        };
-        all(self.clientid, Placeholder::ClientId) && all(self.username, Placeholder::Username)
-    }
-
-    /// Whether this is the filter of this shape whose literal levels are those of the topic.
-    pub(super) fn is_match(self, filter: &[u8], levels: &Levels<'_>) -> bool {
-        if self.varying() != 0 {
-            return self.is_match_varying(filter, levels);
-        }
-        if self.depth == 0 {
-            return filter == b"#";
-        }
-        let [head @ .., b'/', b'#'] = filter else { return false };
-        is_same(head, levels.between(0, self.depth.into()))
-    }
-
-    /// [`Self::is_match`] where there are levels that are not literal.
-    fn is_match_varying(self, filter: &[u8], levels: &Levels<'_>) -> bool {
-        let mut varying = self.varying();
-        let mut rest = filter;
-        // The first level that is not looked at yet.
-        let mut index = 0_usize;
-        while varying != 0 {
-            let next = varying.trailing_zeros() as usize;
-            let bit = varying & varying.wrapping_neg();
-            varying ^= bit;
-            // A run of literal levels, each with the `/` behind it.
-            let literal = levels.up_to(index, next);
-            let Some((first, after)) = rest.split_at_checked(literal.len()) else { return false };
-            if !is_same(first, literal) {
+        let mut left = self.clientid | self.username;
+        while left != 0 {
+            let index = left.trailing_zeros();
+            let is_clientid = self.clientid.wrapping_shr(index) & 1 == 1;
+            let placeholder = if is_clientid { Placeholder::ClientId } else { Placeholder::Username };
+            let level = levels.level(index as usize);
+            if !placeholder.is_value(level, subject) || (levels.has_wildcard() && has_wildcard(level)) {
                 return false;
             }
-            rest = match after {
-                [b'+', after @ ..] if self.plus & bit != 0 => after,
-                [b'%', b'c', after @ ..] if self.clientid & bit != 0 => after,
-                [b'%', b'u', after @ ..] if self.username & bit != 0 => after,
-                _ => return false,
-            };
-            index = next.wrapping_add(1);
-            if index == usize::from(self.depth) {
-                return if self.open { rest == b"/#" } else { rest.is_empty() };
-            }
-            let [b'/', after @ ..] = rest else { return false };
-            rest = after;
+            left &= left.wrapping_sub(1);
         }
-        let literal = if self.open { rest.strip_suffix(b"/#") } else { Some(rest) };
-        literal.is_some_and(|literal| is_same(literal, levels.between(index, self.depth.into())))
+        true
     }
 }

@@ -109,7 +109,8 @@ impl Policy {
     }
 
     /// [`Self::client`] for a name that the broker holds: found faster when it is asked about again.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
     pub(super) fn client_again(&self, username: &[u8]) -> Option<&Arc<Client>> {
         self.clients.get_again(username, &self.hints, &self.keys)
     }

@@ -100,7 +100,8 @@ impl<R: Named, D: Default> Table<R, D> {
     }
 
     /// [`Self::get`] of a name that the broker holds, which has been looked up before, as a rule.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
     pub(super) fn get_again(&self, name: &[u8], hints: &Hints, keys: &Keys) -> Option<&Arc<R>> {
         let hint = hints.of(name)?;
         match slot(&self.slots, hint.get()) {

@@ -4,6 +4,7 @@
 //! plugins make of those depends on how far they get in them. So the matching here walks as they do;
 //! on valid filters it is MQTT 5.0 §4.7 (publish) and "covers" (subscribe).
 
+use super::hash::is_same;
 use super::{Compat, Subject};
 
 /// The most `/` that the broker accepts in a topic (`TOPIC_HIERARCHY_LIMIT` of its build).
@@ -124,16 +125,19 @@ impl Placeholder {
         }
     }
 
-    /// Whether the level is the subject's id or name. One that could be more than one level or a
-    /// wildcard never is, nor is a missing one.
+    /// Whether the level, which holds no `/`, is the subject's id or name. A wildcard never is, nor is a missing one.
     pub(super) fn is_level(self, level: &[u8], subject: Subject<'_>) -> bool {
+        self.is_value(level, subject) && !has_wildcard(level)
+    }
+
+    /// [`Self::is_level`] of a level without a wildcard.
+    #[inline]
+    pub(super) fn is_value(self, level: &[u8], subject: Subject<'_>) -> bool {
         let value = match self {
             Self::ClientId => subject.clientid,
             Self::Username => subject.username,
         };
-        value.is_some_and(|value| {
-            !value.is_empty() && value == level && !value.contains(&b'/') && !has_wildcard(value)
-        })
+        value.is_some_and(|value| !value.is_empty() && is_same(value, level))
     }
 }
 

@@ -83,7 +83,7 @@ impl Policy {
             let asked = self.filter_as_asked(this.acl_type, &filter, ANYBODY);
             let cut = Cut::of(&asked, self.keys())?;
             let found = held.index.first(this.acl_type, &asked, &cut)?;
-            let acl = found.item;
+            let acl = &found.ranked.item;
             let disagrees = found.how == Match::Yes
                 && acl.allow != this.acl.allow
                 && acl.priority == this.acl.priority

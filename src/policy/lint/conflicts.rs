@@ -147,7 +147,8 @@ impl Policy {
                 _ => Action::Unsubscribe,
             };
             let subject = Subject { username: None, clientid: None };
-            let mut question = self.question(&self.hashed(&AclRequest { subject, action, topic }));
+            let hashed = self.hashed(&AclRequest { subject, action, topic });
+            let mut question = self.question(&hashed);
             let Reason::Acl { acl_type, acl, .. } = question.ask_role(held.role, held.index, None)?.reason
             else {
                 return None;
@@ -160,7 +161,7 @@ impl Policy {
         (found.how == Match::Yes).then_some(RoleAcl {
             role: held.role,
             acl_type: about.acl_type,
-            acl: found.item,
+            acl: &found.ranked.item,
         })
     }
 }

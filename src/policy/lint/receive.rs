@@ -76,7 +76,7 @@ impl Policy {
         let first = held.iter().find_map(|role| {
             if work.may(role.index.steps(RECEIVE)) { role.index.first(RECEIVE, &asked, &cut) } else { None }
         });
-        first.is_some_and(|found| found.how == Match::Yes && found.item.allow)
+        first.is_some_and(|found| found.how == Match::Yes && found.ranked.item.allow)
     }
 
     /// Whether somebody with these roles may be sent something by a subscription; `true` if work runs out.
@@ -98,13 +98,13 @@ impl Policy {
             }
             let acls = role.role.acls(RECEIVE);
             let first = role.index.first(RECEIVE, &asked, &cut).filter(|found| found.how == Match::Yes);
-            if first.as_ref().is_some_and(|found| found.item.allow) {
+            if first.as_ref().is_some_and(|found| found.ranked.item.allow) {
                 return true;
             }
             // What is allowed before all the rest is denied, or denied by default.
             let before = acls
                 .iter()
-                .take_while(|acl| first.as_ref().is_none_or(|found| acl.rank() < found.item.rank()));
+                .take_while(|acl| first.as_ref().is_none_or(|found| acl.rank() < found.ranked.rank));
             for acl in before {
                 if !work.may(1) || (acl.allow && may_meet(&acl.topic, filter)) {
                     return true;
