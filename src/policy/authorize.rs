@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::index::{Asked, Cut, Index};
+use super::asked::{Asked, Cut};
+use super::index::Index;
 use super::merged::{ENOUGH_ROLES, Irregular, Walked};
 use super::rank::Ranked;
 use super::role_index::RoleIndex;

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::index::{Asked, Cut};
+use super::asked::{Asked, Cut};
 use super::topic::{self, Match, Placeholder};
 use super::{
     AclRequest, AclType, Action, Compat, Decision, HeldRole, Policy, Reason, Rule, Subject, is_valid_filter,

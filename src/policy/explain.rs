@@ -1,6 +1,6 @@
 //! [`Policy::explain`]: a decision of [`Policy::authorize`], and why no other ACL that matches made it.
 
-use super::index::{Asked, Cut};
+use super::asked::{Asked, Cut};
 use super::topic::{self, Match, Placeholder};
 use super::{Acl, AclRequest, Action, Compat, Effect, HeldRole, Policy, Reason, Rule, Subject};
 

@@ -3,39 +3,19 @@
 
 use std::borrow::Borrow;
 
+use super::asked::{Asked, Cut};
 use super::hash::is_same;
 use super::heads::{Filters, Heads, MOST_SHAPES};
-use super::levels::{Keys, Levels, MAX_CUT};
+use super::levels::{Keys, Levels};
 use super::rank::{Rank, Ranked};
 use super::scan::{Print, Scan};
 use super::shape::{Filed, Shape, Sieve};
 use super::slots::Slots;
-use super::topic::{self, Match};
+use super::topic::Match;
 use super::{Acl, Compat, Subject};
 
 /// How many shapes are probed for one topic; filters of further shapes are scanned.
 const MAX_SHAPES: usize = if cfg!(test) { 3 } else { MOST_SHAPES };
-
-/// What is asked of the filters: does one match this topic, or cover this filter?
-#[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
-    pub(super) topic: &'a [u8],
-    pub(super) subject: Subject<'a>,
-    /// The topic is a filter that a client asks for.
-    pub(super) is_filter: bool,
-    pub(super) compat: Compat,
-}
-
-impl Asked<'_> {
-    /// Holds one filter against the topic.
-    pub(super) fn of_filter(&self, filter: &[u8]) -> Match {
-        if self.is_filter {
-            topic::covers_filter(filter, self.topic, self.subject, self.compat)
-        } else {
-            topic::matches_topic(filter, self.topic, self.subject)
-        }
-    }
-}
 
 /// Topic filters with what is filed under each, by rank.
 #[derive(Debug)]
@@ -353,62 +333,20 @@ impl ShapeInUse {
     }
 }
 
-/// A regular topic, cut once for all indexes.
-pub(super) struct Cut<'k, 't> {
-    pub(super) keys: &'k Keys,
-    pub(super) levels: Levels<'t>,
-    /// A filter with a last `#`, which is not among the levels: only a filter with one covers it.
-    pub(super) open: bool,
-    /// How many levels a filter without a last `#` has that covers this.
-    pub(super) closed: usize,
-    /// It begins with `$`, and a leading wildcard leaves that out.
-    pub(super) is_apart: bool,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<'k, 't> Cut<'k, 't> {
-    /// Of nothing yet.
-    #[inline]
-    pub(super) fn none(keys: &'k Keys) -> Self {
-        Self { keys, levels: Levels::none(), open: false, closed: 0, is_apart: false }
-    }
-
-    /// A topic, cut; `None` where it is irregular: filters have then to be walked in their order.
-    pub(super) fn of(asked: &Asked<'t>, keys: &'k Keys) -> Option<Self> {
-        let mut cut = Self::none(keys);
-        cut.take(asked).then_some(cut)
-    }
-
-    /// Cuts a topic into this, which was [`Self::none`]; false where it is irregular. So that much is not moved about.
-    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
-    #[inline(always)]
-    pub(super) fn take(&mut self, asked: &Asked<'t>) -> bool {
-        if asked.topic.is_empty() || asked.topic.len() > MAX_CUT {
-            return false;
+    /// Were it not so, a filter of another shape, with a hash that is the same by chance, might be taken for one of this.
+    #[test]
+    fn what_is_filed_under_one_key_is_of_one_shape() {
+        let keys = Keys::random();
+        let Filed::Shaped(shape, sieve, levels) = Shape::file(b"a/+/b", &keys) else { panic!() };
+        let used = ShapeInUse { sieve, first: Rank::LAST, shape, filters: 1 };
+        let numbers = 0..u8::try_from(MOST_SHAPES).unwrap();
+        let keys: Vec<u64> = numbers.map(|number| used.key_of_levels(number, &levels, &keys)).collect();
+        for (number, key) in keys.iter().enumerate() {
+            assert_eq!(keys.iter().position(|other| other == key), Some(number));
         }
-        if asked.is_filter {
-            return self.take_filter(asked);
-        }
-        self.levels.cut(asked.topic);
-        self.closed = self.levels.count();
-        self.is_apart = asked.topic.first() == Some(&b'$');
-        !self.levels.has_wildcard()
-    }
-
-    #[inline(never)]
-    fn take_filter(&mut self, asked: &Asked<'t>) -> bool {
-        let dollar_is_apart = asked.compat == Compat::V2_1;
-        let (head, open) = topic::without_hash(asked.topic);
-        // To 2.0 the head of `#` is a level without a name, to 2.1 it is no level.
-        if !(dollar_is_apart && asked.topic == b"#") {
-            self.levels.cut(head);
-        }
-        let second_hash = open && head.ends_with(b"#");
-        if self.levels.has_wildcard() && (second_hash || !topic::is_well_formed(head)) {
-            return false;
-        }
-        self.open = open;
-        self.closed = if open { usize::MAX } else { self.levels.count() };
-        self.is_apart = dollar_is_apart && head.first() == Some(&b'$');
-        true
     }
 }

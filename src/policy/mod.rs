@@ -5,6 +5,7 @@
 
 mod acl;
 mod acl_list;
+mod asked;
 mod authenticate;
 mod authorize;
 mod become_like;

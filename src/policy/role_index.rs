@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::index::{Asked, Cut, Found, Index};
+use super::asked::{Asked, Cut};
+use super::index::{Found, Index};
 use super::levels::Keys;
 use super::{Acl, AclList, AclType, Action, Role};
 

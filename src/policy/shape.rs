@@ -4,8 +4,8 @@
 //! single probe for each shape that a role uses, however many ACLs it has. Levels side by side are hashed at once.
 
 use super::Subject;
+use super::asked::Cut;
 use super::hash::is_same;
-use super::index::Cut;
 use super::levels::{Keys, Levels, MAX_HASHED};
 use super::topic::{Placeholder, has_wildcard, is_well_formed};
 

@@ -1,8 +1,8 @@
 //! ACLs for themselves, and beside the others of their role.
 
 use super::{ANYBODY, Finding, RoleAcl, Work};
+use crate::policy::asked::Cut;
 use crate::policy::effective::parts;
-use crate::policy::index::Cut;
 use crate::policy::topic::{Match, Placeholder, has_wildcard};
 use crate::policy::{AclType, HeldRole, Policy, Role, Rule, is_valid_filter};
 

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{ANYBODY, Finding, Holder, RoleAcl, Work};
-use crate::policy::index::Cut;
+use crate::policy::asked::Cut;
 use crate::policy::topic::Match;
 use crate::policy::{
     AclRequest, AclType, Action, HeldRole, Link, Links, Policy, Reason, Role, RoleName, Subject,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{ANYBODY, Finding, Holder, RoleAcl, Work};
-use crate::policy::index::Cut;
+use crate::policy::asked::Cut;
 use crate::policy::name::Linked;
 use crate::policy::topic::Match;
 use crate::policy::{AclType, Action, Client, HeldRole, Policy, Role};
