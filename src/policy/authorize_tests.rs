@@ -77,6 +77,52 @@ fn walked<'a>(
     Some((acl.allow && how == Match::Yes, &acl.topic, how == Match::Malformed))
 }
 
+/// A filter may be longer than each topic that it matches.
+#[test]
+fn filters_that_are_longer_than_topics_decide_as_the_walk() {
+    let levels = 40_000;
+    let (plus, topic) = ("+/".repeat(levels) + "+", "/".repeat(levels));
+    let (long, long_topic) = ("+/".repeat(15) + &"x".repeat(65_510), "/".repeat(15) + &"x".repeat(65_510));
+    let deep_topic = "/".repeat(20) + &"x".repeat(65_500);
+    let deep = "+/".repeat(20) + &"x".repeat(65_500);
+    for filter in [
+        &plus,
+        &("+/".repeat(levels) + "#"),
+        &("x".repeat(70_000) + "/+"),
+        &("+/".repeat(levels) + "x"),
+        &long,
+        &deep,
+    ] {
+        for compat in [Compat::V2_0, Compat::V2_1] {
+            let mut policy = Policy::new(compat);
+            let name = RoleName::new(b"r").unwrap();
+            let mut role = Role::new(name.clone());
+            let acl = Acl::new(filter.as_bytes(), Priority::DEFAULT_ACL, true);
+            role.add_acl(AclType::PublishClientSend, acl);
+            policy.put_role(role);
+            let (role, index) = policy.role_with_index(b"r").unwrap();
+            for topic in [&topic, &"/".repeat(levels - 1), "x", &long_topic, &deep_topic] {
+                let request = AclRequest {
+                    subject: Subject { username: None, clientid: None },
+                    action: Action::PublishClientSend,
+                    topic: topic.as_bytes(),
+                };
+                let hashed = policy.hashed(&request);
+                let found =
+                    policy.question(&hashed).ask_role(role, index, None).map(|decision| decision.effect);
+                let walked = walked(&policy, role, &request).map(|(allow, ..)| allow);
+                assert_eq!(
+                    found.map(|effect| effect == Effect::Allow),
+                    walked,
+                    "{} {}",
+                    filter.len(),
+                    topic.len()
+                );
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 

@@ -100,10 +100,11 @@ impl<'t> Levels<'t> {
     }
 
     #[inline(never)]
+    #[expect(clippy::cast_possible_truncation, reason = "a topic has no more bytes than a `u16` counts")]
     fn cut_blocks(&mut self, text: &[u8]) -> usize {
         text.chunks(BLOCK)
-            .zip((0..).step_by(BLOCK))
-            .fold(0, |slashes, (block, at)| self.cut_block(block, at, slashes))
+            .zip((0_usize..).step_by(BLOCK))
+            .fold(0, |slashes, (block, at)| self.cut_block(block, at as u16, slashes))
     }
 
     /// Cuts a part of the text, before which there are so many bytes and so many `/`; says how many there are then.
@@ -228,6 +229,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn the_longest_topics_are_cut_to_their_end() {
+        for text in ["a/".repeat(MAX_CUT / 2) + "a", "a".repeat(MAX_CUT - 2) + "/b", "/".repeat(MAX_CUT)] {
+            assert_eq!(text.len(), MAX_CUT);
+            let levels = Levels::of(text.as_bytes());
+            assert_eq!(levels.count(), text.split('/').count());
+            for (index, level) in text.split('/').enumerate().take(MAX_HASHED) {
+                assert_eq!(levels.level(index), level.as_bytes());
+            }
+        }
+    }
 
     proptest! {
         #[test]

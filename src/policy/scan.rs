@@ -8,7 +8,7 @@
 use std::borrow::Borrow;
 
 use super::Acl;
-use super::levels::{Keys, Levels, MAX_HASHED};
+use super::levels::{Keys, Levels, MAX_CUT, MAX_HASHED};
 use super::rank::{Rank, Ranked};
 use super::topic::{Placeholder, is_well_formed, without_hash};
 
@@ -81,6 +81,10 @@ impl Print {
             if !filter.windows(3).any(|bytes| bytes == b"+/#") {
                 print.closed = MALFORMED;
             }
+            return print;
+        }
+        if filter.len() > MAX_CUT {
+            // To be looked at, as it is.
             return print;
         }
         let levels = Levels::of(filter);

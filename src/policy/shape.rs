@@ -6,7 +6,7 @@
 use super::Subject;
 use super::asked::Cut;
 use super::hash::is_same;
-use super::levels::{Keys, Levels, MAX_HASHED};
+use super::levels::{Keys, Levels, MAX_CUT, MAX_HASHED};
 use super::topic::{Placeholder, has_wildcard, is_well_formed};
 
 /// Where a filter's wildcards and placeholders stand. A mask has bit `i` for level `i`.
@@ -27,7 +27,7 @@ pub(super) enum Filed<'f> {
     Literal(u64),
     /// A shape, with what is looked at for it, and the filter's levels.
     Shaped(Shape, Sieve, Levels<'f>),
-    /// It has more levels than are hashed.
+    /// It has more levels than are hashed, or is longer than any topic.
     Deep,
     /// It is no valid filter.
     Malformed,
@@ -133,6 +133,10 @@ impl Shape {
     pub(super) fn file<'f>(filter: &'f [u8], keys: &Keys) -> Filed<'f> {
         if filter.is_empty() || !is_well_formed(filter) {
             return Filed::Malformed;
+        }
+        // Of so many levels, if it matches any topic.
+        if filter.len() > MAX_CUT {
+            return Filed::Deep;
         }
         let levels = Levels::of(filter);
         let open = filter == b"#" || filter.ends_with(b"/#");
