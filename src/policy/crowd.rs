@@ -178,6 +178,23 @@ mod tests {
     }
 
     #[test]
+    fn who_had_a_role_of_that_name_before_is_not_concerned() {
+        let mut policy = policy(FEW + 1);
+        let role = RoleName::new(b"own").unwrap();
+        policy.remove_role(&role);
+        policy.put_role(Role::new(role.clone()));
+        assert_eq!(concerned(&policy, &["own"], &[]), (vec![], false, false));
+        let member = |number: usize| Username::new(format!("member{number}").as_bytes()).unwrap();
+        for number in 0..=FEW {
+            let present = Client::clone(policy.client(member(number).as_bytes()).unwrap());
+            policy.put_client(Client { roles: linked(&role), ..present }).unwrap();
+        }
+        let (names, _, is_crowd) = concerned(&policy, &["own"], &[]);
+        assert_eq!((names.len(), is_crowd), (FEW + 1, true));
+        assert!(names.iter().all(|name| name.starts_with("member")), "{names:?}");
+    }
+
+    #[test]
     fn a_crowd_is_who_it_was_whatever_happens_then() {
         let mut policy = policy(200);
         let role = RoleName::new(b"r").unwrap();

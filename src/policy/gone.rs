@@ -257,12 +257,11 @@ impl Policy {
         self.gone.groups.note(name, is_gone, self.journal.end_mark());
     }
 
-    /// After going back in the history: what is linked to by records that came back, and what was gone or came back
-    /// itself.
-    pub(super) fn note_all(&mut self, came_back: &CameBack) {
-        let CameBack { clients, groups, gone_groups, gone_roles } = came_back;
-        let mut of_clients = gone_groups.clone();
-        let mut of_all = gone_roles.clone();
+    /// After going back in the history: what is linked to by records that came back, and what was gone. Nothing links to
+    /// what was made since then.
+    pub(super) fn note_all(&mut self, clients: &[Username], groups: &[GroupName]) {
+        let mut of_clients: Vec<GroupName> = Vec::new();
+        let mut of_all: Vec<RoleName> = Vec::new();
         for client in clients.iter().filter_map(|name| self.client(name.as_bytes())) {
             of_all.extend(client.roles.iter().map(|link| link.name.clone()));
             of_clients.extend(client.groups.iter().map(|link| link.name.clone()));
@@ -336,15 +335,6 @@ impl Policy {
             |name| self.linked_role(name).is_some(),
         )
     }
-}
-
-/// What going back in the history has brought back, and the names of what it has taken away.
-#[derive(Default)]
-pub(super) struct CameBack {
-    pub(super) clients: Vec<Username>,
-    pub(super) groups: Vec<GroupName>,
-    pub(super) gone_groups: Vec<GroupName>,
-    pub(super) gone_roles: Vec<RoleName>,
 }
 
 fn client_without(client: &Client, name: Name<'_>) -> Option<Client> {

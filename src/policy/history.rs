@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use super::gone::CameBack;
 use super::journal::Replaced;
 use super::{Action, Crowd, DefaultAccess, GroupName, Holders, Mark, Policy, RoleName, Username};
 
@@ -49,7 +48,7 @@ impl Policy {
 
     /// Takes the policy back to what it was then.
     pub fn undo_to(&mut self, mark: Mark) {
-        let mut came_back = CameBack::default();
+        let (mut clients, mut groups) = (Vec::new(), Vec::new());
         while let Some(replaced) = self.journal.pop_beyond(mark) {
             match replaced {
                 Replaced::Client { name, old, was_deleted } => {
@@ -57,17 +56,13 @@ impl Policy {
                     if !was_deleted {
                         self.deleted.remove(&name);
                     }
-                    came_back.clients.push(name);
+                    clients.push(name);
                 }
                 Replaced::Group(name, old) => {
-                    let undone = self.swap_group(&name, old.as_ref());
-                    came_back.gone_groups.extend(undone.map(|undone| undone.name.clone()));
-                    came_back.groups.push(name);
+                    drop(self.swap_group(&name, old.as_ref()));
+                    groups.push(name);
                 }
-                Replaced::Role(name, old) => {
-                    let undone = self.swap_role(&name, old);
-                    came_back.gone_roles.extend(undone.map(|undone| undone.name.clone()));
-                }
+                Replaced::Role(name, old) => drop(self.swap_role(&name, old)),
                 Replaced::DefaultAccess(old) => self.default_access = old,
                 Replaced::AnonymousGroup(old) => self.anonymous_group = old,
                 Replaced::ChangeIndex(old) => self.change_index = old,
@@ -75,7 +70,7 @@ impl Policy {
             }
         }
         self.remains.keep_none_beyond(self.journal.end_mark());
-        self.note_all(&came_back);
+        self.note_all(&clients, &groups);
     }
 
     /// Takes the policy back to what it was at the mark, and says whose rights or login that changes,

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod acls;
+mod anew;
 mod batches;
 mod clients;
 mod complete;
