@@ -202,10 +202,11 @@ impl<'a> Round<'a> {
             };
             let client = difference.client.as_ref();
             let part = difference.part;
-            let seen = Seen { aspect, client, part, step, ours, theirs, policy, hazards };
+            let arena = self.duel.arena;
+            let seen = Seen { arena, aspect, client, part, step, ours, theirs, policy, hazards };
             if let Some(known) = self.duel.known.iter().find(|known| known.covers(&seen)) {
                 self.verdict.tally.count(format!("known difference: {}", known.name));
-                is_over |= self.duel.arena == Arena::Brokers && known.is_lasting;
+                is_over |= arena == Arena::Brokers && known.is_lasting;
                 // Real clients have sessions that go their own ways then.
                 diverged |= self.duel.arena == Arena::Brokers && aspect != Aspect::Audit
                     || matches!(aspect, Aspect::Published | Aspect::Saved);

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::contender::Outcome;
 use crate::difference::{Aspect, responses};
+use crate::duel::Arena;
 use crate::hazards::{Hazards, half_applied, has_a_name_twice, is_refused_for_roles, member, name, string};
 use crate::kicks::{self, username_of};
 use crate::known_for_acls::{allow_wildcard_subs, same_topic_twice, substitution};
@@ -41,6 +42,7 @@ pub struct KnownDifference {
 
 /// Something in which the plugins differed.
 pub struct Seen<'a> {
+    pub arena: Arena,
     pub aspect: Aspect,
     /// Whom it is about, where it is about one.
     pub client: Option<&'a Text>,

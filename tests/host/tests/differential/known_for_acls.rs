@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::contender::{ACL_DENIED, Outcome};
 use crate::difference::Aspect;
+use crate::duel::Arena;
 use crate::generate::FLEET;
 use crate::hazards::{member, string};
 use crate::kicks;
@@ -16,6 +17,9 @@ use crate::script::Step;
 
 /// What 2.0.11 takes literally, and a client's id or username takes the place of in ours.
 const PLACEHOLDERS: [&str; 2] = ["%c", "%u"];
+
+/// What a broker says of an unsubscription from what is not subscribed to: "No subscription existed" (MQTT 5.0).
+const NO_SUBSCRIPTION: i32 = 0x11;
 
 /// 2.0.11 keeps both ACLs.
 pub fn same_topic_twice(seen: &Seen<'_>) -> bool {
@@ -79,14 +83,21 @@ fn is_of_somebody(name: &str) -> bool {
 pub fn allow_wildcard_subs(seen: &Seen<'_>) -> bool {
     match (seen.aspect, seen.step) {
         (Aspect::ReturnCode, Step::Acl(request)) => {
+            let has_wildcard = request.topic.to_string().contains(['+', '#']);
             let is_its = match request.access {
-                Access::Subscribe => request.topic.to_string().contains(['+', '#']) && ours_refused(seen),
+                Access::Subscribe => has_wildcard && ours_refused(seen),
+                // It has no subscription then.
+                Access::Unsubscribe => {
+                    has_wildcard
+                        && seen.arena == Arena::Brokers
+                        && code_of_ours(seen) == Some(NO_SUBSCRIPTION)
+                }
                 // Who was refused its subscription to `#` gets less.
                 Access::Read => seen.client.is_some_and(|client| {
                     let came = |outcome: &Outcome| outcome.delivered.get(client).map_or(0, Vec::len);
                     came(seen.ours) < came(seen.theirs)
                 }),
-                Access::Write | Access::Unsubscribe => false,
+                Access::Write => false,
             };
             is_its && has_refusing_role(seen, &request.clientid)
         }
@@ -114,13 +125,14 @@ fn has_refusing_role(seen: &Seen<'_>, clientid: &Text) -> bool {
 
 /// Whether the decision of ours was a denial.
 fn ours_refused(seen: &Seen<'_>) -> bool {
-    let is_refusal = |code: u8| code >= 0x80;
-    let connected = seen.client.and_then(|client| seen.ours.connected.get(client));
-    match (seen.part, connected) {
-        (Some(part), _) => seen.ours.codes.get(part).is_some_and(|code| is_refusal(*code)),
-        (None, Some(codes)) => codes.last().copied().flatten().is_some_and(is_refusal),
-        (None, None) => {
-            seen.ours.rc.is_some_and(|rc| rc == ACL_DENIED || u8::try_from(rc).is_ok_and(is_refusal))
-        }
+    code_of_ours(seen).is_some_and(|code| code == ACL_DENIED || code >= 0x80)
+}
+
+/// What a decision of ours came to.
+fn code_of_ours(seen: &Seen<'_>) -> Option<i32> {
+    match (seen.part, seen.client.and_then(|client| seen.ours.connected.get(client))) {
+        (Some(part), _) => seen.ours.codes.get(part).copied().map(i32::from),
+        (None, Some(codes)) => codes.last().copied().flatten().map(i32::from),
+        (None, None) => seen.ours.rc,
     }
 }
