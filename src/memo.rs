@@ -292,12 +292,19 @@ mod tests {
     fn requests_that_differ_in_anything_are_told_apart_even_where_their_hashes_are_equal() {
         let memo = &Memo::new();
         let (long, shorter) = ("x".repeat(40), "x".repeat(39));
+        // As long as a name can be, and only the last byte is another.
+        let [one, other] = [&*format!("{:n<48}", ""), &*format!("{:n<47}m", "")];
         let mut requests = vec![
             request(None, Some("c"), Action::Subscribe, "a/b"),
             request(Some(""), Some("c"), Action::Subscribe, "a/b"),
             request(Some("u"), None, Action::Subscribe, "a/b"),
             request(Some("u"), Some(""), Action::Subscribe, "a/b"),
             request(Some("c"), Some("u"), Action::Subscribe, "a/b"),
+            request(Some("v"), Some("c"), Action::Subscribe, "a/b"),
+            request(Some("u"), Some("d"), Action::Subscribe, "a/b"),
+            request(Some(one), Some(one), Action::Subscribe, "a/b"),
+            request(Some(one), Some(other), Action::Subscribe, "a/b"),
+            request(Some(other), Some(one), Action::Subscribe, "a/b"),
             request(Some("u"), Some("a/b"), Action::Subscribe, "c"),
             request(Some("u"), Some("c"), Action::Subscribe, &long),
             request(Some("u"), Some("c"), Action::Subscribe, &shorter),
