@@ -89,6 +89,7 @@ fn filters_that_are_longer_than_topics_decide_as_the_walk() {
         &plus,
         &("+/".repeat(levels) + "#"),
         &("x".repeat(70_000) + "/+"),
+        &"x".repeat(70_000),
         &("+/".repeat(levels) + "x"),
         &long,
         &deep,

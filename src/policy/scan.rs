@@ -7,8 +7,10 @@
 
 use std::borrow::Borrow;
 
+use memchr::memchr_iter;
+
 use super::Acl;
-use super::levels::{Keys, Levels, MAX_CUT, MAX_HASHED};
+use super::levels::{Keys, Levels, MAX_HASHED};
 use super::rank::{Rank, Ranked};
 use super::topic::{Placeholder, is_well_formed, without_hash};
 
@@ -83,22 +85,19 @@ impl Print {
             }
             return print;
         }
-        if filter.len() > MAX_CUT {
-            // To be looked at, as it is.
-            return print;
-        }
-        let levels = Levels::of(filter);
         let (_, open) = without_hash(filter);
-        let count = levels.count().saturating_sub(usize::from(open));
+        let levels = || filter.split(|byte| *byte == b'/');
+        let count = levels().count().saturating_sub(usize::from(open));
         (print.closed, print.open) = if open { (NEVER, depth(count)) } else { (depth(count), NEVER) };
-        for (index, print) in print.levels.iter_mut().enumerate().take(count) {
-            let level = levels.level(index);
-            if level != b"+" && Placeholder::of(level).is_none() {
+        let is_literal = |level: &[u8]| level != b"+" && Placeholder::of(level).is_none();
+        for (print, level) in print.levels.iter_mut().zip(levels().take(count)) {
+            if is_literal(level) {
                 *print = bits(keys.hash(level));
             }
         }
-        if let Some(tail) = levels.tail().filter(|_| !open)
-            && tail.split(|byte| *byte == b'/').all(|level| level != b"+" && Placeholder::of(level).is_none())
+        let tail = memchr_iter(b'/', filter).nth(MAX_HASHED.saturating_sub(1));
+        if let Some(tail) = tail.and_then(|slash| filter.get(slash.saturating_add(1)..)).filter(|_| !open)
+            && tail.split(|byte| *byte == b'/').all(is_literal)
         {
             print.tail = bits(keys.hash(tail));
         }

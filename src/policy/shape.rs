@@ -27,7 +27,7 @@ pub(super) enum Filed<'f> {
     Literal(u64),
     /// A shape, with what is looked at for it, and the filter's levels.
     Shaped(Shape, Sieve, Levels<'f>),
-    /// It has more levels than are hashed, or is longer than any topic.
+    /// It has more levels than are hashed, or is longer than any topic and not all literal.
     Deep,
     /// It is no valid filter.
     Malformed,
@@ -134,9 +134,10 @@ impl Shape {
         if filter.is_empty() || !is_well_formed(filter) {
             return Filed::Malformed;
         }
-        // Of so many levels, if it matches any topic.
         if filter.len() > MAX_CUT {
-            return Filed::Deep;
+            let is_literal = |level: &[u8]| !matches!(level, b"+" | b"#") && Placeholder::of(level).is_none();
+            let all_are = filter.split(|byte| *byte == b'/').all(is_literal);
+            return if all_are { Filed::Literal(keys.hash(filter)) } else { Filed::Deep };
         }
         let levels = Levels::of(filter);
         let open = filter == b"#" || filter.ends_with(b"/#");
