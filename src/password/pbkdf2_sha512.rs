@@ -1,9 +1,6 @@
-//! PBKDF2-HMAC-SHA512 (RFC 8018 §5.2), in both of the file's forms.
+//! Hashes of PBKDF2-HMAC-SHA512 (RFC 8018 §5.2), in both of the file's forms. The package `pbkdf2-sha512` computes them.
 
-use hmac::Hmac;
-use hmac::digest::{FixedOutput as _, KeyInit as _, Update as _};
-use sha2::Sha512;
-use sha2::digest::Digest as _;
+use pbkdf2_sha512::derive;
 use subtle::ConstantTimeEq as _;
 
 use super::error::{Field, HashError};
@@ -12,12 +9,6 @@ use super::{DIGEST_LEN, Iterations, Stored, base64};
 
 /// What an `encoded_password` of this scheme begins with.
 pub(super) const PREFIX: &[u8] = b"$7$";
-
-/// After how many iterations others may have the processor, where hashing has to give way to them: each quarter of a
-/// millisecond.
-const GIVE_WAY_AFTER: u32 = 512;
-/// The length of a key of HMAC-SHA512 that is neither hashed nor filled up (RFC 2104).
-const KEY_LEN: usize = 128;
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Pbkdf2Sha512 {
@@ -53,7 +44,7 @@ impl Pbkdf2Sha512 {
 
     pub(super) fn create(password: &[u8], salt: Salt, iterations: Iterations, give_way: fn()) -> Self {
         let iterations = iterations.get();
-        let hash = derive(password, &salt, iterations, give_way);
+        let hash = derive(password, salt.bytes(), iterations, give_way);
         Self { iterations, salt, hash }
     }
 
@@ -62,7 +53,7 @@ impl Pbkdf2Sha512 {
     }
 
     pub(super) fn verify(&self, password: &[u8], give_way: fn()) -> bool {
-        derive(password, &self.salt, self.iterations, give_way).ct_eq(&self.hash).into()
+        derive(password, self.salt.bytes(), self.iterations, give_way).ct_eq(&self.hash).into()
     }
 
     pub(super) fn iterations(&self) -> u32 {
@@ -83,34 +74,6 @@ impl Pbkdf2Sha512 {
             Salt::Long(_) => Stored::Encoded(format!("$7${iterations}${salt}${password}")),
         }
     }
-}
-
-/// The first block of PBKDF2, which is all of a hash as long as this. Between iterations `give_way` is called, now and
-/// then.
-fn derive(password: &[u8], salt: &Salt, iterations: u32, give_way: fn()) -> [u8; DIGEST_LEN] {
-    let hmac = keyed(password);
-    let mut last: [u8; DIGEST_LEN] =
-        hmac.clone().chain(salt.bytes()).chain(1_u32.to_be_bytes()).finalize_fixed().into();
-    let mut sum = last;
-    for iteration in 1..iterations {
-        if iteration.is_multiple_of(GIVE_WAY_AFTER) {
-            give_way();
-        }
-        last = hmac.clone().chain(last).finalize_fixed().into();
-        for (sum, last) in sum.iter_mut().zip(last) {
-            *sum ^= last;
-        }
-    }
-    sum
-}
-
-fn keyed(password: &[u8]) -> Hmac<Sha512> {
-    let mut key = [0; KEY_LEN];
-    match key.get_mut(..password.len()) {
-        Some(start) => start.copy_from_slice(password),
-        None => key.iter_mut().zip(Sha512::digest(password)).for_each(|(key, byte)| *key = byte),
-    }
-    Hmac::new(&key.into())
 }
 
 /// The `$`-separated fields of an encoded hash, as C's `strtok_r` finds them.
@@ -153,39 +116,7 @@ fn atoi(text: &[u8]) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
-    use proptest::prelude::*;
-
     use super::*;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(50))]
-
-        #[test]
-        fn derives_what_another_implementation_does(
-            password in proptest::collection::vec(any::<u8>(), 0..300),
-            salt in any::<[u8; 12]>(),
-            iterations in 1_u32..50,
-        ) {
-            let other = pbkdf2::pbkdf2_hmac_array::<Sha512, DIGEST_LEN>(&password, &salt, iterations);
-            prop_assert_eq!(derive(&password, &Salt::Short(salt), iterations, || ()), other);
-        }
-    }
-
-    #[test]
-    fn gives_way_each_quarter_of_a_millisecond() {
-        thread_local! {
-            static TIMES: Cell<u32> = const { Cell::new(0) };
-        }
-        let times = |iterations| {
-            TIMES.set(0);
-            let hash = derive(b"pw", &Salt::ZERO, iterations, || TIMES.set(TIMES.get().saturating_add(1)));
-            assert_eq!(hash, derive(b"pw", &Salt::ZERO, iterations, || ()));
-            TIMES.get()
-        };
-        assert_eq!([512, 513, 10_000].map(times), [0, 1, 19]);
-    }
 
     #[test]
     fn iterations_read_as_atoi_reads_them() {
