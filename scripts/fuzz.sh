@@ -3,7 +3,8 @@
 # comparison with the C plugin on cases that nobody has seen yet. As `cargo fuzz run` would, but without it: the
 # flags are the compiler's own, and the stable compiler takes them when it is told to.
 #
-# What a target finds goes to target/fuzz/TARGET, the inputs that break it to target/fuzz/broken/.
+# What a target finds goes to target/fuzz/TARGET, the inputs that break it to target/fuzz/broken/. What failed is said
+# at the very end.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -25,6 +26,8 @@ flags=(
     -Cllvm-args=-sanitizer-coverage-trace-compares
     -Cllvm-args=-simplifycfg-branch-fold-threshold=0
 )
+limits=(-rss_limit_mb=2048 -malloc_limit_mb=512)
+summary=()
 
 build() {
     # With a target of its own, though it is the same machine: the flags are then not for what only runs
@@ -34,25 +37,99 @@ build() {
 }
 
 fuzz() {
-    local target=$1 found=target/fuzz/$1
+    local target=$1 found=target/fuzz/$1 log=target/fuzz/$1.log code=0
     mkdir -p "$found" target/fuzz/broken
     # What takes long or much memory is a find too.
     "target/$host/debug/$target" "$found" "fuzz/corpus/$target" -dict=fuzz/json.dict \
-        -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=16384 \
-        -artifact_prefix="target/fuzz/broken/$target-" -print_final_stats=1 >"target/fuzz/$target.log" 2>&1 || {
-        tail -n 60 "target/fuzz/$target.log"
-        echo "fuzz: $target found something; the input is in target/fuzz/broken/" >&2
+        -max_total_time="$seconds" -timeout=10 "${limits[@]}" -max_len=16384 \
+        -artifact_prefix="target/fuzz/broken/$target-" -print_final_stats=1 >"$log" 2>&1 || code=$?
+    if ((code)); then
+        tail -n 60 "$log"
+        told "$(failure_of "$target" "$code" "$log")"
         return 1
-    }
-    echo "fuzz: $target: $(sed -n 's/^stat::number_of_executed_units: *//p' "target/fuzz/$target.log") inputs in" \
-        "$seconds s, nothing found; $(grep -o 'cov: [0-9]*' "target/fuzz/$target.log" | tail -n 1)"
+    fi
+    echo "fuzz: $target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs in" \
+        "$seconds s, nothing found; $(grep -o 'cov: [0-9]*' "$log" | tail -n 1)"
+}
+
+# Shows what is said of a failure now, and at the end once more: what comes between may be long.
+told() {
+    summary+=("$1")
+    printf '%s\n' "$1" >&2
+}
+
+# failure_of TARGET CODE LOG: what ended a target, the lines that say why, and the input.
+failure_of() {
+    local target=$1 code=$2 log=$3 input
+    input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
+    if [[ -s $input ]]; then
+        echo "fuzz: $target found something (exit code $code)"
+    else
+        echo "fuzz: $target FAILED, and no input is to blame (exit code $code): $(why_without_input "$code" "$log")"
+    fi
+    # A panic's text is on the line after its place.
+    awk '/panicked at/ { print; if (getline > 0) print; next }
+        /^==[0-9]+==.*(ERROR|FATAL|fatal error)|^SUMMARY: [^l]|libFuzzer: run|No such file/' "$log" |
+        cut -c 1-300 | sed -n '1,5s/^/    /p'
+    if [[ -s $input ]]; then
+        again "$target" "$input"
+        show "$target" "$input"
+    fi
+    echo "  alone: make fuzz FUZZ_SECONDS=$seconds FUZZ_TARGETS=$target; its whole output: $log"
+}
+
+# What is no find is told from what is: ASan that gets no memory to start with, a leak detector that may not look, a
+# process that somebody else ended.
+why_without_input() {
+    local code=$1 log=$2
+    if grep -qaE 'LeakSanitizer has encountered a fatal error' "$log"; then
+        echo 'memory could not be looked through for leaks'
+    elif grep -qaE 'LeakSanitizer: detected memory leaks' "$log"; then
+        echo 'memory was lost, seen at the end'
+    elif ((code > 128)); then
+        echo "ended by signal $((code - 128)) from outside, as where memory runs short"
+    elif ! grep -qaE '^INFO: Running with' "$log"; then
+        echo 'it did not start'
+    elif ! grep -qaE 'INITED' "$log"; then
+        echo 'it ended before the first input of its own'
+    else
+        echo 'it ended without saying why'
+    fi
+}
+
+# again TARGET FILE: whether the input alone does it too, which tells a find from a machine that was too slow.
+again() {
+    local target=$1 input=$2 log=target/fuzz/$1.again.log code=0 TIMEFORMAT='%R s, %U s of them computing'
+    { time "target/$host/debug/$target" -timeout=60 "${limits[@]}" "$input" >"$log" 2>&1; } 2>"$log.time" || code=$?
+    if ((code)); then
+        echo "  again, alone: it fails too (exit code $code, $(<"$log.time"))"
+    else
+        echo "  again, alone: nothing ($(<"$log.time")): only after others, or where the machine had no time"
+    fi
+}
+
+# show TARGET FILE: the input itself, if it is small, since the file may be gone before somebody looks.
+show() {
+    local target=$1 input=$2 size
+    size=$(stat --format %s "$input")
+    echo "  input: $input, $size bytes"
+    if ((size < 4096)); then
+        echo "  to have it: echo $(base64 --wrap 0 "$input") | base64 -d >fuzz/corpus/$target/$(basename "$input")"
+    fi
 }
 
 differential() {
-    local seed=$((SRANDOM * 1000))
+    local seed=$((SRANDOM * 1000)) log=target/fuzz/differential.log
+    mkdir -p target/fuzz
     cargo build --workspace --locked --quiet
-    DYNSEC_DIFF_SEED=$seed DYNSEC_DIFF_SECONDS=$((seconds / 2)) \
-        cargo test --locked --quiet --package plugin-host --test differential -- ours_ --test-threads 1
+    if ! DYNSEC_DIFF_SEED=$seed DYNSEC_DIFF_SECONDS=$((seconds / 2)) \
+        cargo test --locked --quiet --package plugin-host --test differential -- ours_ --test-threads 1 2>&1 |
+        tee "$log"; then
+        told "fuzz: differential FAILED
+$(grep -aE -A 1 'panicked at|DYNSEC_DIFF_SEED=|^error' "$log" | grep -avE '^--$' | cut -c 1-300 | sed -n '1,10s/^/    /p')
+  alone: make fuzz FUZZ_SECONDS=$seconds FUZZ_TARGETS=differential; its whole output: $log"
+        return 1
+    fi
 }
 
 failed=0
@@ -68,4 +145,8 @@ for target in "${targets[@]}"; do
     fi
     fuzz "$target" || failed=1
 done
+if ((failed)); then
+    printf '\nfuzz: what failed:\n' >&2
+    printf '%s\n' "${summary[@]}" >&2
+fi
 exit "$failed"
