@@ -21,7 +21,7 @@ impl Policy {
         if self.client(client.username.as_bytes()).is_none() {
             self.drop_inert_members(client.username.as_bytes());
         }
-        self.replace_client(client.username.clone(), Some(client));
+        self.exchange_client(client.username.clone(), Some(client));
         Ok(())
     }
 
@@ -57,7 +57,7 @@ impl Policy {
         if self.group(group.name.as_bytes()).is_none() {
             self.drop_inert(InertIn::AnonymousGroup, group.name.as_bytes());
         }
-        self.replace_group(&group.name.clone(), Some(group));
+        self.exchange_group(&group.name.clone(), Some(group));
         Ok(())
     }
 
@@ -128,16 +128,26 @@ impl Policy {
     }
 
     pub(super) fn replace_client(&mut self, name: Username, client: Option<Client>) {
+        let client = client.map(|client| self.client_to_put(client));
+        self.exchange_client(name, client);
+    }
+
+    /// [`Self::replace_client`] by one that is as it is to be put.
+    fn exchange_client(&mut self, name: Username, client: Option<Client>) {
         let was_deleted = self.was_deleted(name.as_bytes());
-        let client = client.map(|client| Arc::new(self.client_to_put(client)));
-        let old = self.swap_client(&name, client.as_ref());
+        let old = self.swap_client(&name, client.map(Arc::new).as_ref());
         self.journal.push(Replaced::Client { name, old, was_deleted });
     }
 
     pub(super) fn replace_group(&mut self, name: &GroupName, group: Option<Group>) {
+        let group = group.map(|group| self.group_to_put(group));
+        self.exchange_group(name, group);
+    }
+
+    /// [`Self::replace_group`] by one that is as it is to be put.
+    fn exchange_group(&mut self, name: &GroupName, group: Option<Group>) {
         let is_deleted = group.is_none();
-        let group = group.map(|group| Arc::new(self.group_to_put(group)));
-        let old = self.swap_group(name, group.as_ref());
+        let old = self.swap_group(name, group.map(Arc::new).as_ref());
         let gone = old.as_ref().filter(|_| is_deleted).map(|old| old.name.clone());
         self.journal.push(Replaced::Group(name.clone(), old));
         if let Some(gone) = gone {
