@@ -126,7 +126,7 @@ differential() {
         cargo test --locked --quiet --package plugin-host --test differential -- ours_ --test-threads 1 2>&1 |
         tee "$log"; then
         told "fuzz: differential FAILED
-$(grep -aE -A 1 'panicked at|DYNSEC_DIFF_SEED=|^error' "$log" | grep -avE '^--$' | cut -c 1-300 | sed -n '1,10s/^/    /p')
+$(sed -n '/panicked at/,/^$/p; /^error/p' "$log" | cut -c 1-1000 | sed '/^$/d; s/^/    /; 12q')
   alone: make fuzz FUZZ_SECONDS=$seconds FUZZ_TARGETS=differential; its whole output: $log"
         return 1
     fi
