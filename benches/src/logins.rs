@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::time::Instant;
 
-use mosquitto_dynsec::password::{Iterations, PasswordHash, Stored};
+use mosquitto_dynsec::password::{Iterations, PasswordHash, Stored, at_once};
 use plugin_host::Request;
 use serde_json::{Value, json};
 
@@ -17,6 +18,10 @@ const RECONNECTS: usize = 10_000;
 const BATCHES: usize = 51;
 /// What C makes new passwords with on 2.0, and what this plugin does.
 const ITERATIONS: [u32; 2] = [101, 1_000];
+
+/// What new passwords are made with on 2.1, and how often hashing one is timed.
+const ITERATIONS_2_1: u32 = 10_000;
+const HASHES: usize = 51;
 
 /// How many logins of each kind are timed.
 const TRIES: usize = 1_000;
@@ -45,6 +50,8 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         "The same with `unknown_user defer`, where logins do not wait for workers.",
         "µs",
     );
+    bench.progress("hashing");
+    let hashing = time_hashing(bench)?;
     for iterations in ITERATIONS {
         bench.progress(&format!("reconnects, {iterations} iterations"));
         let mut times = Vec::new();
@@ -71,7 +78,41 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
             table.push(kind, Some(TRIES as u64), Some(theirs), Some(ours));
         }
     }
-    Ok(vec![reconnects, instructions, refused, deferred])
+    Ok(vec![hashing, reconnects, instructions, refused, deferred])
+}
+
+/// Hashes one password, and as many as workers hash at once, on one thread. Theirs is a login.
+fn time_hashing(bench: &Bench) -> Result<Table, Box<dyn Error>> {
+    let mut table = Table::new(
+        "login-hashing",
+        "Hashing a password with 10,000 iterations on one thread, alone and with others that wait: the median time for each.",
+        "µs",
+    );
+    let login = Login {
+        clientid: "guest".into(),
+        username: name(0),
+        password: "wrong horse battery".into(),
+        succeeds: false,
+    };
+    let mut worker = start(bench, Side::Theirs, ITERATIONS_2_1, "deny", bench.start(Side::Theirs)?)?;
+    let mut theirs = worker.order(&Order::TimeLogins(vec![login; HASHES]))?.singles;
+    let iterations = Iterations::try_from(ITERATIONS_2_1).map_err(|error| error.to_string())?;
+    let hash = PasswordHash::of_none(iterations);
+    let ours = |number: usize| {
+        let tries = vec![(&hash, PASSWORD.as_bytes()); number];
+        let mut times: Vec<f64> = std::iter::repeat_with(|| {
+            let start = Instant::now();
+            std::hint::black_box(PasswordHash::verify_each(&tries, || ()));
+            start.elapsed().as_secs_f64() * 1e6 / number as f64
+        })
+        .take(HASHES)
+        .collect();
+        median(&mut times)
+    };
+    table.push("alone", Some(1), Some(median(&mut theirs) / 1e3), Some(ours(1)));
+    let most = at_once(usize::MAX, 1);
+    table.push("at once", Some(most as u64), None, Some(ours(most)));
+    Ok(table)
 }
 
 fn start(

@@ -25,6 +25,17 @@ proptest! {
         chain.advance(iterations.saturating_sub(1));
         prop_assert_eq!(chain.digest(), other, "on any processor");
     }
+
+    #[test]
+    fn many_are_hashed_as_each_alone(
+        passwords in proptest::collection::vec(any::<(Vec<u8>, Vec<u8>)>(), 0..14),
+        iterations in prop_oneof![1_u32..30, 250_u32..260, 510_u32..515],
+    ) {
+        let passwords: Vec<(&[u8], &[u8])> =
+            passwords.iter().map(|(password, salt)| (password.as_slice(), salt.as_slice())).collect();
+        let each: Vec<_> = passwords.iter().map(|(password, salt)| derive(password, salt, iterations)).collect();
+        prop_assert_eq!(derive_each(&passwords, iterations, || ()), each);
+    }
 }
 
 #[test]
@@ -52,10 +63,17 @@ fn gives_way_each_quarter_of_a_millisecond() {
     thread_local! {
         static TIMES: Cell<u32> = const { Cell::new(0) };
     }
-    let times = |iterations| {
+    let times = |hash: &dyn Fn(fn())| {
         TIMES.set(0);
-        let _ = super::derive(b"pw", b"salt", iterations, || TIMES.set(TIMES.get().saturating_add(1)));
+        hash(|| TIMES.set(TIMES.get().saturating_add(1)));
         TIMES.get()
     };
-    assert_eq!([512, 513, 10_000].map(times), [0, 1, 19]);
+    let one = |iterations| times(&|give_way| _ = super::derive(b"pw", b"salt", iterations, give_way));
+    assert_eq!([512, 513, 10_000].map(one), [0, 1, 19]);
+    // As often in the same time: two iterations of four passwords take as long as four of one, or as eight.
+    let four = |iterations| {
+        times(&|give_way| _ = derive_each(&[(b"pw".as_slice(), b"salt".as_slice()); 4], iterations, give_way))
+    };
+    let often = if lanes() == 1 { [0, 4, 76] } else { [1, 2, 39] };
+    assert_eq!([512, 513, 10_000].map(four), often);
 }

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use super::address::Origin;
 use crate::panics::Panicked;
-use crate::password::{PasswordHash, Plaintext};
+use crate::password::{PasswordHash, Plaintext, at_once};
 use crate::policy::{Client, LoginStamp};
 use crate::sessions::SessionId;
 
@@ -82,6 +82,8 @@ struct State {
     turns: VecDeque<Origin>,
     found: VecDeque<Verified>,
     waiting: usize,
+    /// How many attempts wait.
+    attempts: usize,
     workers: usize,
     generation: u64,
     ticks: u64,
@@ -111,6 +113,38 @@ impl Attempt {
     }
 }
 
+impl State {
+    /// The next attempt to be verified; `None` if there is none, or it asks for other iterations than are wanted.
+    fn next(&mut self, wanted: Option<u32>) -> Option<(u64, Attempt)> {
+        while let Some(origin) = self.turns.pop_front() {
+            let Some(queue) = self.queues.get_mut(&origin) else { continue };
+            let is_other = |(_, attempt): &(u64, Attempt)| attempt.hash.iterations() != wanted;
+            if wanted.is_some() && queue.attempts.front().is_some_and(is_other) {
+                self.turns.push_front(origin);
+                return None;
+            }
+            let Some((generation, attempt)) = queue.attempts.pop_front() else {
+                self.queues.remove(&origin);
+                continue;
+            };
+            let weight = attempt.weight();
+            queue.waiting = queue.waiting.saturating_sub(weight);
+            if queue.attempts.is_empty() {
+                self.queues.remove(&origin);
+            } else {
+                self.turns.push_back(origin);
+            }
+            self.waiting = self.waiting.saturating_sub(weight);
+            self.attempts = self.attempts.saturating_sub(1);
+            let is_last = |entry: &Entry| entry.generation == generation && entry.answered.is_none();
+            if self.by_clientid.get(&attempt.clientid).is_some_and(is_last) {
+                return Some((generation, attempt));
+            }
+        }
+        None
+    }
+}
+
 impl Pending {
     /// Takes an attempt in; false if there is no room for it. Any other of that client id is void.
     pub(crate) fn begin(&self, attempt: Attempt) -> bool {
@@ -132,6 +166,7 @@ impl Pending {
         };
         state.by_clientid.insert(attempt.clientid.clone(), entry);
         state.waiting = state.waiting.saturating_add(weight);
+        state.attempts = state.attempts.saturating_add(1);
         if !state.queues.contains_key(&origin) {
             state.turns.push_back(origin.clone());
         }
@@ -164,30 +199,22 @@ impl Pending {
         state.workers == 0 && !state.turns.is_empty()
     }
 
-    /// The next attempt to be verified; `None`, and one worker fewer, if there is none.
-    pub(crate) fn next(&self) -> Option<(u64, Attempt)> {
+    /// The next attempts to be verified: one, or as many as should be hashed at once, with the same iterations. If there
+    /// are none there is one worker fewer.
+    pub(crate) fn next(&self) -> Vec<(u64, Attempt)> {
         let mut state = self.state.lock();
-        while let Some(origin) = state.turns.pop_front() {
-            let Some(queue) = state.queues.get_mut(&origin) else { continue };
-            let Some((generation, attempt)) = queue.attempts.pop_front() else {
-                state.queues.remove(&origin);
-                continue;
-            };
-            let weight = attempt.weight();
-            queue.waiting = queue.waiting.saturating_sub(weight);
-            if queue.attempts.is_empty() {
-                state.queues.remove(&origin);
-            } else {
-                state.turns.push_back(origin);
-            }
-            state.waiting = state.waiting.saturating_sub(weight);
-            let is_last = |entry: &Entry| entry.generation == generation && entry.answered.is_none();
-            if state.by_clientid.get(&attempt.clientid).is_some_and(is_last) {
-                return Some((generation, attempt));
-            }
+        let most = at_once(state.attempts, state.workers);
+        let Some(first) = state.next(None) else {
+            state.workers = state.workers.saturating_sub(1);
+            return Vec::new();
+        };
+        let iterations = first.1.hash.iterations();
+        let mut attempts = vec![first];
+        while iterations.is_some() && attempts.len() < most {
+            let Some(next) = state.next(iterations) else { break };
+            attempts.push(next);
         }
-        state.workers = state.workers.saturating_sub(1);
-        None
+        attempts
     }
 
     /// A worker has verified an attempt.

@@ -19,9 +19,73 @@ fn attempt(clientid: &str, session: usize) -> Attempt {
 
 /// Verifies what is next.
 fn work(pending: &Pending, found: Found) -> bool {
-    let Some((generation, attempt)) = pending.next() else { return false };
+    let Some((generation, attempt)) = next(pending) else { return false };
     pending.found(generation, attempt, found);
     true
+}
+
+/// What is next where no more than one is.
+fn next(pending: &Pending) -> Option<(u64, Attempt)> {
+    let mut attempts = pending.next();
+    let first = attempts.pop();
+    assert!(attempts.is_empty());
+    first
+}
+
+/// Attempts with hashes of so many iterations each, for one worker.
+fn with_iterations(iterations: &[u32]) -> Pending {
+    let pending = Pending::default();
+    for (number, iterations) in (0..).zip(iterations) {
+        let hash = PasswordHash::of_none((*iterations).try_into().unwrap());
+        assert!(pending.begin(Attempt { hash, ..attempt(&number.to_string(), number) }));
+    }
+    assert!(pending.wants_worker(1));
+    pending
+}
+
+/// The client ids of what is taken together, until there is nothing more.
+fn taken(pending: &Pending) -> Vec<String> {
+    let of_attempts = |attempts: Vec<(u64, Attempt)>| {
+        attempts.iter().map(|(_, attempt)| attempt.clientid.escape_ascii().to_string()).collect::<String>()
+    };
+    std::iter::from_fn(|| Some(pending.next()).filter(|attempts| !attempts.is_empty()))
+        .map(of_attempts)
+        .collect()
+}
+
+#[test]
+fn as_many_are_taken_as_are_hashed_at_once_and_wait() {
+    // One, where the processor has no way to hash several.
+    let lanes = at_once(usize::MAX, 1);
+    for number in 1..=8 {
+        let taken = taken(&with_iterations(&vec![101; number]));
+        assert!("01234567".starts_with(&taken.concat()));
+        let mut left = number;
+        for attempts in taken {
+            // Two are not worth it.
+            assert_eq!(attempts.len(), if left < 3 { 1 } else { left.min(lanes) }, "{left} of {number}");
+            left -= attempts.len();
+        }
+        assert_eq!(left, 0);
+    }
+}
+
+#[test]
+fn what_is_taken_together_has_the_same_iterations() {
+    let taken = taken(&with_iterations(&[101, 101, 101, 1000, 1000, 101, 101, 101, 101, 101]));
+    assert_eq!(taken.concat(), "0123456789");
+    if at_once(usize::MAX, 1) == 4 {
+        assert_eq!(taken, ["012", "34", "5678", "9"]);
+    }
+}
+
+#[test]
+fn workers_share_what_waits() {
+    let pending = with_iterations(&[101; 6]);
+    assert!(pending.wants_worker(2));
+    assert_eq!(pending.next().len(), at_once(6, 2));
+    assert!(pending.wants_worker(3) && pending.wants_worker(4));
+    assert_eq!(pending.next().len(), 1);
 }
 
 #[test]
@@ -43,7 +107,7 @@ fn an_attempt_is_answered_once_and_becomes_a_connection() {
 fn a_verdict_on_an_attempt_before_is_void() {
     let pending = Pending::default();
     assert!(pending.begin(attempt("x", 1)));
-    let (generation, first) = pending.next().unwrap();
+    let (generation, first) = next(&pending).unwrap();
     // It has left, and comes again.
     assert!(pending.begin(attempt("x", 2)));
     pending.found(generation, first, Found::Right);
@@ -87,7 +151,7 @@ fn addresses_take_turns() {
         assert!(pending.begin(attempt_from(&format!("flood{number}"), number, "192.0.2.66")));
     }
     assert!(pending.begin(attempt_from("home", 1000, "192.0.2.1")));
-    let next = || pending.next().unwrap().1.clientid;
+    let next = || next(&pending).unwrap().1.clientid;
     assert_eq!(*next(), *b"flood0");
     assert_eq!(*next(), *b"home");
     assert_eq!(*next(), *b"flood1");

@@ -88,6 +88,17 @@ enum CostOf {
     Argon2id { memory: u32, time: u32, lanes: u32 },
 }
 
+/// How many of so many passwords one of so many threads should hash at once ([`PasswordHash::verify_each`],
+/// [`PasswordHash::create_each`]): more than one where that takes less time for each, and no other thread has nothing to do.
+#[must_use]
+pub fn at_once(passwords: usize, threads: usize) -> usize {
+    match passwords.checked_div(threads) {
+        // Two together are hardly faster than one after the other, and the first of them would wait for the second.
+        Some(share @ 3..) => share.min(::pbkdf2_sha512::lanes()),
+        _ => 1,
+    }
+}
+
 impl PasswordHash {
     /// Reads the members `password`, `salt` and `iterations`.
     ///
@@ -142,6 +153,21 @@ impl PasswordHash {
         Ok(Pbkdf2Sha512::create(password, salt, iterations, give_way).into())
     }
 
+    /// [`Self::create_giving_way`] for each of these passwords, several at once.
+    ///
+    /// # Errors
+    ///
+    /// As in [`Self::create`].
+    pub fn create_each(
+        passwords: &[&[u8]],
+        iterations: Iterations,
+        give_way: fn(),
+    ) -> Result<Vec<Self>, RandomnessError> {
+        let salts = passwords.iter().map(|_| salt::Salt::random()).collect::<Result<Vec<_>, _>>()?;
+        let hashes = Pbkdf2Sha512::create_each(passwords, salts, iterations, give_way);
+        Ok(hashes.into_iter().map(Self::from).collect())
+    }
+
     /// The hash of no password, which takes as much work to compare with as a new one.
     #[must_use]
     pub fn of_none(iterations: Iterations) -> Self {
@@ -165,6 +191,21 @@ impl PasswordHash {
             Inner::Pbkdf2Sha512(hash) => hash.verify(password, give_way),
             Inner::Sha512(hash) => hash.verify(password),
             Inner::Argon2id(hash) => hash.verify(password),
+        }
+    }
+
+    /// [`Self::verify_giving_way`] for each of these hashes and passwords, several at once where all have the same
+    /// iterations of PBKDF2.
+    #[must_use]
+    pub fn verify_each(tries: &[(&Self, &[u8])], give_way: fn()) -> Vec<bool> {
+        let iterations = tries.first().and_then(|(hash, _)| hash.iterations());
+        let alike = tries.iter().map(|(hash, password)| match &hash.0 {
+            Inner::Pbkdf2Sha512(hash) if Some(hash.iterations()) == iterations => Some((hash, *password)),
+            _ => None,
+        });
+        match alike.collect::<Option<Vec<_>>>() {
+            Some(alike) => Pbkdf2Sha512::verify_each(&alike, iterations.unwrap_or_default(), give_way),
+            None => tries.iter().map(|(hash, password)| hash.verify_giving_way(password, give_way)).collect(),
         }
     }
 
@@ -248,5 +289,7 @@ impl fmt::Debug for Stored {
     }
 }
 
+#[cfg(test)]
+mod several_tests;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Hashes of PBKDF2-HMAC-SHA512 (RFC 8018 §5.2), in both of the file's forms. The package `pbkdf2-sha512` computes them.
 
-use pbkdf2_sha512::derive;
+use pbkdf2_sha512::{derive, derive_each};
 use subtle::ConstantTimeEq as _;
 
 use super::error::{Field, HashError};
@@ -48,12 +48,33 @@ impl Pbkdf2Sha512 {
         Self { iterations, salt, hash }
     }
 
+    /// Each password has the salt in its place.
+    pub(super) fn create_each(
+        passwords: &[&[u8]],
+        salts: Vec<Salt>,
+        iterations: Iterations,
+        give_way: fn(),
+    ) -> Vec<Self> {
+        let iterations = iterations.get();
+        let salted: Vec<_> =
+            passwords.iter().zip(&salts).map(|(password, salt)| (*password, salt.bytes())).collect();
+        let hashes = derive_each(&salted, iterations, give_way);
+        salts.into_iter().zip(hashes).map(|(salt, hash)| Self { iterations, salt, hash }).collect()
+    }
+
     pub(super) fn of_none(iterations: Iterations) -> Self {
         Self { iterations: iterations.get(), salt: Salt::ZERO, hash: [0; DIGEST_LEN] }
     }
 
     pub(super) fn verify(&self, password: &[u8], give_way: fn()) -> bool {
         derive(password, self.salt.bytes(), self.iterations, give_way).ct_eq(&self.hash).into()
+    }
+
+    /// [`Self::verify`] of each, where all have so many iterations.
+    pub(super) fn verify_each(tries: &[(&Self, &[u8])], iterations: u32, give_way: fn()) -> Vec<bool> {
+        let salted: Vec<_> = tries.iter().map(|(hash, password)| (*password, hash.salt.bytes())).collect();
+        let derived = derive_each(&salted, iterations, give_way);
+        tries.iter().zip(derived).map(|((hash, _), derived)| derived.ct_eq(&hash.hash).into()).collect()
     }
 
     pub(super) fn iterations(&self) -> u32 {

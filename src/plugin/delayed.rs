@@ -1,5 +1,6 @@
 //! Logins that are verified by workers and answered at a tick, where the broker can wait (2.1).
 
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -13,6 +14,7 @@ use crate::injection::panic_point;
 use crate::logins::{Attempt, Attempts, Found, Pending, Verified, VerifiedLogins};
 use crate::options::LoginMode;
 use crate::panics::caught;
+use crate::password::PasswordHash;
 use crate::policy::{Effect, LoginRequest, Subject};
 use crate::rehash::Rehash;
 use crate::sessions::{Login, Sessions};
@@ -68,35 +70,69 @@ impl Verifier {
         !self.pending.is_stuck()
     }
 
-    /// A job that goes to the end of the queue after each login: between them the threads do what else there is.
+    /// A job that goes to the end of the queue after each login, or a few of them: between them the threads do what else
+    /// there is.
     fn submit(&self, submitter: &Submitter) -> bool {
         let (verifier, again) = (self.clone(), submitter.clone());
         submitter.submit(move || while verifier.verify_next() && !verifier.submit(&again) {}).is_ok()
     }
 
     fn verify_next(&self) -> bool {
-        let Some((generation, attempt)) = self.pending.next() else { return false };
-        let found = caught(|| {
-            panic_point("a login that waits, being verified");
-            self.verify(&attempt)
-        });
-        let found = found.unwrap_or_else(Found::Panicked);
-        self.pending.found(generation, attempt, found);
-        self.bell.ring();
+        let attempts = self.pending.next();
+        if attempts.is_empty() {
+            return false;
+        }
+        // If that panics, each is hashed alone.
+        let hashed = caught(|| self.hash_together(&attempts)).unwrap_or_default();
+        let hashed = hashed.into_iter().chain(iter::repeat(None));
+        for ((generation, attempt), is_right) in attempts.into_iter().zip(hashed) {
+            let found = caught(|| {
+                panic_point("a login that waits, being verified");
+                self.verify(&attempt, is_right)
+            });
+            let found = found.unwrap_or_else(Found::Panicked);
+            self.pending.found(generation, attempt, found);
+            self.bell.ring();
+        }
         true
     }
 
-    fn verify(&self, attempt: &Attempt) -> Found {
-        let Attempt { username, address, password, hash, client, .. } = attempt;
+    /// Whether these passwords are right, for those of several that have to be hashed to know it.
+    fn hash_together(&self, attempts: &[(u64, Attempt)]) -> Vec<Option<bool>> {
+        if attempts.len() < 2 {
+            return Vec::new();
+        }
+        let hashed: Vec<bool> = attempts.iter().map(|(_, attempt)| self.known(attempt).is_none()).collect();
+        let tries: Vec<_> = attempts
+            .iter()
+            .zip(&hashed)
+            .filter(|(_, hashed)| **hashed)
+            .map(|((_, attempt), _)| (&attempt.hash, attempt.password.as_bytes()))
+            .collect();
+        let mut verdicts = PasswordHash::verify_each(&tries, thread::yield_now).into_iter();
+        hashed.into_iter().map(|hashed| if hashed { verdicts.next() } else { None }).collect()
+    }
+
+    /// What is found without hashing.
+    fn known(&self, attempt: &Attempt) -> Option<Found> {
+        let Attempt { username, address, password, client, .. } = attempt;
         let (password, address) = (password.as_bytes(), address.as_deref());
         // Another login with the same password may have come before it.
         if client.as_ref().is_some_and(|(_, stamp)| self.verified.matches(username, password, *stamp)) {
-            return Found::Right;
+            return Some(Found::Right);
         }
-        if self.attempts.is_locked_out(username, address, Instant::now()) {
-            return Found::LockedOut;
+        self.attempts.is_locked_out(username, address, Instant::now()).then_some(Found::LockedOut)
+    }
+
+    /// The logins that were hashed together are looked at one by one, as if each had been hashed after those before it: so
+    /// their failures count as they would.
+    fn verify(&self, attempt: &Attempt, is_right: Option<bool>) -> Found {
+        if let Some(found) = self.known(attempt) {
+            return found;
         }
-        let is_right = hash.verify_giving_way(password, thread::yield_now);
+        let Attempt { username, address, password, hash, client, .. } = attempt;
+        let (password, address) = (password.as_bytes(), address.as_deref());
+        let is_right = is_right.unwrap_or_else(|| hash.verify_giving_way(password, thread::yield_now));
         match client {
             Some((client, stamp)) if is_right => {
                 let is_connected = |username: &[u8]| self.sessions.lock().is_connected(username);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use mosquitto_dynsec::broker::BrokerFamily;
 use mosquitto_dynsec::options::{PluginOptions, UnknownUserOption};
-use mosquitto_dynsec::plugin::{Plugin, SessionId};
+use mosquitto_dynsec::password::{PasswordHash, Stored};
+use mosquitto_dynsec::plugin::{Delay, LoginAnswer, Plugin, SessionId};
 use mosquitto_dynsec::policy::{Effect, LoginRequest, Subject};
 use serde_json::json;
 
@@ -74,6 +75,50 @@ fn an_address_that_guesses_is_locked_out_of_the_username_also_with_the_right_pas
     assert_eq!(lines.iter().filter(|(_, line)| line.contains("reason=lockedOut")).count(), 1);
     assert!(lines.iter().all(|(_, line)| line.contains("address=192.0.2.66")), "{lines:?}");
     assert!(place.logged("guess").is_empty() && place.logged("pw").is_empty());
+}
+
+#[test]
+fn the_failures_of_logins_that_are_hashed_together_count_one_by_one() {
+    let client = |username: &str, hash: PasswordHash| {
+        let Stored::Members { password, salt, iterations } = hash.stored() else { panic!() };
+        json!({"username": username, "password": password, "salt": salt, "iterations": iterations})
+    };
+    let quick = || PasswordHash::create(b"pw", 101.try_into().unwrap()).unwrap();
+    let slow = PasswordHash::of_none(20_000.try_into().unwrap());
+    let place = Place::with(&json!({
+        "clients": [client("slow", slow), client("ann", quick()), client("bob", quick())]
+    }));
+    let plugin = start(&place, with_lockout);
+    let log_in = |session: usize, username: &str, password: &str| {
+        let clientid = format!("{username}-{session}");
+        let subject = Subject { username: Some(username.as_bytes()), clientid: Some(clientid.as_bytes()) };
+        let (address, password) = (Some(ATTACKER.as_bytes()), Some(password.as_bytes()));
+        let answer =
+            plugin.on_login(SessionId(session), &LoginRequest { subject, address, password }, Delay::Safe);
+        assert_eq!(answer, LoginAnswer::Later);
+    };
+    // While the workers are at the first, the others come.
+    for session in 0..8 {
+        log_in(session, "slow", "guess");
+    }
+    for session in 100..109 {
+        log_in(session, "ann", "guess");
+    }
+    log_in(200, "ann", "pw");
+    for session in 300..304 {
+        log_in(session, "bob", "pw");
+    }
+    while place.host.let_in.lock().unwrap().len() < 4 {
+        place.host.sleep();
+        plugin.on_tick();
+    }
+    assert!(place.host.let_in.lock().unwrap().iter().all(|clientid| clientid.starts_with("bob")));
+    let of_ann = |reason: &str| {
+        let lines = place.logged("username=ann");
+        lines.iter().filter(|(_, line)| line.contains(&format!("reason={reason}"))).count()
+    };
+    assert_eq!(of_ann("wrongPassword"), 3);
+    assert_eq!(of_ann("lockedOut"), 7, "the right password too");
 }
 
 #[test]

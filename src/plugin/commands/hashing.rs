@@ -12,7 +12,7 @@ use crate::control::{Connection, FileFinding, Host, Limits};
 use crate::injection::panic_point;
 use crate::metrics::Counts;
 use crate::panics::caught;
-use crate::password::{Iterations, PasswordHash, Plaintext};
+use crate::password::{Iterations, PasswordHash, Plaintext, at_once};
 use crate::plugin::Plugin;
 use crate::plugin::connections::Connections;
 use crate::policy::{ClientId, Username};
@@ -23,6 +23,8 @@ use crate::workers::{Submitter, Workers};
 pub(super) struct Hashing {
     passwords: Vec<Plaintext>,
     iterations: Iterations,
+    /// How many a thread hashes at once.
+    at_once: usize,
     /// The next to be hashed, and how many are not done.
     next: AtomicUsize,
     left: AtomicUsize,
@@ -40,14 +42,15 @@ impl Hashing {
     ) -> Option<Arc<Self>> {
         let hashing = Arc::new(Self {
             iterations,
+            at_once: at_once(passwords.len(), workers.threads()),
             next: AtomicUsize::new(0),
             left: AtomicUsize::new(passwords.len()),
             hashes: Mutex::new(vec![None; passwords.len()]),
             passwords,
             progress: Arc::clone(progress),
         });
-        // One job for each thread, which goes to the end of the queue after each password: between them the
-        // threads do what else there is to do.
+        // One job for each thread, which goes to the end of the queue after each password, or a few of them:
+        // between them the threads do what else there is to do.
         let jobs = workers.threads().min(hashing.passwords.len());
         let taken = (0..jobs).filter(|_| hashing.submit(&workers.submitter())).count();
         (taken > 0).then_some(hashing)
@@ -62,18 +65,23 @@ impl Hashing {
         submitter.submit(move || while hashing.hash_next() && !hashing.submit(&again) {}).is_ok()
     }
 
-    /// Hashes one password; false if there was none left.
+    /// Hashes one password, or as many as should be at once; false if there was none left.
     fn hash_next(&self) -> bool {
-        let index = self.next.fetch_add(1, Ordering::Relaxed);
-        let Some(password) = self.passwords.get(index) else { return false };
-        let hash = caught(|| {
-            panic_point("a password that is hashed");
-            PasswordHash::create_giving_way(password.as_bytes(), self.iterations, thread::yield_now).ok()
-        });
-        if let Some(place) = self.hashes.lock().get_mut(index) {
-            *place = hash.ok().flatten();
+        let start = self.next.fetch_add(self.at_once, Ordering::Relaxed);
+        let passwords: Vec<&[u8]> =
+            self.passwords.iter().skip(start).take(self.at_once).map(Plaintext::as_bytes).collect();
+        if passwords.is_empty() {
+            return false;
         }
-        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let hashes = caught(|| {
+            panic_point("a password that is hashed");
+            PasswordHash::create_each(&passwords, self.iterations, thread::yield_now)
+        });
+        if let Ok(Ok(hashes)) = hashes {
+            let mut places = self.hashes.lock();
+            places.iter_mut().skip(start).zip(hashes).for_each(|(place, hash)| *place = Some(hash));
+        }
+        if self.left.fetch_sub(passwords.len(), Ordering::AcqRel) == passwords.len() {
             self.progress.make();
         }
         true
