@@ -47,7 +47,8 @@ pub fn sample(compat: Compat) -> Policy {
 pub fn survives_saving(policy: &Policy) -> Vec<Issue> {
     let file = write(&policy.snapshot());
     let (again, issues) = read(&file, policy.compat()).expect("what was written can be read");
-    assert_eq!(Snapshot::of(&again), Snapshot::of(policy), "{}", file.escape_ascii());
+    let [read, kept] = [&again, policy].map(|policy| Snapshot::of(policy).without_replaced());
+    assert_eq!(read, kept, "{}", file.escape_ascii());
     assert_eq!(write(&again.snapshot()).escape_ascii().to_string(), file.escape_ascii().to_string());
     issues
 }
