@@ -8,6 +8,7 @@ use std::array;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use crate::policy::{AclRequest, Effect, Hashed, short_word};
+use crate::sessions::SessionId;
 
 /// How many decisions are kept.
 const SLOTS: usize = 4096;
@@ -130,10 +131,10 @@ impl Memo {
 }
 
 impl Key {
-    /// That of a request.
+    /// That of a request, made by that connection. Two may turn out to have the same key: it is the texts that count.
     #[inline]
-    pub(crate) fn of(request: &Hashed<'_>) -> Self {
-        Self(request.of_connection())
+    pub(crate) fn of(request: &Hashed<'_>, connection: SessionId) -> Self {
+        Self(request.of_connection(connection.0))
     }
 
     #[inline]
@@ -154,7 +155,9 @@ impl<'a> Wanted<'a> {
     #[inline]
     fn of(request: &AclRequest<'a>) -> Option<Self> {
         let AclRequest { subject, action, topic } = *request;
-        let [clientid, username] = [subject.clientid, subject.username].map(Option::unwrap_or_default);
+        let asked_by = [subject.clientid.get(), subject.username];
+        let [clientid, username] = asked_by.map(Option::unwrap_or_default);
+        let [has_clientid, has_username] = asked_by.map(|name| u64::from(name.is_some()));
         if topic.len() > TOPIC_WORDS * WORD
             || clientid.len() > NAME_WORDS * WORD
             || username.len() > NAME_WORDS * WORD
@@ -162,8 +165,8 @@ impl<'a> Wanted<'a> {
             return None;
         }
         let mut shape = action as u64;
-        shape = shape << 1 | u64::from(subject.clientid.is_some());
-        shape = shape << 1 | u64::from(subject.username.is_some());
+        shape = shape << 1 | has_clientid;
+        shape = shape << 1 | has_username;
         shape = shape << 16 | topic.len() as u64;
         shape = shape << 16 | clientid.len() as u64;
         shape = shape << 16 | username.len() as u64;
@@ -255,8 +258,7 @@ mod tests {
         action: Action,
         topic: &'a str,
     ) -> AclRequest<'a> {
-        let subject =
-            Subject { username: username.map(str::as_bytes), clientid: clientid.map(str::as_bytes) };
+        let subject = Subject::known(username.map(str::as_bytes), clientid.map(str::as_bytes));
         AclRequest { subject, action, topic: topic.as_bytes() }
     }
 
@@ -273,7 +275,7 @@ mod tests {
     fn a_decision_is_kept_from_the_second_time_on_and_until_the_generation_changes() {
         let memo = &Memo::new();
         let asked = &request(Some("u"), Some("c"), Action::Subscribe, "a/b");
-        let key = Key::of(&hash_of(asked));
+        let key = Key::of(&hash_of(asked), SessionId(64));
         let get = |generation| memo.get(key, asked, generation);
         assert_eq!(get(7), None);
         memo.put(key, asked, 7, Effect::Deny);
@@ -351,25 +353,23 @@ mod tests {
     fn threads_that_share_a_slot_never_see_a_mixture() {
         let memo = &Memo::new();
         let ended = AtomicBool::new(false);
-        let requests = [
-            (request(Some("u"), Some("c"), Action::Subscribe, "a/b/one"), Effect::Allow),
-            (request(Some("u"), Some("c"), Action::Subscribe, "a/b/two"), Effect::Deny),
-        ];
+        let requests = [("a/b/one", Effect::Allow), ("a/b/two", Effect::Deny)];
+        let request = |topic| request(Some("u"), Some("c"), Action::Subscribe, topic);
         thread::scope(|scope| {
             let writers: Vec<_> = requests
                 .iter()
-                .map(|(request, effect)| {
+                .map(|(topic, effect)| {
                     scope.spawn(move || {
                         for _ in 0..20_000 {
-                            put_twice(memo, SHARED, request, 1, *effect);
+                            put_twice(memo, SHARED, &request(topic), 1, *effect);
                         }
                     })
                 })
                 .collect();
             scope.spawn(|| {
                 while !ended.load(Ordering::Relaxed) {
-                    for (request, effect) in &requests {
-                        assert!(memo.get(SHARED, request, 1).is_none_or(|found| found == *effect));
+                    for (topic, effect) in &requests {
+                        assert!(memo.get(SHARED, &request(topic), 1).is_none_or(|found| found == *effect));
                     }
                 }
             });

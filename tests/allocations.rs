@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use mosquitto_dynsec::broker::{Broker, BrokerFamily, LogLevel, PublishError};
 use mosquitto_dynsec::options::{DenialLogOption, PluginOptions};
-use mosquitto_dynsec::plugin::Plugin;
+use mosquitto_dynsec::plugin::{EachTime, Plugin, SessionId};
 use mosquitto_dynsec::policy::{AclRequest, Action, Effect, Subject};
 
 /// The system's allocator, which counts what each thread asks of it.
@@ -124,10 +124,10 @@ fn no_acl_check_allocates() {
             for username in ["one", "many", "unknown"] {
                 for action in Action::ALL {
                     for topic in topics.iter().copied().chain([deep.as_str()]) {
-                        let subject = Subject { username: Some(username.as_bytes()), clientid: Some(b"dev") };
+                        let subject = Subject::known(Some(username.as_bytes()), Some(b"dev"));
                         let request = AclRequest { subject, action, topic: topic.as_bytes() };
                         let before = COUNT.get();
-                        let effect = plugin.on_acl_check(request, || None);
+                        let effect = plugin.on_acl_check(SessionId(1), request, &EachTime, || None);
                         let after = COUNT.get();
                         assert_eq!(
                             after.wrapping_sub(before),

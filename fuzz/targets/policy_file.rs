@@ -70,7 +70,7 @@ fn lasts(issue: &Issue) -> bool {
 fn ask(policy: &mosquitto_dynsec::policy::Policy) {
     let names = policy.clients().map(|client| client.username.as_bytes()).take(5);
     for username in names.map(Some).chain([None, Some(&b"c"[..])]) {
-        let subject = Subject { username, clientid: Some(b"id") };
+        let subject = Subject::known(username, Some(b"id"));
         for action in Action::ALL {
             for topic in [&b"a/b"[..], b"a/#", b"$CONTROL/x", b"", b"+"] {
                 let _ = policy.authorize(&AclRequest { subject, action, topic });

@@ -36,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let policy = policy(acls, compat);
     for (action, topic) in asked {
-        let subject = Subject { username: Some(USERNAME), clientid: Some(clientid) };
+        let subject = Subject::known(Some(USERNAME), Some(clientid));
         let request = AclRequest { subject, action, topic };
         let (found, walked) = (policy.authorize(&request), policy.authorize_by_walking(&request));
         assert_eq!(format!("{found:?}"), format!("{walked:?}"), "{action:?} {}", topic.escape_ascii());

@@ -35,7 +35,7 @@ impl<'a> About<'a> {
     }
 
     pub(super) fn subject(self) -> Subject<'a> {
-        Subject { username: self.username, clientid: self.clientid }
+        Subject::known(self.username, self.clientid)
     }
 
     /// `"username":…` or `"anonymous":true`, and `"clientid":…` where it is known.

@@ -49,7 +49,7 @@ pub(super) fn login(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<An
     // Without a client id, what can be said is what is said of the one that fits.
     let assumed = clientid.or(bound.map(crate::policy::ClientId::as_bytes));
     let request = LoginRequest {
-        subject: Subject { username: Some(username), clientid: assumed },
+        subject: Subject::known(Some(username), assumed),
         address,
         // Some password, which nothing is compared with: without one, others would decide.
         password: Some(b"?"),

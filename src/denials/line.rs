@@ -31,7 +31,7 @@ impl<'a> Denial<'a> {
     pub(crate) fn of_login(request: &LoginRequest<'a>, reason: &'static str, effect: Effect) -> Self {
         Self {
             what: "login",
-            clientid: request.subject.clientid,
+            clientid: request.subject.clientid.get(),
             username: request.subject.username,
             address: request.address,
             topic: None,
@@ -58,7 +58,7 @@ impl<'a> Denial<'a> {
         };
         Self {
             what: request.action.name(),
-            clientid: request.subject.clientid,
+            clientid: request.subject.clientid.get(),
             username: request.subject.username,
             address,
             topic: Some(request.topic),

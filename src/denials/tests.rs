@@ -15,14 +15,14 @@ impl Log {
     }
 
     fn publish(&self, clientid: &str, topic: &str) {
-        let subject = Subject { username: Some(b"john"), clientid: Some(clientid.as_bytes()) };
+        let subject = Subject::known(Some(b"john"), Some(clientid.as_bytes()));
         let request = AclRequest { subject, action: Action::PublishClientSend, topic: topic.as_bytes() };
         let decision = Decision { effect: Effect::Defer, reason: Reason::DefaultAccess };
         self.denials.note(&Denial::of_action(&request, &decision, Some(b"10.0.0.9")));
     }
 
     fn login(&self, username: &str, address: &str) {
-        let subject = Subject { username: Some(username.as_bytes()), clientid: Some(b"d1") };
+        let subject = Subject::known(Some(username.as_bytes()), Some(b"d1"));
         let request = LoginRequest { subject, address: Some(address.as_bytes()), password: None };
         self.denials.note(&Denial::of_login(&request, "wrongPassword", Effect::Deny));
     }
@@ -119,7 +119,7 @@ fn a_login_has_some_lines_of_its_own_for_each_address() {
 #[test]
 fn the_longest_line_is_not_cut_by_the_broker() {
     let long = "\u{10ffff}".repeat(20_000);
-    let subject = Subject { username: Some(long.as_bytes()), clientid: Some(long.as_bytes()) };
+    let subject = Subject::known(Some(long.as_bytes()), Some(long.as_bytes()));
     let request = AclRequest { subject, action: Action::PublishClientSend, topic: long.as_bytes() };
     let group = crate::policy::Group::new(crate::policy::GroupName::new(long.as_bytes()).unwrap());
     let role = crate::policy::Role::new(crate::policy::RoleName::new(long.as_bytes()).unwrap());
@@ -156,7 +156,7 @@ fn what_is_noted_is_what_was_asked_for() {
 #[test]
 fn an_action_that_comes_again_is_counted_by_its_number_until_the_interval_ends() {
     let log = Log::new();
-    let subject = Subject { username: Some(b"john"), clientid: Some(b"d1") };
+    let subject = Subject::known(Some(b"john"), Some(b"d1"));
     let request = AclRequest { subject, action: Action::PublishClientSend, topic: b"a" };
     let decision = Decision { effect: Effect::Defer, reason: Reason::DefaultAccess };
     let denial = Denial::of_action(&request, &decision, Some(b"10.0.0.9"));

@@ -21,7 +21,7 @@ pub(super) unsafe extern "C" fn on_basic_auth(_: c_int, event: *mut c_void, user
         outcome::of_login(answer, context.functions.family)
     };
     // SAFETY: the broker's arguments to the callback of this event.
-    unsafe { dispatch(event, userdata, "a login", outcome::AUTH, answer) }
+    unsafe { dispatch_other(event, userdata, "a login", outcome::AUTH, answer) }
 }
 
 /// `MOSQ_EVT_ACL_CHECK`.
@@ -33,12 +33,20 @@ pub(super) unsafe extern "C" fn on_acl_check(_: c_int, event: *mut c_void, userd
             // SAFETY: the client of this callback's event.
             unsafe { identities::look_at(context, identities, event.client) };
         }
+        // SAFETY: the client of this callback's event; the plugin keeps nothing of it.
+        let client = unsafe { event::ClientOfEvent::new(&context.functions, event.client) };
         // SAFETY: the event of this callback, which has not returned.
-        match unsafe { event::acl_request(&context.functions, event) } {
+        match unsafe { event::acl_request(&context.functions, event, &client) } {
             Ok(request) => {
                 // SAFETY: the client of this callback's event; the plugin keeps nothing of it.
                 let address = || unsafe { event::address(&context.functions, event.client) };
-                outcome::of_acl_check(context.plugin.on_acl_check(request, address))
+                let session = event::session(event.client);
+                outcome::of_acl_check(context.plugin.on_acl_check(
+                    session,
+                    request,
+                    &*context.plugin,
+                    address,
+                ))
             }
             Err(Unusable::UnknownAccess) => outcome::DEFER,
             Err(Unusable::NoTopic) => outcome::ACL_DENIED,
@@ -89,7 +97,7 @@ unsafe fn on_payload(event: *mut c_void, userdata: *mut c_void, topic: ControlTo
         outcome::SUCCESS
     };
     // SAFETY: the broker's arguments to the callback of this event.
-    unsafe { dispatch(event, userdata, "the answer to a control payload", outcome::SUCCESS, answer) }
+    unsafe { dispatch_other(event, userdata, "the answer to a control payload", outcome::SUCCESS, answer) }
 }
 
 /// `MOSQ_EVT_TICK`.
@@ -99,7 +107,7 @@ pub(super) unsafe extern "C" fn on_tick(_: c_int, event: *mut c_void, userdata: 
         outcome::SUCCESS
     };
     // SAFETY: the broker's arguments to the callback of this event.
-    unsafe { dispatch(event, userdata, "a tick", outcome::SUCCESS, answer) }
+    unsafe { dispatch_other(event, userdata, "a tick", outcome::SUCCESS, answer) }
 }
 
 /// `MOSQ_EVT_DISCONNECT`.
@@ -113,7 +121,7 @@ pub(super) unsafe extern "C" fn on_disconnect(_: c_int, event: *mut c_void, user
         outcome::SUCCESS
     };
     // SAFETY: the broker's arguments to the callback of this event.
-    unsafe { dispatch(event, userdata, "a disconnect", outcome::SUCCESS, answer) }
+    unsafe { dispatch_other(event, userdata, "a disconnect", outcome::SUCCESS, answer) }
 }
 
 /// `MOSQ_EVT_RELOAD`. On 2.0 any other answer than this keeps the plugins after this one from being told; on 2.1 any
@@ -127,7 +135,7 @@ pub(super) unsafe extern "C" fn on_reload(_: c_int, event: *mut c_void, userdata
         })
     };
     // SAFETY: the broker's arguments to the callback of this event.
-    unsafe { dispatch(event, userdata, "the answer to a reload", outcome::SUCCESS, answer) }
+    unsafe { dispatch_other(event, userdata, "the answer to a reload", outcome::SUCCESS, answer) }
 }
 
 /// `MOSQ_EVT_CONNECT`, which only 2.1 has.
@@ -135,11 +143,11 @@ pub(super) unsafe extern "C" fn on_connect(_: c_int, event: *mut c_void, userdat
     let answer = |context: &Context, event: &sys::mosquitto_evt_connect| {
         // SAFETY: the client of this event, whose callback has not returned.
         let subject = unsafe { event::subject(&context.functions, event.client) };
-        context.plugin.on_connect(event::session(event.client), subject.username, subject.clientid);
+        context.plugin.on_connect(event::session(event.client), subject.username, subject.clientid.get());
         outcome::SUCCESS
     };
     // SAFETY: the broker's arguments to the callback of this event.
-    unsafe { dispatch(event, userdata, "a connection", outcome::SUCCESS, answer) }
+    unsafe { dispatch_other(event, userdata, "a connection", outcome::SUCCESS, answer) }
 }
 
 /// `MOSQ_EVT_CLIENT_OFFLINE`, 2.1's disconnect of a session that goes on.
@@ -153,7 +161,26 @@ pub(super) unsafe extern "C" fn on_client_offline(
         outcome::SUCCESS
     };
     // SAFETY: the broker's arguments to the callback of this event.
-    unsafe { dispatch(event, userdata, "a disconnect", outcome::SUCCESS, answer) }
+    unsafe { dispatch_other(event, userdata, "a disconnect", outcome::SUCCESS, answer) }
+}
+
+/// [`dispatch`], for all but ACL checks.
+///
+/// # Safety
+/// As [`dispatch`].
+unsafe fn dispatch_other<E>(
+    event: *const c_void,
+    userdata: *const c_void,
+    request: &str,
+    on_panic: c_int,
+    answer: impl FnOnce(&Context, &E) -> c_int,
+) -> c_int {
+    let answer = |context: &Context, event: &E| {
+        let _other = context.plugin.enter_other();
+        answer(context, event)
+    };
+    // SAFETY: this function's contract.
+    unsafe { dispatch(event, userdata, request, on_panic, answer) }
 }
 
 /// Hands an event to `answer`, inside the guard; `on_panic` is also the answer where a pointer is null.

@@ -16,6 +16,7 @@ use super::memory;
 use super::outcome;
 use super::registration::{Registration, RegistrationError};
 use super::running::RUNNING;
+use super::served::Served;
 use super::sys;
 use crate::broker::{Broker, BrokerFamily, LogLevel};
 use crate::options::{self, OptionError, PluginOptions};
@@ -158,7 +159,7 @@ fn start_or_join(
     options: PluginOptions,
     broker: &Arc<HostBroker>,
     family: BrokerFamily,
-) -> Result<(Arc<Plugin>, bool), StartError> {
+) -> Result<(Arc<Served>, bool), StartError> {
     if let Some((plugin, started_with)) = RUNNING.find(&options) {
         if started_with != (PluginOptions { config_file: started_with.config_file.clone(), ..options }) {
             let message = "a second `plugin` line for the same file shares the plugin of the first: \
@@ -168,7 +169,7 @@ fn start_or_join(
         return Ok((plugin, true));
     }
     let host: Arc<dyn Broker> = Arc::<HostBroker>::clone(broker);
-    let plugin = Arc::new(Plugin::start(&options, host, family)?);
+    let plugin = Arc::new(Served::new(Plugin::start(&options, host, family)?));
     RUNNING.add(options, &plugin);
     Ok((plugin, false))
 }

@@ -10,7 +10,7 @@ use super::functions::Functions;
 use super::sys;
 use crate::broker::{BrokerFamily, ConnectedClient};
 use crate::plugin::{Actor, ControlTopic, SessionId};
-use crate::policy::{AclRequest, Action, LoginRequest, Subject};
+use crate::policy::{AclRequest, Action, ClientIdOf, KnowsClientId, LoginRequest, Subject};
 
 /// The one place where a pointer to a structure is checked for null.
 ///
@@ -62,14 +62,37 @@ pub(super) enum Unusable {
 pub(super) unsafe fn acl_request<'a>(
     functions: &Functions,
     event: &'a sys::mosquitto_evt_acl_check,
+    client: &'a ClientOfEvent<'a>,
 ) -> Result<AclRequest<'a>, Unusable> {
     let action = action(event.access).ok_or(Unusable::UnknownAccess)?;
     // SAFETY: the broker's string, null or with its NUL, lives until the callback returns.
     // mosquitto_broker.h: mosquitto_evt_acl_check.
     let topic = unsafe { text(event.topic) }.ok_or(Unusable::NoTopic)?;
     // SAFETY: the client of the event, until the callback returns.
-    let subject = unsafe { subject(functions, event.client) };
-    Ok(AclRequest { subject, action, topic })
+    let username = unsafe { client_text(functions.mosquitto_client_username, event.client) };
+    Ok(AclRequest { subject: Subject { username, clientid: ClientIdOf::Asked(client) }, action, topic })
+}
+
+/// The client of an event, whose id may be asked for.
+pub(super) struct ClientOfEvent<'a> {
+    functions: &'a Functions,
+    // INVARIANT: that of an event whose callback returns after 'a.
+    client: *const sys::mosquitto,
+}
+
+impl<'a> ClientOfEvent<'a> {
+    /// # Safety
+    /// `client` is that of an event, and `'a` ends before the event's callback returns.
+    pub(super) unsafe fn new(functions: &'a Functions, client: *const sys::mosquitto) -> Self {
+        Self { functions, client }
+    }
+}
+
+impl KnowsClientId for ClientOfEvent<'_> {
+    fn clientid(&self) -> Option<&[u8]> {
+        // SAFETY: the invariant.
+        unsafe { client_text(self.functions.mosquitto_client_id, self.client) }
+    }
 }
 
 /// The network address of a client.
@@ -98,7 +121,7 @@ pub(super) unsafe fn login_request<'a>(
     let password = unsafe { password(functions.family, event) };
     // SAFETY: the client of the event, until the callback returns.
     let address = unsafe { address(functions, event.client) };
-    LoginRequest { subject: Subject { username, clientid }, address, password }
+    LoginRequest { subject: Subject::known(username, clientid), address, password }
 }
 
 /// The password, which from 2.1.3 on may contain NULs.
@@ -165,7 +188,7 @@ pub(super) unsafe fn subject<'a>(functions: &Functions, client: *const sys::mosq
     let username = unsafe { client_text(functions.mosquitto_client_username, client) };
     // SAFETY: the same.
     let clientid = unsafe { client_text(functions.mosquitto_client_id, client) };
-    Subject { username, clientid }
+    Subject::known(username, clientid)
 }
 
 /// A client as the broker shows it.

@@ -26,6 +26,7 @@ mod memory;
 mod outcome;
 mod registration;
 mod running;
+mod served;
 mod sys;
 mod version;
 mod wake;

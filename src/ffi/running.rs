@@ -8,11 +8,11 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
+use super::served::Served;
 use crate::options::PluginOptions;
-use crate::plugin::Plugin;
 
 /// Those of this process.
-pub(super) static RUNNING: Running<Plugin> = Running::new();
+pub(super) static RUNNING: Running<Served> = Running::new();
 
 /// Plugins by their files.
 pub(super) struct Running<T>(Mutex<Vec<Entry<T>>>);

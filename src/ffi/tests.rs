@@ -11,6 +11,7 @@ use super::broker::HostBroker;
 use super::callbacks;
 use super::context::Context;
 use super::registration::{Registration, RegistrationError};
+use super::served::Served;
 use super::sys;
 use crate::broker::{Broker, BrokerFamily, ConnectedClient, LogLevel, PublishError};
 use crate::options::PluginOptions;
@@ -31,12 +32,21 @@ type Callback = unsafe extern "C" fn(c_int, *mut c_void, *mut c_void) -> c_int;
 
 /// A plugin that runs on [`POLICY`], as the callbacks of one `plugin` line see it.
 fn context(family: BrokerFamily) -> Arc<Context> {
+    let functions = functions(family);
+    let served = Arc::new(Served::new(plugin(family)));
+    Arc::new(Context::new(functions, Arc::new(HostBroker::new(functions)), served))
+}
+
+fn plugin(family: BrokerFamily) -> Plugin {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("policy.json");
     fs::write(&file, POLICY).unwrap();
-    let plugin = Plugin::start(&PluginOptions::new(file), Arc::new(Silent), family).unwrap();
-    let functions = functions(family);
-    Arc::new(Context::new(functions, Arc::new(HostBroker::new(functions)), Arc::new(plugin)))
+    Plugin::start(&PluginOptions::new(file), Arc::new(Silent), family).unwrap()
+}
+
+/// A plugin, started by this thread.
+pub(super) fn served() -> Served {
+    Served::new(plugin(BrokerFamily::V2_0))
 }
 
 /// The plugin's broker where it is not what is tested.

@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn a_verdict_carries_the_stamp_of_the_client() {
         let policy = policy();
-        let subject = Subject { username: Some(b"ann"), clientid: Some(b"x") };
+        let subject = Subject::known(Some(b"ann"), Some(b"x"));
         let request = LoginRequest { subject, address: None, password: Some(b"pw") };
         let LoginVerdict::Verify { stamp: of_verdict, .. } = policy.authenticate(&request) else { panic!() };
         assert_eq!(of_verdict, stamp(&policy));

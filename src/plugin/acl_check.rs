@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::login::HTTP_API;
-use super::{Plugin, SessionId};
+use super::{Plugin, PolicyLock, SessionId};
 use crate::broker::BrokerFamily;
 use crate::denials::Denial;
 use crate::injection::panic_point;
@@ -20,22 +20,24 @@ const MOST_FILED: usize = 2_000;
 
 impl Plugin {
     /// A client wants to publish, subscribe or unsubscribe, or is about to be sent a message. Its network address is
-    /// asked for only if the log is to name it.
+    /// asked for only if the log is to name it. Where the policy is wanted, `lock` says how it is locked.
     #[inline]
     pub fn on_acl_check<'a>(
         &self,
+        session: SessionId,
         request: AclRequest<'_>,
+        lock: &impl PolicyLock,
         address: impl FnOnce() -> Option<&'a [u8]>,
     ) -> Effect {
         if self.broken.load(Ordering::Acquire) {
             return Effect::Deny;
         }
-        if request.subject.username.is_none() && self.is_of_no_login(request.subject.clientid) {
+        if request.subject.username.is_none() && self.is_of_no_login(request.subject.clientid.get()) {
             return Effect::Deny;
         }
         let hashed = Hashed::new(request, &self.text_keys);
         let generation = self.policy.generation();
-        let key = Key::of(&hashed);
+        let key = Key::of(&hashed, session);
         if let Some(effect) = self.memo.get(key, &request, generation) {
             if !self.denials.wants(request.action, effect, request.topic) {
                 self.metrics.decided(request.action as usize, effect as usize);
@@ -49,7 +51,7 @@ impl Plugin {
                 return effect;
             }
         }
-        self.decide(hashed, key, address)
+        self.decide(hashed, key, lock, address)
     }
 
     /// Notes a denial that is remembered and to be logged; false if the log does not know it any more.
@@ -70,14 +72,20 @@ impl Plugin {
     }
 
     /// [`Self::on_acl_check`] of what is not remembered.
-    #[inline(never)]
-    fn decide<'a>(&self, hashed: Hashed<'_>, key: Key, address: impl FnOnce() -> Option<&'a [u8]>) -> Effect {
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
+    fn decide<'a>(
+        &self,
+        hashed: Hashed<'_>,
+        key: Key,
+        lock: &impl PolicyLock,
+        address: impl FnOnce() -> Option<&'a [u8]>,
+    ) -> Effect {
         let action = hashed.request.action;
-        let effect = {
-            let policy = self.policy.read();
+        let effect = lock.with(self, |policy, in_turn| {
             panic_point("an ACL check, the policy being read");
             let mut walked = None;
-            let (effect, is_barred) = policy
+            let (mut effect, is_barred) = policy
                 .authorize_saying(&hashed, &mut walked, |decision| (decision.effect, is_barred(&decision)));
             if let Some(client) = walked {
                 self.note_walk(client);
@@ -86,15 +94,14 @@ impl Plugin {
             if !is_barred {
                 self.memo.put(key, &hashed.request, policy.generation(), effect);
             }
-            if effect == Effect::Allow
-                || (!is_barred && !self.denials.wants(action, effect, hashed.request.topic))
+            if effect != Effect::Allow
+                && (is_barred || self.denials.wants(action, effect, hashed.request.topic))
             {
-                effect
-            } else {
-                self.deny(&policy, &hashed, address())
+                effect = self.deny(policy, &hashed, address());
             }
-        };
-        self.metrics.decided(action as usize, effect as usize);
+            self.metrics.decided_by(in_turn, action as usize, effect as usize);
+            effect
+        });
         if effect != Effect::Allow {
             self.after_a_denial(action);
         }
@@ -136,7 +143,7 @@ impl Plugin {
         self.delayed_login_is_over(session, clientid.unwrap_or_default());
         let Some(username) = username else { return };
         // 2.1 itself tells where its clients are connected from.
-        let subject = Subject { username: Some(username), clientid };
+        let subject = Subject::known(Some(username), clientid);
         self.on_certificate(session, &subject, None);
         let may_not_connect = {
             let policy = self.policy.read();
@@ -161,7 +168,7 @@ impl Plugin {
         decision: Decision<'a>,
     ) -> Decision<'a> {
         let username = request.subject.username.unwrap_or_default();
-        let clientid = request.subject.clientid.unwrap_or_default();
+        let clientid = request.subject.clientid.get().unwrap_or_default();
         let mut sessions = self.sessions.lock();
         match (decision.reason, sessions.kind(username, clientid)) {
             // What is left of a disabled client is its session: that gets its messages, which the broker asks

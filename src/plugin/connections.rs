@@ -78,7 +78,7 @@ impl Plugin {
         self.sessions.lock().is_there(&Login {
             session,
             username: subject.username,
-            clientid: subject.clientid.unwrap_or_default(),
+            clientid: subject.clientid.get().unwrap_or_default(),
             address,
             is_others: false,
         });

@@ -208,7 +208,7 @@ impl Plugin {
             return true;
         };
         let request = LoginRequest {
-            subject: Subject { username: Some(&attempt.username), clientid: Some(&attempt.clientid) },
+            subject: Subject::known(Some(&attempt.username), Some(&attempt.clientid)),
             address: attempt.address.as_deref(),
             password: None,
         };

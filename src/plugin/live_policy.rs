@@ -1,18 +1,62 @@
 //! The policy in force, behind its lock, with its generation beside it.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use parking_lot::{ArcRwLockReadGuard, RawRwLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::Plugin;
 use crate::policy::Policy;
 
 /// The policy in force.
 pub(super) struct LivePolicy {
-    policy: RwLock<Policy>,
+    policy: Arc<RwLock<Policy>>,
     /// That of the policy, as it was when nobody was changing it.
     generation: AtomicU64,
 }
+
+/// How ACL checks lock the policy.
+pub trait PolicyLock {
+    /// Does something with a plugin's policy, which does not change meanwhile. It is told whether no other thread does so with
+    /// this at the same time.
+    fn with<R>(&self, plugin: &Plugin, work: impl FnOnce(&Policy, bool) -> R) -> R;
+}
+
+/// Each takes the lock and lets it go.
+pub struct EachTime;
+
+impl PolicyLock for EachTime {
+    #[inline]
+    fn with<R>(&self, plugin: &Plugin, work: impl FnOnce(&Policy, bool) -> R) -> R {
+        work(&plugin.lock_policy(), false)
+    }
+}
+
+impl Plugin {
+    /// The policy, which does not change as long as this is there.
+    #[inline]
+    #[must_use]
+    pub fn lock_policy(&self) -> impl Deref<Target = Policy> + use<'_> {
+        self.policy.read()
+    }
+
+    /// Whether somebody keeps the policy as it is, or changes it.
+    #[cfg(test)]
+    pub(crate) fn is_policy_locked(&self) -> bool {
+        self.policy.policy.is_locked()
+    }
+
+    /// Keeps the policy as it is, for many ACL checks. Whoever holds it must let it go before anything else happens, since
+    /// changes wait for that.
+    #[must_use]
+    pub fn hold_policy(&self) -> HeldPolicy {
+        self.policy.hold()
+    }
+}
+
+/// The policy, which does not change as long as this is there.
+pub struct HeldPolicy(ArcRwLockReadGuard<RawRwLock, Policy>);
 
 /// The policy while it is being changed.
 pub(super) struct Changing<'a> {
@@ -22,7 +66,7 @@ pub(super) struct Changing<'a> {
 
 impl LivePolicy {
     pub(super) fn new(policy: Policy) -> Self {
-        Self { generation: AtomicU64::new(policy.generation()), policy: RwLock::new(policy) }
+        Self { generation: AtomicU64::new(policy.generation()), policy: Arc::new(RwLock::new(policy)) }
     }
 
     /// [`Policy::generation`], without waiting for anybody.
@@ -36,8 +80,22 @@ impl LivePolicy {
         self.policy.read()
     }
 
+    /// The same, for longer than a call.
+    pub(super) fn hold(&self) -> HeldPolicy {
+        HeldPolicy(self.policy.read_arc())
+    }
+
     pub(super) fn write(&self) -> Changing<'_> {
         Changing { policy: self.policy.write(), generation: &self.generation }
+    }
+}
+
+impl Deref for HeldPolicy {
+    type Target = Policy;
+
+    #[inline]
+    fn deref(&self) -> &Policy {
+        &self.0
     }
 }
 

@@ -58,9 +58,9 @@ impl Plugin {
             self.note_denied_login(request, "answerPending", Effect::Deny);
             return LoginAnswer::Now(Effect::Deny);
         }
-        let is_connection = request.subject.clientid != Some(HTTP_API) || request.address.is_some();
+        let is_connection = request.subject.clientid.get() != Some(HTTP_API) || request.address.is_some();
         if is_connection && !self.is_reloading() {
-            self.verifier.pending.void(request.subject.clientid.unwrap_or_default());
+            self.verifier.pending.void(request.subject.clientid.get().unwrap_or_default());
         }
         let plan = {
             let policy = self.policy.read();
@@ -87,7 +87,7 @@ impl Plugin {
                 sessions.logged_in(&Login {
                     session,
                     username: request.subject.username,
-                    clientid: request.subject.clientid.unwrap_or_default(),
+                    clientid: request.subject.clientid.get().unwrap_or_default(),
                     address: request.address,
                     is_others: plan.was_deleted,
                 });
@@ -164,7 +164,7 @@ impl Plugin {
                 return allowed;
             }
         }
-        let clientid = request.subject.clientid.unwrap_or_default();
+        let clientid = request.subject.clientid.get().unwrap_or_default();
         // SIGHUP: the broker asks for everybody who is connected again.
         let is_again = self.is_reloading() || self.sessions.lock().is_login_of(session, username, clientid);
         if is_again && plan.client.is_none() {
@@ -221,7 +221,7 @@ impl Plan {
     fn attempt(&self, session: SessionId, request: &LoginRequest<'_>) -> Option<Attempt> {
         Some(Attempt {
             session,
-            clientid: request.subject.clientid?.into(),
+            clientid: request.subject.clientid.get()?.into(),
             username: request.subject.username?.into(),
             address: request.address.map(Into::into),
             password: Plaintext::new(request.password?),

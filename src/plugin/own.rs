@@ -177,7 +177,8 @@ impl Own {
             state.answers.retain(|answered| now.saturating_duration_since(answered.at) < TIME_TO_SEND);
         }
         let is_anothers = |answered: &Answered| {
-            subject.clientid == Some(&answered.clientid) && subject.username != answered.username.as_deref()
+            subject.clientid.get() == Some(&answered.clientid)
+                && subject.username != answered.username.as_deref()
         };
         state.answers.iter().any(is_anothers)
     }
@@ -206,7 +207,7 @@ impl Plugin {
             return Ok(());
         }
         let topic = ControlTopic::Own.response();
-        let subject = Subject { username: to.username.as_deref(), clientid: Some(clientid) };
+        let subject = Subject::known(to.username.as_deref(), Some(clientid));
         let request = AclRequest { subject, action: Action::PublishClientReceive, topic: topic.as_bytes() };
         if self.policy.read().authorize(&request).effect != Effect::Allow {
             return Ok(());

@@ -15,6 +15,13 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// Whether a filter that begins with a wildcard leaves out what begins with `$`; not so in 2.0 where a client asks for
+    /// that.
+    #[inline]
+    fn dollar_is_apart(&self) -> bool {
+        !self.is_filter || self.compat == Compat::V2_1
+    }
+
     /// Holds one filter against the topic.
     pub(super) fn of_filter(&self, filter: &[u8]) -> Match {
         if self.is_filter {
@@ -57,21 +64,21 @@ impl<'k, 't> Cut<'k, 't> {
         if asked.topic.is_empty() || asked.topic.len() > MAX_CUT {
             return false;
         }
-        if asked.is_filter {
-            return self.take_filter(asked);
+        if asked.is_filter && asked.topic.last() == Some(&b'#') {
+            return self.take_open_filter(asked);
         }
         self.levels.cut(asked.topic);
         self.closed = self.levels.count();
-        self.is_apart = asked.topic.first() == Some(&b'$');
-        !self.levels.has_wildcard()
+        self.is_apart = asked.topic.first() == Some(&b'$') && asked.dollar_is_apart();
+        !self.levels.has_wildcard() || (asked.is_filter && topic::is_well_formed(asked.topic))
     }
 
+    /// The same for a filter with a `#` at its end.
     #[inline(never)]
-    fn take_filter(&mut self, asked: &Asked<'t>) -> bool {
-        let dollar_is_apart = asked.compat == Compat::V2_1;
+    fn take_open_filter(&mut self, asked: &Asked<'t>) -> bool {
         let (head, open) = topic::without_hash(asked.topic);
         // To 2.0 the head of `#` is a level without a name, to 2.1 it is no level.
-        if !(dollar_is_apart && asked.topic == b"#") {
+        if !(asked.dollar_is_apart() && asked.topic == b"#") {
             self.levels.cut(head);
         }
         let second_hash = open && head.ends_with(b"#");
@@ -80,7 +87,7 @@ impl<'k, 't> Cut<'k, 't> {
         }
         self.open = open;
         self.closed = if open { usize::MAX } else { self.levels.count() };
-        self.is_apart = dollar_is_apart && head.first() == Some(&b'$');
+        self.is_apart = asked.dollar_is_apart() && head.first() == Some(&b'$');
         true
     }
 }

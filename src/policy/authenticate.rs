@@ -69,7 +69,7 @@ impl Policy {
             return LoginVerdict::Refuse(LoginRefusal::ClientDisabled);
         }
         if let Some(bound) = client.clientid()
-            && request.subject.clientid != Some(bound.as_bytes())
+            && request.subject.clientid.get() != Some(bound.as_bytes())
         {
             return LoginVerdict::Refuse(LoginRefusal::ClientIdMismatch);
         }

@@ -104,7 +104,7 @@ fn filters_that_are_longer_than_topics_decide_as_the_walk() {
             let (role, index) = policy.role_with_index(b"r").unwrap();
             for topic in [&topic, &"/".repeat(levels - 1), "x", &long_topic, &deep_topic] {
                 let request = AclRequest {
-                    subject: Subject { username: None, clientid: None },
+                    subject: Subject::known(None, None),
                     action: Action::PublishClientSend,
                     topic: topic.as_bytes(),
                 };
@@ -162,7 +162,7 @@ proptest! {
         policy.put_client(Client { roles, ..Client::new(Username::new(b"ann").unwrap()) }).unwrap();
         for topic in &topics {
             for action in Action::ALL {
-                let subject = Subject { username: Some(b"ann"), clientid: Some(clientid.as_bytes()) };
+                let subject = Subject::known(Some(b"ann"), Some(clientid.as_bytes()));
                 let request = AclRequest { subject, action, topic: topic.as_bytes() };
                 let role = policy.role(b"r").unwrap();
                 let wanted = walked(&policy, role, &request);
@@ -188,7 +188,7 @@ fn a_name_that_lies_where_another_did_is_not_taken_for_it() {
     let mut place = *b"ann";
     for (name, is_disabled) in [(b"ann", false), (b"bob", true), (b"ann", false)] {
         place.copy_from_slice(name);
-        let subject = Subject { username: Some(&place), clientid: None };
+        let subject = Subject::known(Some(&place), None);
         let request = AclRequest { subject, action: Action::PublishClientSend, topic: b"t" };
         // The second time it is where it was found the first time.
         for _ in 0..2 {
@@ -198,7 +198,7 @@ fn a_name_that_lies_where_another_did_is_not_taken_for_it() {
     }
     policy.remove_client(&Username::new(b"ann").unwrap());
     policy.put_client(Client::new(Username::new(b"eve").unwrap())).unwrap();
-    let subject = Subject { username: Some(&place), clientid: None };
+    let subject = Subject::known(Some(&place), None);
     let request = AclRequest { subject, action: Action::PublishClientSend, topic: b"t" };
     assert!(matches!(policy.authorize(&request).reason, Reason::ClientDeleted));
 }

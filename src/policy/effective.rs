@@ -55,7 +55,7 @@ impl Policy {
     ) -> Option<EffectiveAcls<'_>> {
         let held = self.held_roles(subject.username)?;
         let all = || rules(&held).filter(|rule| acl_types.contains(&rule.acl_type));
-        let needs_clientid = subject.clientid.is_none() && all().any(|rule| is_for_a_clientid(&rule));
+        let needs_clientid = subject.clientid.get().is_none() && all().any(|rule| is_for_a_clientid(&rule));
         let part = all().skip(offset).take(limit);
         let acls = part.map(|rule| EffectiveAcl { rule, never: self.never(&held, &rule, subject) }).collect();
         let of_role =
@@ -81,7 +81,7 @@ impl Policy {
             return None;
         }
         let Some(filled) = filled(&rule.acl.topic, subject) else { return Some(Never::MatchesNothing) };
-        let subject = Subject { clientid: subject.clientid.or(Some(b"%c")), ..subject };
+        let subject = Subject::known(subject.username, subject.clientid.get().or(Some(b"%c")));
         if let Some(by) = self.covering(held, rule, &filled, subject) {
             return Some(Never::CoveredBy(by));
         }
@@ -217,7 +217,7 @@ fn filled<'t>(filter: &'t [u8], subject: Subject<'_>) -> Option<Cow<'t, [u8]>> {
         let placeholder = Placeholder::of(level);
         let value = match placeholder {
             Some(Placeholder::Username) => Some(subject.username?),
-            Some(Placeholder::ClientId) => subject.clientid,
+            Some(Placeholder::ClientId) => subject.clientid.get(),
             None => None,
         };
         if let (Some(placeholder), Some(value)) = (placeholder, value) {

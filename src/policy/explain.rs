@@ -232,7 +232,7 @@ impl<'a> Search<'_, 'a> {
     fn hold_against(&mut self, rule: Rule<'a>, refuses_wildcards: bool) {
         match self.asked.of_filter(&rule.acl.topic) {
             Match::No => {
-                if self.asked.subject.clientid.is_none()
+                if self.asked.subject.clientid.get().is_none()
                     && !self.decided
                     && !refuses_wildcards
                     && self.depends_on_clientid(rule.acl)
@@ -275,7 +275,7 @@ impl<'a> Search<'_, 'a> {
         let is_clientid = |level: &[u8]| matches!(Placeholder::of(level), Some(Placeholder::ClientId));
         let Some(at) = acl.topic.split(|byte| *byte == b'/').position(is_clientid) else { return false };
         let level = self.asked.topic.split(|byte| *byte == b'/').nth(at);
-        let subject = Subject { clientid: level, ..self.asked.subject };
+        let subject = Subject::known(self.asked.subject.username, level);
         match (Asked { subject, ..self.asked }).of_filter(&acl.topic) {
             Match::Yes => true,
             Match::Malformed => self.asked.compat >= Compat::V2_1,

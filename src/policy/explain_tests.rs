@@ -34,7 +34,7 @@ fn candidates_and_walked(policy: &Policy, request: &AclRequest<'_>) -> [Vec<Stri
         both[0].extend(held.index.candidates(*acl_type, &asked, &cut).into_iter().map(|acl| text(acl)));
         let matches = |acl: &&std::sync::Arc<Acl>| {
             asked.of_filter(&acl.topic) != Match::No
-                || request.subject.clientid.is_none() && search.depends_on_clientid(acl)
+                || request.subject.clientid.get().is_none() && search.depends_on_clientid(acl)
         };
         both[1].extend(held.role.acls(*acl_type).iter().filter(matches).map(|acl| text(acl)));
     }
@@ -54,7 +54,7 @@ proptest! {
         let policy = policy_of(acls, compat);
         for topic in &topics {
             for action in Action::ALL {
-                let subject = Subject { username: Some(b"ann"), clientid: clientid.map(str::as_bytes) };
+                let subject = Subject::known(Some(b"ann"), clientid.map(str::as_bytes));
                 let request = AclRequest { subject, action, topic: topic.as_bytes() };
                 let [mut candidates, walked] = candidates_and_walked(&policy, &request);
                 candidates.retain(|candidate| walked.contains(candidate));
@@ -72,7 +72,7 @@ fn an_explanation_does_not_hold_every_acl_against_the_topic() {
     let of_each = |number| [acl(format!("site/{number}/state")), acl(format!("site/{number}/%c/#"))];
     let policy = policy_of((0..2_000).flat_map(of_each).collect(), Compat::V2_1);
     for clientid in [None, Some(&b"state"[..])] {
-        let subject = Subject { username: Some(b"ann"), clientid };
+        let subject = Subject::known(Some(b"ann"), clientid);
         let request = AclRequest { subject, action: Action::PublishClientSend, topic: b"site/7/state" };
         let [candidates, _] = candidates_and_walked(&policy, &request);
         assert_eq!(candidates, ["site/7/state", "site/7/%c/#"], "{clientid:?}");

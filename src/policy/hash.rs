@@ -139,19 +139,19 @@ impl<'a> Hashed<'a> {
         self.topic
     }
 
-    /// A number that no other request of this connection has, but by chance, and perhaps not the same request of
-    /// another one: it is where the client id lies that tells connections apart.
+    /// A number that no other request of this connection has, but by chance, nor has any of another connection, of which
+    /// `connection` is another number.
     #[inline]
     #[must_use]
-    pub fn of_connection(&self) -> u64 {
-        let place = self.request.subject.clientid.map_or(1, |clientid| clientid.as_ptr().addr() as u64 | 1);
-        fold(self.topic ^ self.request.action as u64, place)
+    pub fn of_connection(&self, connection: usize) -> u64 {
+        fold(self.topic ^ self.request.action as u64, connection as u64 | 1)
     }
 
     /// A number that no other request has, but by chance, and nobody can foretell.
     #[must_use]
     pub fn of_all(&self, keys: &TextKeys) -> u64 {
         let Subject { username, clientid } = self.request.subject;
+        let clientid = clientid.get();
         let kind = (self.request.action as u64) << 2
             | u64::from(username.is_some()) << 1
             | u64::from(clientid.is_some());
@@ -231,8 +231,7 @@ mod tests {
         for topic in ["a/b", "c", "u", "longer than eight"] {
             for (username, clientid) in names.iter().flat_map(|one| names.map(|other| (*one, other))) {
                 for action in Action::ALL {
-                    let subject =
-                        Subject { username: Some(username.as_bytes()), clientid: Some(clientid.as_bytes()) };
+                    let subject = Subject::known(Some(username.as_bytes()), Some(clientid.as_bytes()));
                     let request = AclRequest { subject, action, topic: topic.as_bytes() };
                     assert!(seen.insert(Hashed::new(request, &keys).of_all(&keys)), "{request:?}");
                 }

@@ -39,7 +39,7 @@ fn policy(roles: &[(Vec<(AclType, Acl)>, bool)], compat: Compat) -> Policy {
 }
 
 fn requests(topics: &[String]) -> Vec<AclRequest<'_>> {
-    let subject = Subject { username: Some(b"ann"), clientid: Some(b"dev") };
+    let subject = Subject::known(Some(b"ann"), Some(b"dev"));
     let of_topic = |topic| Action::ALL.map(|action| AclRequest { subject, action, topic });
     topics.iter().flat_map(|topic| of_topic(topic.as_bytes())).collect()
 }
@@ -59,7 +59,7 @@ fn is_merged(policy: &Policy) -> bool {
 /// Asks for the roles to be merged, as a check does and then a tick.
 fn tick(policy: &mut Policy) {
     let mut walked = None;
-    let subject = Subject { username: Some(b"ann"), clientid: Some(b"dev") };
+    let subject = Subject::known(Some(b"ann"), Some(b"dev"));
     let request = AclRequest { subject, action: Action::Subscribe, topic: b"x" };
     policy.authorize_saying(&policy.hashed(&request), &mut walked, drop);
     let walked = walked.cloned();
@@ -95,7 +95,7 @@ fn some_roles() -> Vec<(Vec<(AclType, Acl)>, bool)> {
 }
 
 fn may_publish(policy: &Policy, topic: &str) -> bool {
-    let subject = Subject { username: Some(b"ann"), clientid: Some(b"dev") };
+    let subject = Subject::known(Some(b"ann"), Some(b"dev"));
     let request = AclRequest { subject, action: Action::PublishClientSend, topic: topic.as_bytes() };
     policy.authorize(&request).effect == Effect::Allow
 }

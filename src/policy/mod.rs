@@ -83,7 +83,7 @@ pub use name::{ClientId, GroupName, NulByte, RoleName, Text, Username};
 pub use newcomers::Newcomers;
 pub use priority::Priority;
 pub use remains::ToDrop;
-pub use request::{AclRequest, LoginRequest, Subject};
+pub use request::{AclRequest, ClientIdOf, KnowsClientId, LoginRequest, Subject};
 pub use role::{Role, which_count};
 pub use self_service::{SELF_RESPONSE_TOPIC, SELF_TOPIC};
 pub use snapshot::{Members, Snapshot};

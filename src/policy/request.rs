@@ -1,5 +1,7 @@
 //! What the broker asks, borrowed from it for the time of the call.
 
+use std::fmt;
+
 use super::Action;
 
 /// Who it is about.
@@ -8,7 +10,49 @@ pub struct Subject<'a> {
     /// The username; `None` is an anonymous client.
     pub username: Option<&'a [u8]>,
     /// The MQTT client id, for `%c`.
-    pub clientid: Option<&'a [u8]>,
+    pub clientid: ClientIdOf<'a>,
+}
+
+/// A client id that may still have to be asked for. Few decisions depend on it, and finding out takes a part of the time of
+/// those that do not.
+#[derive(Clone, Copy)]
+pub enum ClientIdOf<'a> {
+    /// It is known, or it is known that there is none.
+    Known(Option<&'a [u8]>),
+    /// This knows it.
+    Asked(&'a dyn KnowsClientId),
+}
+
+/// Whoever can say what a client's id is.
+pub trait KnowsClientId {
+    /// The MQTT client id, the same each time.
+    fn clientid(&self) -> Option<&[u8]>;
+}
+
+impl<'a> Subject<'a> {
+    /// One of whom both is known.
+    #[must_use]
+    pub const fn known(username: Option<&'a [u8]>, clientid: Option<&'a [u8]>) -> Self {
+        Self { username, clientid: ClientIdOf::Known(clientid) }
+    }
+}
+
+impl<'a> ClientIdOf<'a> {
+    /// The client id.
+    #[inline]
+    #[must_use]
+    pub fn get(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Known(clientid) => clientid,
+            Self::Asked(whom) => whom.clientid(),
+        }
+    }
+}
+
+impl fmt::Debug for ClientIdOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
 }
 
 /// May this client do that?

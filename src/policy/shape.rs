@@ -218,10 +218,10 @@ impl Shape {
     /// The subject, if its client id is not known with the one that fits a filter of this shape: that of the
     /// topic's own level where the first `%c` stands.
     pub(super) fn subject_that_fits<'t>(self, levels: &Levels<'t>, subject: Subject<'t>) -> Subject<'t> {
-        if subject.clientid.is_some() || self.clientid == 0 {
+        if self.clientid == 0 || subject.clientid.get().is_some() {
             return subject;
         }
-        Subject { clientid: Some(levels.level(self.clientid.trailing_zeros() as usize)), ..subject }
+        Subject::known(subject.username, Some(levels.level(self.clientid.trailing_zeros() as usize)))
     }
 
     /// Whether the levels where this shape has placeholders are what those stand for.

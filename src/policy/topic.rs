@@ -134,7 +134,7 @@ impl Placeholder {
     #[inline]
     pub(super) fn is_value(self, level: &[u8], subject: Subject<'_>) -> bool {
         let value = match self {
-            Self::ClientId => subject.clientid,
+            Self::ClientId => subject.clientid.get(),
             Self::Username => subject.username,
         };
         value.is_some_and(|value| !value.is_empty() && is_same(value, level))

@@ -2,10 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-const NOBODY: Subject<'static> = Subject { username: None, clientid: None };
+const NOBODY: Subject<'static> = Subject::known(None, None);
 
 fn subject<'a>(clientid: &'a str, username: &'a str) -> Subject<'a> {
-    Subject { clientid: Some(clientid.as_bytes()), username: Some(username.as_bytes()) }
+    Subject::known(Some(username.as_bytes()), Some(clientid.as_bytes()))
 }
 
 fn publish(filter: &str, topic: &str) -> Match {
@@ -240,7 +240,7 @@ proptest! {
 
     #[test]
     fn no_input_panics(filter: Vec<u8>, topic: Vec<u8>, clientid: Vec<u8>) {
-        let me = Subject { username: None, clientid: Some(&clientid) };
+        let me = Subject::known(None, Some(&clientid));
         matches_topic(&filter, &topic, me);
         covers_filter(&filter, &topic, me, Compat::V2_0);
         covers_filter(&filter, &topic, me, Compat::V2_1);

@@ -30,7 +30,7 @@ fn client(world: &mut World, username: &str) -> (Value, Value) {
 }
 
 fn may_send(world: &World, username: &str) -> bool {
-    let subject = Subject { username: Some(username.as_bytes()), clientid: Some(b"c") };
+    let subject = Subject::known(Some(username.as_bytes()), Some(b"c"));
     let request = AclRequest { subject, action: Action::PublishClientSend, topic: b"a" };
     world.policy.authorize(&request).effect == Effect::Allow
 }

@@ -17,7 +17,7 @@ fn exercise(world: &mut World) {
     }
     for username in [None, Some(&b"ann"[..]), Some(b"bob")] {
         for action in Action::ALL {
-            let subject = Subject { username, clientid: Some(b"c") };
+            let subject = Subject::known(username, Some(b"c"));
             let _ = world.policy.authorize(&AclRequest { subject, action, topic: b"a" });
         }
     }

@@ -1,7 +1,7 @@
 //! Clients that their certificates have let in: no login is asked for them.
 
 use mosquitto_dynsec::broker::BrokerFamily;
-use mosquitto_dynsec::plugin::{Plugin, SessionId};
+use mosquitto_dynsec::plugin::{EachTime, Plugin, SessionId};
 use mosquitto_dynsec::policy::{AclRequest, Action, Effect, Subject};
 use serde_json::{Value, json};
 
@@ -19,8 +19,8 @@ fn place() -> Place {
 }
 
 fn may(plugin: &Plugin, action: Action, username: &str, clientid: &str) -> Effect {
-    let subject = Subject { username: Some(username.as_bytes()), clientid: Some(clientid.as_bytes()) };
-    plugin.on_acl_check(AclRequest { subject, action, topic: b"t" }, || None)
+    let subject = Subject::known(Some(username.as_bytes()), Some(clientid.as_bytes()));
+    plugin.on_acl_check(SessionId(1), AclRequest { subject, action, topic: b"t" }, &EachTime, || None)
 }
 
 fn may_send(plugin: &Plugin, username: &str, clientid: &str) -> Effect {

@@ -196,7 +196,7 @@ impl Place {
 
 /// A login of that client under a client id.
 pub(crate) fn login_as(plugin: &Plugin, clientid: &str, username: &str, password: &str) -> Effect {
-    let subject = Subject { username: Some(username.as_bytes()), clientid: Some(clientid.as_bytes()) };
+    let subject = Subject::known(Some(username.as_bytes()), Some(clientid.as_bytes()));
     let request = LoginRequest { subject, address: None, password: Some(password.as_bytes()) };
     plugin.on_basic_auth(SessionId(username.len()), &request)
 }

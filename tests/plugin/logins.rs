@@ -50,7 +50,7 @@ fn with_lockout(options: &mut PluginOptions) {
 
 fn log_in(plugin: &Plugin, session: usize, username: &str, password: &str, address: &str) -> Effect {
     let clientid = format!("{username}-{session}");
-    let subject = Subject { username: Some(username.as_bytes()), clientid: Some(clientid.as_bytes()) };
+    let subject = Subject::known(Some(username.as_bytes()), Some(clientid.as_bytes()));
     let request =
         LoginRequest { subject, address: Some(address.as_bytes()), password: Some(password.as_bytes()) };
     plugin.on_basic_auth(SessionId(session), &request)
@@ -91,7 +91,7 @@ fn the_failures_of_logins_that_are_hashed_together_count_one_by_one() {
     let plugin = start(&place, with_lockout);
     let log_in = |session: usize, username: &str, password: &str| {
         let clientid = format!("{username}-{session}");
-        let subject = Subject { username: Some(username.as_bytes()), clientid: Some(clientid.as_bytes()) };
+        let subject = Subject::known(Some(username.as_bytes()), Some(clientid.as_bytes()));
         let (address, password) = (Some(ATTACKER.as_bytes()), Some(password.as_bytes()));
         let answer =
             plugin.on_login(SessionId(session), &LoginRequest { subject, address, password }, Delay::Safe);
@@ -188,7 +188,7 @@ fn unknown_usernames_are_left_to_others_or_refused_and_then_counted() {
     plugin.on_tick();
     assert_eq!(place.logged("reason=clientNotFound").len(), 3);
     assert_eq!(place.logged("reason=lockedOut").len(), 1);
-    let subject = Subject { username: Some(b"nobody"), clientid: Some(b"x") };
+    let subject = Subject::known(Some(b"nobody"), Some(b"x"));
     let without = LoginRequest { subject, address: None, password: None };
     assert_eq!(plugin.on_basic_auth(SessionId(1), &without), Effect::Deny);
     let anonymous = LoginRequest { subject: Subject { username: None, ..subject }, ..without };

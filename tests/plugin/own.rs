@@ -31,7 +31,7 @@ fn ask(plugin: &Plugin, session: SessionId, username: &str) {
 
 /// A login under the client id that has asked; the policy has no passwords, so that others decide.
 fn login(plugin: &Plugin, username: &str) -> Effect {
-    let subject = Subject { username: Some(username.as_bytes()), clientid: Some(b"d1") };
+    let subject = Subject::known(Some(username.as_bytes()), Some(b"d1"));
     let request = LoginRequest { subject, address: None, password: Some(b"pw") };
     plugin.on_basic_auth(SECOND, &request)
 }

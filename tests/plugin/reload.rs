@@ -60,10 +60,7 @@ fn a_changed_file_is_in_force_and_only_whom_it_concerns_is_disconnected() {
     let (place, disk) = (place(), Moody::new());
     let plugin = place.start_on(&disk, |_| ());
     for name in ["ann", "bob"] {
-        let subject = mosquitto_dynsec::policy::Subject {
-            username: Some(name.as_bytes()),
-            clientid: Some(name.as_bytes()),
-        };
+        let subject = mosquitto_dynsec::policy::Subject::known(Some(name.as_bytes()), Some(name.as_bytes()));
         let request =
             mosquitto_dynsec::policy::LoginRequest { subject, address: None, password: Some(b"pw") };
         let session = mosquitto_dynsec::plugin::SessionId(usize::from(name.as_bytes()[0]));

@@ -24,7 +24,7 @@ fn logins_are_answered_for_a_millisecond_at_a_time() {
         let plugin = place.start_on(&Moody::new(), |_| ());
         for number in 0..6 {
             let name = format!("c{number}");
-            let subject = Subject { username: Some(name.as_bytes()), clientid: Some(name.as_bytes()) };
+            let subject = Subject::known(Some(name.as_bytes()), Some(name.as_bytes()));
             let request = LoginRequest { subject, address: None, password: Some(b"pw") };
             assert_eq!(plugin.on_login(SessionId(number), &request, Delay::Safe), LoginAnswer::Later);
         }
@@ -80,7 +80,7 @@ fn clients_are_disconnected_for_a_millisecond_at_a_time() {
         let plugin = place.start_on(&disk, |_| ());
         for number in 0..40 {
             let clientid = format!("c{number}");
-            let subject = Subject { username: Some(b"ann"), clientid: Some(clientid.as_bytes()) };
+            let subject = Subject::known(Some(b"ann"), Some(clientid.as_bytes()));
             let request = LoginRequest { subject, address: None, password: Some(b"pw") };
             assert_eq!(plugin.on_basic_auth(SessionId(number), &request), Effect::Allow);
         }

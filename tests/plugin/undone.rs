@@ -103,7 +103,7 @@ fn who_may_have_used_a_default_access_that_is_undone_is_disconnected() {
         let disk = Moody::new();
         let plugin = place.start_on(&disk, |_| ());
         assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
-        let subject = Subject { username: None, clientid: Some(b"guest") };
+        let subject = Subject::known(None, Some(b"guest"));
         let anonymous = LoginRequest { subject, address: None, password: None };
         assert_eq!(plugin.on_basic_auth(SessionId(99), &anonymous), Effect::Defer);
         disk.set(Mood::Waits);

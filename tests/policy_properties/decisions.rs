@@ -94,10 +94,7 @@ proptest! {
                 continue;
             }
             let request = AclRequest {
-                subject: Subject {
-                    username: question.username.map(str::as_bytes),
-                    clientid: Some(question.clientid.as_bytes()),
-                },
+                subject: Subject::known(question.username.map(str::as_bytes), Some(question.clientid.as_bytes())),
                 action: question.action,
                 topic: question.topic.as_bytes(),
             };

@@ -14,8 +14,7 @@ fn effective<'a>(
     question: &Question,
     clientid: Option<&str>,
 ) -> Option<EffectiveAcls<'a>> {
-    let subject =
-        Subject { username: question.username.map(str::as_bytes), clientid: clientid.map(str::as_bytes) };
+    let subject = Subject::known(question.username.map(str::as_bytes), clientid.map(str::as_bytes));
     policy.effective_acls(subject, &AclType::ALL, 0, usize::MAX)
 }
 
@@ -26,8 +25,7 @@ fn decide<'a>(
     topic: &[u8],
     clientid: &str,
 ) -> Decision<'a> {
-    let subject =
-        Subject { username: question.username.map(str::as_bytes), clientid: Some(clientid.as_bytes()) };
+    let subject = Subject::known(question.username.map(str::as_bytes), Some(clientid.as_bytes()));
     policy.authorize(&AclRequest { subject, action, topic })
 }
 
@@ -116,7 +114,7 @@ proptest! {
     #[test]
     fn parts_are_parts_of_the_whole(model in any_model(), offset in 0..30_usize, limit in 0..30_usize) {
         let policy = model.policy();
-        let subject = Subject { username: Some(b"ann"), clientid: Some(b"dev") };
+        let subject = Subject::known(Some(b"ann"), Some(b"dev"));
         let all = policy.effective_acls(subject, &AclType::ALL, 0, usize::MAX).unwrap();
         prop_assert_eq!(all.total, all.acls.len());
         let part = policy.effective_acls(subject, &AclType::ALL, offset, limit).unwrap();

@@ -11,10 +11,7 @@ use crate::evaluation::{Model, Question, USERNAME};
 
 fn request<'a>(question: &'a Question, clientid: Option<&'a str>) -> AclRequest<'a> {
     AclRequest {
-        subject: Subject {
-            username: question.username.map(str::as_bytes),
-            clientid: clientid.map(str::as_bytes),
-        },
+        subject: Subject::known(question.username.map(str::as_bytes), clientid.map(str::as_bytes)),
         action: question.action,
         topic: question.topic.as_bytes(),
     }

@@ -224,7 +224,7 @@ impl Model {
             assert_eq!(policy.holders_of_group(group.as_bytes()), plain.holders_of_group(group.as_bytes()));
             for client in 0..3 {
                 let (username, topic) = (username(client), format!("t{number}"));
-                let subject = Subject { username: Some(username.as_bytes()), clientid: None };
+                let subject = Subject::known(Some(username.as_bytes()), None);
                 let action = Action::PublishClientSend;
                 let request = AclRequest { subject, action, topic: topic.as_bytes() };
                 let effect = |policy: &Policy| policy.authorize(&request).effect == Effect::Allow;

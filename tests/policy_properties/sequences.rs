@@ -251,7 +251,7 @@ fn all_decisions(policy: &Policy) -> Vec<String> {
     for username in [None, Some("ann"), Some("bob"), Some("cid"), Some("Zoe"), Some("nobody")] {
         for action in Action::ALL {
             for topic in topics {
-                let subject = Subject { username: username.map(str::as_bytes), clientid: Some(b"c") };
+                let subject = Subject::known(username.map(str::as_bytes), Some(b"c"));
                 let decision = policy.authorize(&AclRequest { subject, action, topic: topic.as_bytes() });
                 let because = because(&decision.reason);
                 decisions.push(format!("{username:?} {action:?} {topic}: {:?} {because:?}", decision.effect));

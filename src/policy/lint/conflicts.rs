@@ -146,7 +146,7 @@ impl Policy {
                 AclType::SubscribeLiteral => Action::Subscribe,
                 _ => Action::Unsubscribe,
             };
-            let subject = Subject { username: None, clientid: None };
+            let subject = Subject::known(None, None);
             let hashed = self.hashed(&AclRequest { subject, action, topic });
             let mut question = self.question(&hashed);
             let Reason::Acl { acl_type, acl, .. } = question.ask_role(held.role, held.index, None)?.reason

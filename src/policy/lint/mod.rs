@@ -159,7 +159,7 @@ impl Work {
 }
 
 /// The subject that stands for all: each placeholder covers itself, and nothing else.
-const ANYBODY: Subject<'static> = Subject { username: Some(b"%u"), clientid: Some(b"%c") };
+const ANYBODY: Subject<'static> = Subject::known(Some(b"%u"), Some(b"%c"));
 
 impl Policy {
     /// What is probably wrong. Hashes with fewer than `iterations` are weak.
