@@ -17,7 +17,7 @@ pub(crate) struct Snapshot {
     anonymous_group: Option<Vec<u8>>,
     default_access: DefaultAccess,
     change_index: i64,
-    extra: Extra,
+    pub(crate) extra: Extra,
     members: BTreeMap<Vec<u8>, Vec<(Vec<u8>, i32)>>,
     holders: BTreeMap<Vec<u8>, Holders>,
 }
@@ -69,20 +69,6 @@ impl Snapshot {
         }
         policy.set_default_access(self.default_access);
         policy
-    }
-
-    /// The same without members that stood in the file and were not what they should be, where a command may have replaced
-    /// them: they stay in memory, but are written no more.
-    #[cfg(fuzzing)]
-    pub(crate) fn without_replaced(mut self) -> Self {
-        self.extra = without(&self.extra, &["changeIndex"]);
-        for client in &mut self.clients {
-            client.extra = without(&client.extra, &["password", "salt", "iterations", "encoded_password"]);
-        }
-        for role in &mut self.roles {
-            role.extra = without(&role.extra, &["acls"]);
-        }
-        self
     }
 
     /// What a client may do and how it must log in, apart from the default access and from whether it
@@ -223,11 +209,4 @@ fn assert_relations(policy: &Policy) {
         assert!(holders.clients.iter().eq(found), "{role:?}: {holders:?}");
         assert_eq!(holders.anonymous, policy.anonymous_group().is_some_and(|group| in_group(group)));
     }
-}
-
-#[cfg(fuzzing)]
-fn without(extra: &Extra, names: &[&str]) -> Extra {
-    let members =
-        extra.members().iter().filter(|member| !names.iter().any(|name| name.as_bytes() == &*member.name));
-    Extra::new(members.cloned().collect(), extra.all_inert().to_vec())
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use mosquitto_dynsec::control::{Connection, Host};
 use mosquitto_dynsec::password::{Iterations, PasswordHash};
-use mosquitto_dynsec::policy::{ClientId, Compat, Policy, Username};
+use mosquitto_dynsec::policy::{ClientId, Compat, Extra, Member, Policy, Username};
 use mosquitto_dynsec::store::{Issue, read, write};
 
 use crate::snapshot::Snapshot;
@@ -47,10 +47,28 @@ pub fn sample(compat: Compat) -> Policy {
 pub fn survives_saving(policy: &Policy) -> Vec<Issue> {
     let file = write(&policy.snapshot());
     let (again, issues) = read(&file, policy.compat()).expect("what was written can be read");
-    let [read, kept] = [&again, policy].map(|policy| Snapshot::of(policy).without_replaced());
+    let [read, kept] = [&again, policy].map(|policy| without_replaced(Snapshot::of(policy)));
     assert_eq!(read, kept, "{}", file.escape_ascii());
     assert_eq!(write(&again.snapshot()).escape_ascii().to_string(), file.escape_ascii().to_string());
     issues
+}
+
+/// The same without members that stood in the file and were not what they should be, where a command may have replaced them:
+/// they stay in memory, but are written no more.
+fn without_replaced(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.extra = without(&snapshot.extra, &["changeIndex"]);
+    for client in &mut snapshot.clients {
+        client.extra = without(&client.extra, &["password", "salt", "iterations", "encoded_password"]);
+    }
+    for role in &mut snapshot.roles {
+        role.extra = without(&role.extra, &["acls"]);
+    }
+    snapshot
+}
+
+fn without(extra: &Extra, names: &[&str]) -> Extra {
+    let is_other = |member: &&Member| !names.iter().any(|name| *name.as_bytes() == *member.name);
+    Extra::new(extra.members().iter().filter(is_other).cloned().collect(), extra.all_inert().to_vec())
 }
 
 /// Saved and read again it decides as before, of whatever file it was read. Where a member stood there twice,
