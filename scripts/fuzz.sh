@@ -118,12 +118,14 @@ show() {
     fi
 }
 
+# Real brokers are left out: what they do depends on the time that they are given.
 differential() {
     local seed=$((SRANDOM * 1000)) log=target/fuzz/differential.log
     mkdir -p target/fuzz
     cargo build --workspace --locked --quiet
     if ! DYNSEC_DIFF_SEED=$seed DYNSEC_DIFF_SECONDS=$((seconds / 2)) \
-        cargo test --locked --quiet --package plugin-host --test differential -- ours_ --test-threads 1 2>&1 |
+        cargo test --locked --quiet --package plugin-host --test differential -- ours_ --skip on_real_brokers \
+        --test-threads 1 2>&1 |
         tee "$log"; then
         told "fuzz: differential FAILED
 $(sed -n '/panicked at/,/^$/p; /^error/p' "$log" | cut -c 1-1000 | sed '/^$/d; s/^/    /; 12q')
