@@ -8,7 +8,6 @@ use std::array;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use crate::policy::{AclRequest, Effect, Hashed, short_word};
-use crate::sessions::SessionId;
 
 /// How many decisions are kept.
 const SLOTS: usize = 4096;
@@ -131,10 +130,10 @@ impl Memo {
 }
 
 impl Key {
-    /// That of a request, made by that connection. Two may turn out to have the same key: it is the texts that count.
+    /// That of a request, made by the connection with that number. Two may turn out to have the same key: it is the texts that count.
     #[inline]
-    pub(crate) fn of(request: &Hashed<'_>, connection: SessionId) -> Self {
-        Self(request.of_connection(connection.0))
+    pub(crate) fn of(request: &Hashed<'_>, connection: usize) -> Self {
+        Self(request.of_connection(connection))
     }
 
     #[inline]
@@ -275,7 +274,7 @@ mod tests {
     fn a_decision_is_kept_from_the_second_time_on_and_until_the_generation_changes() {
         let memo = &Memo::new();
         let asked = &request(Some("u"), Some("c"), Action::Subscribe, "a/b");
-        let key = Key::of(&hash_of(asked), SessionId(64));
+        let key = Key::of(&hash_of(asked), 64);
         let get = |generation| memo.get(key, asked, generation);
         assert_eq!(get(7), None);
         memo.put(key, asked, 7, Effect::Deny);

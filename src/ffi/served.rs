@@ -10,8 +10,7 @@ use std::mem;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
-use crate::plugin::{HeldPolicy, Plugin, PolicyLock};
-use crate::policy::Policy;
+use crate::plugin::{HeldPolicy, Locked, Plugin, PolicyLock};
 
 /// A plugin.
 pub(super) struct Served {
@@ -23,12 +22,12 @@ pub(super) struct Served {
     others: Cell<u32>,
     /// The lock that it keeps.
     held: RefCell<Option<HeldPolicy>>,
-    /// What is locked by that, if no ACL check is looking at it already.
-    // INVARIANT: as long as it is here, or an ACL check has taken it from here, `held` stays.
-    policy: Cell<Option<NonNull<Policy>>>,
+    /// Where that is, if no ACL check is using it already.
+    // INVARIANT: as long as it is here, or an ACL check has taken it from here, `held` stays as it is and is only read.
+    place: Cell<Option<NonNull<HeldPolicy>>>,
 }
 
-// SAFETY: what is neither Sync nor Send is `others`, `held` and `policy`, at which only one thread looks: `is_on_thread`. It
+// SAFETY: what is neither Sync nor Send is `others`, `held` and `place`, at which only one thread looks: `is_on_thread`. It
 // is not dropped by another either: `drop`.
 unsafe impl Sync for Served {}
 // SAFETY: the same.
@@ -42,7 +41,7 @@ impl Served {
             thread: this_thread(),
             others: Cell::new(0),
             held: RefCell::new(None),
-            policy: Cell::new(None),
+            place: Cell::new(None),
         }
     }
 
@@ -56,11 +55,10 @@ impl Served {
     fn keep(&self) {
         if self.is_on_thread()
             && self.others.get() == 0
-            && let Ok(mut held) = self.held.try_borrow_mut()
-            && held.is_none()
+            && self.held.try_borrow().is_ok_and(|held| held.is_none())
         {
-            let held = held.insert(self.plugin.hold_policy());
-            self.policy.set(Some(NonNull::from(&**held)));
+            self.held.replace(Some(self.plugin.hold_policy()));
+            self.place.set(self.held.borrow().as_ref().map(NonNull::from));
         }
     }
 
@@ -70,7 +68,7 @@ impl Served {
         if on_thread.is_some() {
             self.others.set(self.others.get().saturating_add(1));
             // An ACL check that is looking at it goes on after this; nothing that comes of one changes the policy.
-            if self.policy.take().is_some() {
+            if self.place.take().is_some() {
                 self.held.take();
             }
         }
@@ -80,32 +78,32 @@ impl Served {
 
 impl PolicyLock for Served {
     #[inline]
-    fn with<R>(&self, plugin: &Plugin, work: impl FnOnce(&Policy, bool) -> R) -> R {
-        let taken = if self.is_on_thread() { self.policy.take() } else { None };
-        let taken = Taken { from: self, policy: taken };
-        let locked;
-        let policy = if let Some(policy) = taken.policy {
-            // SAFETY: `held` keeps it as it is, until it is back.
-            unsafe { policy.as_ref() }
+    fn with<R>(&self, plugin: &Plugin, work: impl FnOnce(Locked<'_>) -> R) -> R {
+        let taken = if self.is_on_thread() { self.place.take() } else { None };
+        let taken = Taken { from: self, place: taken };
+        let guard;
+        let locked = if let Some(held) = taken.place {
+            // SAFETY: the invariant, until it is back.
+            unsafe { held.as_ref() }.in_turn()
         } else {
-            locked = plugin.lock_policy();
-            &*locked
+            guard = plugin.lock_policy();
+            guard.by_any()
         };
-        work(policy, taken.policy.is_some())
+        work(locked)
     }
 }
 
-/// What is locked, taken for an ACL check; it is put back.
+/// What an ACL check has taken, and puts back.
 struct Taken<'a> {
     from: &'a Served,
-    policy: Option<NonNull<Policy>>,
+    place: Option<NonNull<HeldPolicy>>,
 }
 
 impl Drop for Taken<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.policy.is_some() {
-            self.from.policy.set(self.policy);
+        if self.place.is_some() {
+            self.from.place.set(self.place);
         } else {
             self.from.keep();
         }
@@ -156,7 +154,7 @@ mod tests {
     impl Served {
         /// An ACL check, which says whether it found the lock kept.
         fn finds_it_kept(&self) -> bool {
-            self.with(&self.plugin, |_, is_kept| is_kept)
+            self.with(&self.plugin, |locked| locked.is_in_turn())
         }
     }
 
@@ -185,8 +183,8 @@ mod tests {
     fn an_acl_check_in_another_takes_the_lock_by_itself() {
         let served = served();
         assert!(!served.finds_it_kept());
-        served.with(&served.plugin, |_, is_kept| {
-            assert!(is_kept);
+        served.with(&served.plugin, |locked| {
+            assert!(locked.is_in_turn());
             assert!(!served.finds_it_kept());
             // It is in use: it stays.
             drop(served.enter_other());
@@ -214,15 +212,13 @@ mod tests {
     fn it_is_let_go_after_a_panic_too() {
         let served = served();
         assert!(!served.finds_it_kept());
-        let check = AssertUnwindSafe(|| served.with(&served.plugin, |_, _| panic!("for a test")));
+        let check = AssertUnwindSafe(|| served.with(&served.plugin, |_| panic!("for a test")));
         assert!(panic::catch_unwind(check).is_err());
         assert!(served.finds_it_kept());
         let other = served.enter_other();
         assert!(
-            panic::catch_unwind(
-                AssertUnwindSafe(|| served.with(&served.plugin, |_, _| panic!("for a test")))
-            )
-            .is_err()
+            panic::catch_unwind(AssertUnwindSafe(|| served.with(&served.plugin, |_| panic!("for a test"))))
+                .is_err()
         );
         assert!(!served.is_policy_locked());
         drop(other);

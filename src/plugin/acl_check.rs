@@ -4,6 +4,7 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::live_policy::Locked;
 use super::login::HTTP_API;
 use super::{Plugin, PolicyLock, SessionId};
 use crate::broker::BrokerFamily;
@@ -37,7 +38,7 @@ impl Plugin {
         }
         let hashed = Hashed::new(request, &self.text_keys);
         let generation = self.policy.generation();
-        let key = Key::of(&hashed, session);
+        let key = Key::of(&hashed, session.0);
         if let Some(effect) = self.memo.get(key, &request, generation) {
             if !self.denials.wants(request.action, effect, request.topic) {
                 self.metrics.decided(request.action as usize, effect as usize);
@@ -82,7 +83,7 @@ impl Plugin {
         address: impl FnOnce() -> Option<&'a [u8]>,
     ) -> Effect {
         let action = hashed.request.action;
-        let effect = lock.with(self, |policy, in_turn| {
+        let effect = lock.with(self, |Locked { policy, in_turn }| {
             panic_point("an ACL check, the policy being read");
             let mut walked = None;
             let (mut effect, is_barred) = policy

@@ -18,9 +18,16 @@ pub(super) struct LivePolicy {
 
 /// How ACL checks lock the policy.
 pub trait PolicyLock {
-    /// Does something with a plugin's policy, which does not change meanwhile. It is told whether no other thread does so with
-    /// this at the same time.
-    fn with<R>(&self, plugin: &Plugin, work: impl FnOnce(&Policy, bool) -> R) -> R;
+    /// Does something with a plugin's policy.
+    fn with<R>(&self, plugin: &Plugin, work: impl FnOnce(Locked<'_>) -> R) -> R;
+}
+
+/// The policy, which does not change meanwhile.
+#[derive(Clone, Copy)]
+pub struct Locked<'a> {
+    pub(super) policy: &'a Policy,
+    /// No other thread has it in this way at the same time.
+    pub(super) in_turn: bool,
 }
 
 /// Each takes the lock and lets it go.
@@ -28,17 +35,17 @@ pub struct EachTime;
 
 impl PolicyLock for EachTime {
     #[inline]
-    fn with<R>(&self, plugin: &Plugin, work: impl FnOnce(&Policy, bool) -> R) -> R {
-        work(&plugin.lock_policy(), false)
+    fn with<R>(&self, plugin: &Plugin, work: impl FnOnce(Locked<'_>) -> R) -> R {
+        work(plugin.lock_policy().by_any())
     }
 }
 
 impl Plugin {
-    /// The policy, which does not change as long as this is there.
+    /// Keeps the policy as it is, for one ACL check.
     #[inline]
     #[must_use]
-    pub fn lock_policy(&self) -> impl Deref<Target = Policy> + use<'_> {
-        self.policy.read()
+    pub fn lock_policy(&self) -> PolicyGuard<'_> {
+        PolicyGuard(self.policy.read())
     }
 
     /// Whether somebody keeps the policy as it is, or changes it.
@@ -56,6 +63,9 @@ impl Plugin {
 }
 
 /// The policy, which does not change as long as this is there.
+pub struct PolicyGuard<'a>(RwLockReadGuard<'a, Policy>);
+
+/// The same, for longer than a call.
 pub struct HeldPolicy(ArcRwLockReadGuard<RawRwLock, Policy>);
 
 /// The policy while it is being changed.
@@ -90,12 +100,28 @@ impl LivePolicy {
     }
 }
 
-impl Deref for HeldPolicy {
-    type Target = Policy;
+#[cfg(test)]
+impl Locked<'_> {
+    pub(crate) fn is_in_turn(&self) -> bool {
+        self.in_turn
+    }
+}
 
+impl PolicyGuard<'_> {
+    /// For any thread.
     #[inline]
-    fn deref(&self) -> &Policy {
-        &self.0
+    #[must_use]
+    pub fn by_any(&self) -> Locked<'_> {
+        Locked { policy: &self.0, in_turn: false }
+    }
+}
+
+impl HeldPolicy {
+    /// For one thread alone, or several in turn.
+    #[inline]
+    #[must_use]
+    pub fn in_turn(&self) -> Locked<'_> {
+        Locked { policy: &self.0, in_turn: true }
     }
 }
 

@@ -51,7 +51,7 @@ pub use crate::control::{Actor, ControlTopic};
 pub use crate::sessions::SessionId;
 pub use crate::start::StartError;
 pub use delayed::{Delay, LoginAnswer};
-pub use live_policy::{EachTime, HeldPolicy, PolicyLock};
+pub use live_policy::{EachTime, HeldPolicy, Locked, PolicyGuard, PolicyLock};
 
 /// How many jobs may wait for a worker.
 const MOST_JOBS: usize = 1024;
