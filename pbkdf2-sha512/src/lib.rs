@@ -2,7 +2,8 @@
 //!
 //! What HMAC makes of the password, SHA-512's states after one block inside and one outside (RFC 2104), is made once.
 //! Each iteration then is two compressions of a block that holds a digest and nothing else. They are most of the work of
-//! a login, so there is code of its own for processors with AVX2 (`avx2/`), which hashes one password or four at once; all else is left to the crate `sha2`.
+//! a login, so there is code of its own for processors with AVX2 (`avx2/`), which hashes one password or four at once; all
+//! else is left to the crate `sha2`.
 //!
 //! A package of its own, so that it is optimised where the plugin is built without.
 
