@@ -18,7 +18,6 @@ mod denials;
 pub mod ffi;
 mod injection;
 pub mod json;
-mod keyed;
 mod logins;
 mod memo;
 pub mod metrics;

@@ -1,8 +1,10 @@
 //! [`VerifiedLogins`]: passwords that were verified once, so that a client that comes back costs no hashing.
 //!
 //! Of a password there is only a keyed hash (SipHash-2-4 with 128 bits, the key random for each process),
-//! which nobody is shown. An entry holds as long as the [`LoginStamp`] of its client: it ends with that
+//! which nobody is shown. The [`LoginStamp`] of its client is hashed with it, so that an entry ends with that
 //! client's password, client id or disabled flag, not with its roles.
+//!
+//! Thousands may come back at the same moment, so an entry is small, and finding one looks at nothing else.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,11 +12,10 @@ use std::hash::Hasher as _;
 
 use hashbrown::HashTable;
 use parking_lot::Mutex;
-use siphasher::sip128::{Hasher128 as _, SipHasher24};
+use siphasher::sip128::SipHasher24;
 use subtle::ConstantTimeEq as _;
 
-use crate::keyed::Keyed;
-use crate::policy::{LoginStamp, Username};
+use crate::policy::{LoginStamp, TextKeys, Username};
 
 /// How many clients are remembered that are not connected.
 const MOST: usize = 100_000;
@@ -26,24 +27,24 @@ pub(crate) struct VerifiedLogins {
     /// `None` where the system gives no random bytes: then nothing is remembered.
     hasher: Option<SipHasher24>,
     most: usize,
-    keyed: Keyed,
+    keys: TextKeys,
     entries: Mutex<Entries>,
 }
 
 #[derive(Default)]
 struct Entries {
     by_name: HashTable<Entry>,
-    /// Every name in `by_name`, once; the one at the front is the next that may go.
+    /// Every name that is in `by_name`, once; the one at the front is the next that may go.
     order: VecDeque<Username>,
 }
 
-/// The keyed hash of a username and a password.
+/// The keyed hash of a password and its client's stamp.
 type Tag = [u64; 2];
 
 struct Entry {
-    username: Username,
+    /// Should two names have the same one, which nobody can bring about, their clients' stamps differ, and so their tags.
+    hash_of_name: u64,
     tag: Tag,
-    stamp: LoginStamp,
 }
 
 impl VerifiedLogins {
@@ -54,16 +55,16 @@ impl VerifiedLogins {
     fn with_room_for(most: usize) -> Self {
         let mut key = [0; 16];
         let hasher = getrandom::fill(&mut key).is_ok().then(|| SipHasher24::new_with_key(&key));
-        Self { hasher, most, keyed: Keyed::default(), entries: Mutex::default() }
+        Self { hasher, most, keys: TextKeys::of_process(), entries: Mutex::default() }
     }
 
     /// Whether this password of the client was verified, and nothing has changed since.
     pub(crate) fn matches(&self, username: &[u8], password: &[u8], stamp: LoginStamp) -> bool {
-        let Some(tag) = self.tag(username, password) else { return false };
-        let hash = self.keyed.hash(username);
+        let Some(tag) = self.tag(password, stamp) else { return false };
+        let hash = self.keys.hash(username);
         let entries = self.entries.lock();
-        let entry = entries.by_name.find(hash, |entry| entry.username.as_bytes() == username);
-        entry.is_some_and(|entry| entry.stamp == stamp && is_equal(entry.tag, tag))
+        let entry = entries.by_name.find(hash, |entry| entry.hash_of_name == hash);
+        entry.is_some_and(|entry| is_equal(entry.tag, tag))
     }
 
     /// The password was verified while the client had that stamp. Who is connected is kept, whatever else
@@ -75,16 +76,15 @@ impl VerifiedLogins {
         stamp: LoginStamp,
         is_connected: impl Fn(&[u8]) -> bool,
     ) {
-        let Some(tag) = self.tag(username.as_bytes(), password) else { return };
-        let hash_of = |username: &Username| self.keyed.hash(username.as_bytes());
+        let Some(tag) = self.tag(password, stamp) else { return };
+        let hash = self.keys.hash(username.as_bytes());
         let mut entries = self.entries.lock();
         let entries = &mut *entries;
-        let entry = Entry { username: username.clone(), tag, stamp };
-        let known = entries.by_name.find_mut(hash_of(username), |entry| entry.username == *username);
-        if let Some(known) = known {
-            *known = entry;
+        if let Some(known) = entries.by_name.find_mut(hash, |entry| entry.hash_of_name == hash) {
+            known.tag = tag;
         } else {
-            entries.by_name.insert_unique(hash_of(username), entry, |entry| hash_of(&entry.username));
+            let entry = Entry { hash_of_name: hash, tag };
+            entries.by_name.insert_unique(hash, entry, |entry| entry.hash_of_name);
             entries.order.push_back(username.clone());
         }
         if entries.by_name.len() <= self.most {
@@ -93,9 +93,8 @@ impl VerifiedLogins {
         for _ in 0..LOOKED_AT {
             let Some(oldest) = entries.order.pop_front() else { return };
             if !is_connected(oldest.as_bytes()) {
-                if let Ok(entry) =
-                    entries.by_name.find_entry(hash_of(&oldest), |entry| entry.username == oldest)
-                {
+                let hash = self.keys.hash(oldest.as_bytes());
+                if let Ok(entry) = entries.by_name.find_entry(hash, |entry| entry.hash_of_name == hash) {
                     entry.remove();
                 }
                 return;
@@ -104,13 +103,10 @@ impl VerifiedLogins {
         }
     }
 
-    fn tag(&self, username: &[u8], password: &[u8]) -> Option<Tag> {
+    fn tag(&self, password: &[u8], stamp: LoginStamp) -> Option<Tag> {
         let mut hasher = self.hasher?;
-        // A username has no NUL, so where it ends is certain.
-        hasher.write(username);
-        hasher.write(&[0]);
-        hasher.write(password);
-        let hash = hasher.finish128();
+        hasher.write_u64(stamp.number());
+        let hash = hasher.hash(password);
         Some([hash.h1, hash.h2])
     }
 }

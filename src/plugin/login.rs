@@ -21,7 +21,7 @@ const TOO_MANY_LOGINS: &str = "tooManyLogins";
 
 /// What there is to do for a login.
 struct Plan {
-    /// What is answered, unless the password is the right one.
+    /// What is answered, unless there is a hash and the password is the right one.
     otherwise: Effect,
     /// The reason for that.
     reason: &'static str,
@@ -116,8 +116,15 @@ impl Plugin {
         let refusal = match policy.authenticate(request) {
             // What most logins are: they are not looked up twice.
             LoginVerdict::Verify { client, hash, stamp } => {
+                let password = request.password.unwrap_or_default();
+                let was_verified = self.verified.matches(username, password, stamp);
+                self.metrics.looked_up_login(was_verified);
+                if was_verified {
+                    return Plan { is_known: true, ..Plan::answer(Effect::Allow, "") };
+                }
+                let client = Some((Arc::clone(client), stamp));
                 let answer = Plan::answer(Effect::Deny, LoginRefusal::WrongPassword.name());
-                return Plan { client: Some((client, stamp)), hash: Some(hash), is_known: true, ..answer };
+                return Plan { client, hash: Some(hash.clone()), is_known: true, ..answer };
             }
             LoginVerdict::Refuse(refusal) => Some(refusal),
             LoginVerdict::Defer => None,
@@ -157,13 +164,6 @@ impl Plugin {
         else {
             return otherwise;
         };
-        if let Some((_, stamp)) = &plan.client {
-            let was_verified = self.verified.matches(username, password, *stamp);
-            self.metrics.looked_up_login(was_verified);
-            if was_verified {
-                return allowed;
-            }
-        }
         let clientid = request.subject.clientid.get().unwrap_or_default();
         // SIGHUP: the broker asks for everybody who is connected again.
         let is_again = self.is_reloading() || self.sessions.lock().is_login_of(session, username, clientid);

@@ -7,9 +7,9 @@ use super::{Client, Compat, LoginRequest, LoginStamp, Password, Policy};
 use crate::password::PasswordHash;
 
 /// How far the policy can decide a login.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 #[must_use]
-pub enum LoginVerdict {
+pub enum LoginVerdict<'p> {
     /// Not for us to say: the next plugin or `password_file` decides.
     Defer,
     /// The client may not log in.
@@ -17,9 +17,9 @@ pub enum LoginVerdict {
     /// It may if the password is the hashed one.
     Verify {
         /// The client.
-        client: Arc<Client>,
+        client: &'p Arc<Client>,
         /// What to compare the password with.
-        hash: PasswordHash,
+        hash: &'p PasswordHash,
         /// What the verdict rests on.
         stamp: LoginStamp,
     },
@@ -60,7 +60,7 @@ impl Policy {
     /// Without a username or password, or with a username that the policy does not know, others
     /// decide. Then a disabled client, another client id and the password are looked at, in this
     /// order.
-    pub fn authenticate(&self, request: &LoginRequest<'_>) -> LoginVerdict {
+    pub fn authenticate(&self, request: &LoginRequest<'_>) -> LoginVerdict<'_> {
         let (Some(username), Some(_)) = (request.subject.username, request.password) else {
             return LoginVerdict::Defer;
         };
@@ -74,9 +74,7 @@ impl Policy {
             return LoginVerdict::Refuse(LoginRefusal::ClientIdMismatch);
         }
         match &client.password {
-            Password::Hash(hash) => {
-                LoginVerdict::Verify { client: Arc::clone(client), hash: hash.clone(), stamp }
-            }
+            Password::Hash(hash) => LoginVerdict::Verify { client, hash, stamp },
             Password::Unusable => LoginVerdict::Refuse(LoginRefusal::UnusablePassword),
             Password::None if self.compat() < Compat::V2_1 => LoginVerdict::Defer,
             Password::None => LoginVerdict::Refuse(LoginRefusal::NoPassword),

@@ -11,6 +11,12 @@ use super::{Client, Policy};
 pub struct LoginStamp(u64);
 
 impl LoginStamp {
+    /// No other stamp's.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
     /// Follows the change of a client.
     pub(super) fn follow(&mut self, old: Option<&Client>, new: &Client) {
         let is_the_same = old.is_some_and(|old| {

@@ -99,21 +99,15 @@ pub(crate) struct Login<'a> {
 impl Sessions {
     /// A client has logged in. One that is known already only had its password asked again (SIGHUP).
     pub(crate) fn logged_in(&mut self, login: &Login<'_>) {
-        if !self.is_known(login) {
-            self.logins = self.logins.saturating_add(1);
-            self.open.insert(login, Some(self.logins));
+        let count = self.logins.saturating_add(1);
+        if self.open.insert(login, Some(count)) {
+            self.logins = count;
         }
     }
 
     /// A client shows that it is connected. If it has not logged in, a certificate has let it in.
     pub(crate) fn is_there(&mut self, login: &Login<'_>) {
-        if !self.is_known(login) {
-            self.open.insert(login, None);
-        }
-    }
-
-    fn is_known(&self, login: &Login<'_>) -> bool {
-        self.open.get(login.session).is_some_and(|known| known.is_of(login.username, login.clientid))
+        let _is_new = self.open.insert(login, None);
     }
 
     /// Whether a connection is known.
