@@ -42,6 +42,7 @@ pub struct Bench {
     folder: tempfile::TempDir,
     count: std::cell::Cell<u32>,
     largest: Option<usize>,
+    only: Option<String>,
     start: Instant,
 }
 
@@ -60,6 +61,7 @@ impl Bench {
             folder: tempfile::tempdir()?,
             count: std::cell::Cell::new(0),
             largest: env::var("DYNSEC_BENCH_LARGEST").ok().map(|text| text.parse()).transpose()?,
+            only: env::var("DYNSEC_BENCH_ONLY").ok(),
             start: Instant::now(),
         };
         for plugin in [&bench.theirs, &bench.ours] {
@@ -83,10 +85,26 @@ impl Bench {
         self.largest.is_none_or(|largest| size <= largest)
     }
 
-    /// What `DYNSEC_BENCH_ONLY` says, for a quick look: the suites of real brokers leave out the C plugin then, and modes
-    /// of other names.
-    pub fn only() -> Option<String> {
-        env::var("DYNSEC_BENCH_ONLY").ok()
+    /// Says what is being measured, and measures it. `DYNSEC_BENCH_ONLY` leaves out what lacks one of its parts, which commas
+    /// separate, for a quick look at suites of real brokers; nothing is kept then.
+    ///
+    /// # Errors
+    /// It could not be measured.
+    pub fn measure<T>(
+        &self,
+        what: &str,
+        body: impl FnOnce() -> Result<T, Box<dyn Error>>,
+    ) -> Result<Option<T>, Box<dyn Error>> {
+        if self.only.as_ref().is_some_and(|only| !only.split(',').all(|part| what.contains(part.trim()))) {
+            return Ok(None);
+        }
+        self.progress(what);
+        body().map(Some)
+    }
+
+    /// Whether the results are to be kept.
+    pub fn is_whole(&self) -> bool {
+        self.only.is_none()
     }
 
     /// Says what is being measured, to whom it waits.

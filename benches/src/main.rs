@@ -98,6 +98,9 @@ fn measure(wanted: &[&str]) -> Result<(), Box<dyn Error>> {
                 println!("\n{}\n\n{}", table.title, table.to_markdown());
             }
         }
+        if !bench.is_whole() {
+            continue;
+        }
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)?;
         }

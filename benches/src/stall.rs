@@ -34,11 +34,10 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         let clients = Some(size as u64);
         let work = format!("{commands} createClient with passwords");
         let measure = |side| {
-            bench.progress(&format!("{work}, {size} clients, {side:?}"));
-            measure(bench, side, size, commands)
+            let says = format!("{work}, {size} clients, {side:?}");
+            bench.measure(&says, || measure(bench, side, size, commands))
         };
-        let theirs = if Bench::only().is_none() { Some(measure(Side::Theirs)?) } else { None };
-        let ours = measure(Side::Ours)?;
+        let (theirs, Some(ours)) = (measure(Side::Theirs)?, measure(Side::Ours)?) else { continue };
         let theirs = |of: fn(&Seen) -> f64| theirs.as_ref().map(of);
         gaps.push("nothing", clients, theirs(|seen| seen.quiet), Some(ours.quiet));
         gaps.push(&work, clients, theirs(|seen| seen.gap), Some(ours.gap));
@@ -51,11 +50,10 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
     );
     for members in MEMBERS.into_iter().filter(|members| bench.takes(*members)) {
         let measure = |side| {
-            bench.progress(&format!("modifyRole, {members} members, {side:?}"));
-            measure_kicks(bench, side, members)
+            let says = format!("modifyRole, {members} members, {side:?}");
+            bench.measure(&says, || measure_kicks(bench, side, members))
         };
-        let theirs = if Bench::only().is_none() { Some(measure(Side::Theirs)?) } else { None };
-        let ours = measure(Side::Ours)?;
+        let (theirs, Some(ours)) = (measure(Side::Theirs)?, measure(Side::Ours)?) else { continue };
         let theirs = |of: fn(&Seen) -> f64| theirs.as_ref().map(of);
         let size = Some(members as u64);
         kicks.push(

@@ -88,41 +88,46 @@ fn measure(
 ) -> Result<(), Box<dyn Error>> {
     let Storm { clients, at_once, .. } = storm;
     let size = Some(clients as u64);
-    let (only, how) = (Bench::only(), if at_once { "at once" } else { "500 a second" });
-    let says = |what: &str| bench.progress(&format!("storm of {clients} {how}, {}, {what}", version.name));
+    let how = if at_once { "at once" } else { "500 a second" };
+    let of = |what: &str| format!("storm of {clients} {how}, {}, {what}", version.name);
     let policy = policy(&hash.members, (0..clients).map(|number| format!("client{number:06}")));
     let work = format!("Mosquitto {}, {how}", version.name);
-    says("no plugin");
-    let (_, gap) = storm.measure(Broker::start_alone(bench, version)?)?;
-    tables.alone.push(&work, size, Some(gap), Some(gap));
-    says("no plugin, one processor busy");
-    let (_, gap) = hash.beside(|| storm.measure(Broker::start_alone(bench, version)?))?;
-    tables.alone.push(&format!("{work}, one processor busy"), size, Some(gap), Some(gap));
+    let alone = || storm.measure(Broker::start_alone(bench, version)?);
+    if let Some((_, gap)) = bench.measure(&of("no plugin"), alone)? {
+        tables.alone.push(&work, size, Some(gap), Some(gap));
+    }
+    if let Some((_, gap)) = bench.measure(&of("no plugin, one processor busy"), || hash.beside(alone))? {
+        tables.alone.push(&format!("{work}, one processor busy"), size, Some(gap), Some(gap));
+    }
     let is_few = Some(&clients) == CLIENTS.first();
     let mut modes: Vec<Mode> = vec![("sync", Protocol::V3)];
     if !version.name.starts_with("2.0") {
         modes.push(("delayed", Protocol::V3));
         modes.extend(is_few.then_some(("auto", Protocol::V5)));
     }
-    modes.retain(|(mode, _)| only.as_ref().is_none_or(|only| mode == only));
     let mut theirs = None;
     for (mode, protocol) in modes {
         let storm = Storm { protocol, ..storm };
         let speaks = if protocol == Protocol::V5 { ", MQTT 5.0" } else { "" };
         // It has no modes.
-        if only.is_none() && theirs.is_none_or(|(of, _)| of != protocol) {
-            says(&format!("C{speaks}"));
-            theirs =
-                Some((protocol, storm.measure(Broker::start(bench, version, Side::Theirs, &policy, "")?)?));
+        if theirs.is_none_or(|(of, _)| of != protocol) {
+            let seen = bench.measure(&of(&format!("C{speaks}")), || {
+                storm.measure(Broker::start(bench, version, Side::Theirs, &policy, "")?)
+            })?;
+            theirs = seen.map(|seen| (protocol, seen));
         }
         let theirs = theirs.map(|(_, seen)| seen);
-        says(&format!("{mode}{speaks}"));
         let lines = format!("plugin_opt_login_mode {mode}\nplugin_opt_login_work 100");
-        let ours = storm.measure(Broker::start(bench, version, Side::Ours, &policy, &lines)?)?;
+        let ours = bench.measure(&of(&format!("{mode}{speaks}")), || {
+            storm.measure(Broker::start(bench, version, Side::Ours, &policy, &lines)?)
+        })?;
+        if theirs.is_none() && ours.is_none() {
+            continue;
+        }
         let work =
             format!("Mosquitto {}, {} iterations, {mode}{speaks}, {how}", version.name, hash.iterations);
-        tables.times.push(&work, size, theirs.map(|seen| seen.0), Some(ours.0));
-        tables.gaps.push(&work, size, theirs.map(|seen| seen.1), Some(ours.1));
+        tables.times.push(&work, size, theirs.map(|seen| seen.0), ours.map(|seen| seen.0));
+        tables.gaps.push(&work, size, theirs.map(|seen| seen.1), ours.map(|seen| seen.1));
     }
     Ok(())
 }
