@@ -5,7 +5,7 @@
 //! Any thread may look up and put: a slot that is being written is passed over, and nobody waits.
 
 use std::array;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use crate::policy::{AclRequest, Effect, Hashed, short_word};
 
@@ -22,7 +22,7 @@ const WORD: usize = 8;
 pub(crate) struct Memo {
     /// What was last decided at each place, kept or not. Apart from what is kept, so that who asks something new looks at
     /// little memory.
-    last: Box<[AtomicU64]>,
+    last: Box<[AtomicU32; SLOTS]>,
     slots: Box<[Slot]>,
 }
 
@@ -77,8 +77,10 @@ fn zeros<const WORDS: usize>() -> [AtomicU64; WORDS] {
 
 impl Memo {
     pub(crate) fn new() -> Self {
-        let zeros = (0..SLOTS).map(|_| AtomicU64::new(0));
-        Self { last: zeros.collect(), slots: (0..SLOTS).map(|_| Slot::default()).collect() }
+        Self {
+            last: Box::new([const { AtomicU32::new(0) }; SLOTS]),
+            slots: (0..SLOTS).map(|_| Slot::default()).collect(),
+        }
     }
 
     /// What was decided, if it is kept, by a policy of that generation.
@@ -87,19 +89,17 @@ impl Memo {
         if self.last.get(key.place())?.load(Ordering::Relaxed) != key.tag(generation) {
             return None;
         }
-        let wanted = Wanted::of(request)?;
+        let wanted = Wanted::of(request);
         let slot = self.slots.get(key.place())?;
         let version = slot.version.load(Ordering::Acquire);
         let kept = slot.kept.load(Ordering::Relaxed);
-        // All but the effect.
-        if (kept ^ wanted.shape) << (u64::BITS - EFFECT) != 0
-            || slot.generation.load(Ordering::Relaxed) != generation
-            || !slot.all_words(&wanted, |word, wanted| word.load(Ordering::Relaxed) == wanted)
-        {
-            return None;
-        }
+        // All but the effect. That something differs is rare here: one look at all of it is cheaper than many.
+        let mut differs = (kept ^ wanted.shape) << (u64::BITS - EFFECT);
+        differs |= slot.generation.load(Ordering::Relaxed) ^ generation;
+        let fits = slot.each_word(&wanted, |word, wanted| differs |= word.load(Ordering::Relaxed) ^ wanted);
         fence(Ordering::Acquire);
-        if version & 1 == 1 || slot.version.load(Ordering::Relaxed) != version {
+        differs |= slot.version.load(Ordering::Relaxed) ^ version | version & 1;
+        if !fits || differs != 0 {
             return None;
         }
         match kept >> EFFECT {
@@ -123,7 +123,10 @@ impl Memo {
 
     #[cold]
     fn keep(&self, key: Key, request: &AclRequest<'_>, generation: u64, effect: Effect) {
-        if let (Some(slot), Some(wanted)) = (self.slots.get(key.place()), Wanted::of(request)) {
+        let wanted = Wanted::of(request);
+        if let Some(slot) = self.slots.get(key.place())
+            && wanted.is_short()
+        {
             slot.keep(&wanted, generation, effect);
         }
     }
@@ -144,44 +147,46 @@ impl Key {
 
     /// To another generation it is another request.
     #[inline]
-    fn tag(self, generation: u64) -> u64 {
-        self.0 ^ generation
+    #[expect(clippy::cast_possible_truncation, reason = "some of the bits are wanted")]
+    fn tag(self, generation: u64) -> u32 {
+        (self.0 ^ generation) as u32
     }
 }
 
 impl<'a> Wanted<'a> {
-    /// None if it is too long to be kept.
     #[inline]
-    fn of(request: &AclRequest<'a>) -> Option<Self> {
+    fn of(request: &AclRequest<'a>) -> Self {
         let AclRequest { subject, action, topic } = *request;
         let asked_by = [subject.clientid.get(), subject.username];
         let [clientid, username] = asked_by.map(Option::unwrap_or_default);
         let [has_clientid, has_username] = asked_by.map(|name| u64::from(name.is_some()));
-        if topic.len() > TOPIC_WORDS * WORD
-            || clientid.len() > NAME_WORDS * WORD
-            || username.len() > NAME_WORDS * WORD
-        {
-            return None;
-        }
         let mut shape = action as u64;
         shape = shape << 1 | has_clientid;
         shape = shape << 1 | has_username;
         shape = shape << 16 | topic.len() as u64;
         shape = shape << 16 | clientid.len() as u64;
         shape = shape << 16 | username.len() as u64;
-        Some(Self { shape, topic, clientid, username })
+        Self { shape, topic, clientid, username }
+    }
+
+    /// Whether it can be kept.
+    fn is_short(&self) -> bool {
+        self.topic.len() <= TOPIC_WORDS * WORD
+            && self.clientid.len() <= NAME_WORDS * WORD
+            && self.username.len() <= NAME_WORDS * WORD
     }
 }
 
-/// Whether something is true of all the words of a text, each beside one of those. The last words may overlap those
-/// before: what is in them twice follows from how long the text is.
+/// Does something with all the words of a text, each beside one of those; false if these are too few. The last words may
+/// overlap those before: what is in them twice follows from how long the text is.
 #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "the two halves of the number are wanted")]
-fn all_words(text: &[u8], mut words: &[AtomicU64], is_true: impl Fn(&AtomicU64, u64) -> bool) -> bool {
-    let both = |one: &AtomicU64, other: &AtomicU64, bytes: [u8; 16]| {
+fn each_word(text: &[u8], mut words: &[AtomicU64], mut with: impl FnMut(&AtomicU64, u64)) -> bool {
+    let mut both = |one: &AtomicU64, other: &AtomicU64, bytes: [u8; 16]| {
         let both = u128::from_le_bytes(bytes);
-        is_true(one, both as u64) & is_true(other, (both >> 64) as u64)
+        with(one, both as u64);
+        with(other, (both >> 64) as u64);
     };
     if let Some(last) = text.last_chunk::<16>() {
         let mut rest = text;
@@ -189,31 +194,32 @@ fn all_words(text: &[u8], mut words: &[AtomicU64], is_true: impl Fn(&AtomicU64, 
             && !after.is_empty()
         {
             let [one, other, more @ ..] = words else { return false };
-            if !both(one, other, *bytes) {
-                return false;
-            }
+            both(one, other, *bytes);
             (words, rest) = (more, after);
         }
         let [one, other, ..] = words else { return false };
-        return both(one, other, *last);
+        both(one, other, *last);
+        return true;
     }
     let [one, other, ..] = words else { return false };
     match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
         (Some(first), Some(last)) => {
-            is_true(one, u64::from_le_bytes(*first)) & is_true(other, u64::from_le_bytes(*last))
+            with(one, u64::from_le_bytes(*first));
+            with(other, u64::from_le_bytes(*last));
         }
-        _ => is_true(one, short_word(text)),
+        _ => with(one, short_word(text)),
     }
+    true
 }
 
 impl Slot {
-    /// Whether something is true of all the words of a request, each beside one of those that are kept.
+    /// Does something with all the words of a request, each beside one of those that are kept; false if it has too many.
     #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
     #[inline(always)]
-    fn all_words(&self, wanted: &Wanted<'_>, is_true: impl Fn(&AtomicU64, u64) -> bool) -> bool {
-        all_words(wanted.topic, &self.topic, &is_true)
-            && all_words(wanted.clientid, &self.clientid, &is_true)
-            && all_words(wanted.username, &self.username, &is_true)
+    fn each_word(&self, wanted: &Wanted<'_>, mut with: impl FnMut(&AtomicU64, u64)) -> bool {
+        each_word(wanted.topic, &self.topic, &mut with)
+            && each_word(wanted.clientid, &self.clientid, &mut with)
+            && each_word(wanted.username, &self.username, &mut with)
     }
 
     fn keep(&self, wanted: &Wanted<'_>, generation: u64, effect: Effect) {
@@ -232,10 +238,7 @@ impl Slot {
             Effect::Defer => 2,
         };
         self.kept.store(wanted.shape | effect << EFFECT, Ordering::Relaxed);
-        self.all_words(wanted, |word, wanted| {
-            word.store(wanted, Ordering::Relaxed);
-            true
-        });
+        self.each_word(wanted, |word, wanted| word.store(wanted, Ordering::Relaxed));
         self.version.store(odd.wrapping_add(1), Ordering::Release);
     }
 }
