@@ -8,7 +8,7 @@ use super::{Compat, Subject};
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) topic: &'a [u8],
-    pub(super) subject: Subject<'a>,
+    pub(super) subject: &'a Subject<'a>,
     /// The topic is a filter that a client asks for.
     pub(super) is_filter: bool,
     pub(super) compat: Compat,
@@ -25,9 +25,9 @@ impl Asked<'_> {
     /// Holds one filter against the topic.
     pub(super) fn of_filter(&self, filter: &[u8]) -> Match {
         if self.is_filter {
-            topic::covers_filter(filter, self.topic, self.subject, self.compat)
+            topic::covers_filter(filter, self.topic, *self.subject, self.compat)
         } else {
-            topic::matches_topic(filter, self.topic, self.subject)
+            topic::matches_topic(filter, self.topic, *self.subject)
         }
     }
 }

@@ -15,11 +15,11 @@ use super::{
 };
 
 /// A request, with all that is worked out once for it.
-pub(super) struct Question<'k, 'h, 'a> {
-    pub(super) hashed: &'h Hashed<'a>,
-    pub(super) asked: Asked<'a>,
+pub(super) struct Question<'k, 'h> {
+    pub(super) hashed: &'h Hashed<'h>,
+    pub(super) asked: Asked<'h>,
     /// The topic, cut, once [`Self::is_cut`] was asked.
-    pub(super) cut: Cut<'k, 'a>,
+    pub(super) cut: Cut<'k, 'h>,
     topic: Topic,
 }
 
@@ -119,8 +119,8 @@ impl Policy {
     /// What is asked; the topic is not cut yet.
     #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
     #[inline(always)]
-    pub(super) fn question<'k, 'h, 'r>(&'k self, hashed: &'h Hashed<'r>) -> Question<'k, 'h, 'r> {
-        let AclRequest { subject, action, topic } = hashed.request;
+    pub(super) fn question<'k, 'h>(&'k self, hashed: &'h Hashed<'h>) -> Question<'k, 'h> {
+        let AclRequest { ref subject, action, topic } = hashed.request;
         let is_filter = matches!(action, Action::Subscribe | Action::Unsubscribe);
         let asked = Asked { topic, subject, is_filter, compat: self.compat() };
         Question { hashed, asked, cut: Cut::none(self.keys()), topic: Topic::Whole }
@@ -176,7 +176,7 @@ impl Policy {
     fn ask_one_by_one<'a>(
         &'a self,
         client: &'a Arc<Client>,
-        question: &mut Question<'_, '_, '_>,
+        question: &mut Question<'_, '_>,
         walked: &mut Walked<'a>,
     ) -> Option<Decision<'a>> {
         let groups = || client.groups.iter().filter_map(|link| self.linked_group(&link.name));
@@ -192,7 +192,7 @@ impl Policy {
     #[inline(never)]
     fn ask_roles<'a>(
         &'a self,
-        question: &mut Question<'_, '_, '_>,
+        question: &mut Question<'_, '_>,
         roles: &'a Links<RoleName>,
         group: Option<&'a Group>,
     ) -> Option<Decision<'a>> {
@@ -201,7 +201,7 @@ impl Policy {
 
     fn ask_link<'a>(
         &'a self,
-        question: &mut Question<'_, '_, '_>,
+        question: &mut Question<'_, '_>,
         role: &RoleName,
         group: Option<&'a Group>,
     ) -> Option<Decision<'a>> {
@@ -222,7 +222,6 @@ enum AtOnce<'p> {
 struct Patterns<'p> {
     group: Option<&'p Group>,
     role: &'p Role,
-    acl_type: AclType,
     index: &'p Index<Arc<Acl>>,
     /// The one that is literal and matches.
     literal: Option<&'p Ranked<Arc<Acl>>>,
@@ -248,17 +247,16 @@ fn at_once<'p>(
     {
         return AtOnce::Decided(decided_by(Match::Yes, group, role, acl_type, acl));
     }
-    let acl_type = action.pattern_type();
     let literal = index.literal(topic, hashed.topic());
     if let Some(literal) = literal
         && index.is_first(literal)
     {
-        return AtOnce::Decided(decided_by(Match::Yes, group, role, acl_type, &literal.item));
+        return AtOnce::Decided(decided_by(Match::Yes, group, role, action.pattern_type(), &literal.item));
     }
-    AtOnce::Else(Patterns { group, role, acl_type, index, literal })
+    AtOnce::Else(Patterns { group, role, index, literal })
 }
 
-impl Question<'_, '_, '_> {
+impl Question<'_, '_> {
     /// Whether the topic is cut, which it is now if it can be; if not, no broker lets it through.
     #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
     #[inline(always)]
@@ -285,7 +283,8 @@ impl Question<'_, '_, '_> {
     #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
     #[inline(always)]
     fn ask_patterns<'p>(&mut self, patterns: &Patterns<'p>) -> Option<Decision<'p>> {
-        let Patterns { group, role, acl_type, index, literal } = *patterns;
+        let Patterns { group, role, index, literal } = *patterns;
+        let acl_type = self.hashed.request.action.pattern_type();
         let (acl, how) = if self.is_cut() {
             let found = index.first(&self.asked, &self.cut, literal)?;
             (&found.ranked.item, found.how)

@@ -137,7 +137,7 @@ impl Policy {
         filled: &[u8],
         subject: Subject<'_>,
     ) -> Option<Rule<'a>> {
-        let asked = self.filter_as_asked(rule.acl_type, filled, subject);
+        let asked = self.filter_as_asked(rule.acl_type, filled, &subject);
         let cut = Cut::of(&asked, self.keys())?;
         for held in held {
             let found = held.index.first(rule.acl_type, &asked, &cut);
@@ -168,7 +168,7 @@ impl Policy {
         &self,
         acl_type: AclType,
         filter: &'q [u8],
-        subject: Subject<'q>,
+        subject: &'q Subject<'q>,
     ) -> Asked<'q> {
         let compat = match acl_type {
             AclType::PublishClientSend | AclType::PublishClientReceive => Compat::V2_1,

@@ -170,7 +170,7 @@ impl Policy {
     ) -> (Vec<Other<'a>>, bool) {
         let is_filter = matches!(request.action, Action::Subscribe | Action::Unsubscribe);
         let asked =
-            Asked { topic: request.topic, subject: request.subject, is_filter, compat: self.compat() };
+            Asked { topic: request.topic, subject: &request.subject, is_filter, compat: self.compat() };
         let cut = Cut::of(&asked, self.keys());
         let mut search = Search { asked, decider, found: Vec::new(), needs_clientid: false, decided: false };
         for held in held {
@@ -276,7 +276,7 @@ impl<'a> Search<'_, 'a> {
         let Some(at) = acl.topic.split(|byte| *byte == b'/').position(is_clientid) else { return false };
         let level = self.asked.topic.split(|byte| *byte == b'/').nth(at);
         let subject = Subject::known(self.asked.subject.username, level);
-        match (Asked { subject, ..self.asked }).of_filter(&acl.topic) {
+        match (Asked { subject: &subject, ..self.asked }).of_filter(&acl.topic) {
             Match::Yes => true,
             Match::Malformed => self.asked.compat >= Compat::V2_1,
             Match::No => false,

@@ -22,7 +22,7 @@ fn policy_of(acls: Vec<(AclType, Acl)>, compat: Compat) -> Policy {
 /// The topics of the ACLs that the index names for a request, and of those that the walk finds.
 fn candidates_and_walked(policy: &Policy, request: &AclRequest<'_>) -> [Vec<String>; 2] {
     let is_filter = matches!(request.action, Action::Subscribe | Action::Unsubscribe);
-    let asked = Asked { topic: request.topic, subject: request.subject, is_filter, compat: policy.compat() };
+    let asked = Asked { topic: request.topic, subject: &request.subject, is_filter, compat: policy.compat() };
     let search =
         Search { asked, decider: Decider::NoRule, found: Vec::new(), needs_clientid: false, decided: false };
     let Some(cut) = Cut::of(&asked, policy.keys()) else { return [Vec::new(), Vec::new()] };

@@ -221,7 +221,7 @@ impl<T: Borrow<Acl>> Index<T> {
         &self,
         used: &ShapeInUse,
         number: u8,
-        subject: Subject<'_>,
+        subject: &Subject<'_>,
         cut: &Cut<'_, '_>,
     ) -> Option<&Ranked<T>> {
         let key = used.key_of_levels(number, &cut.levels, cut.keys);
@@ -237,14 +237,14 @@ impl<T: Borrow<Acl>> Index<T> {
             if let Some(Filters::Alone(number, entry)) = self.heads.of_topic(kind, &cut.levels, cut.keys)
                 && let Some(used) = self.shapes.get(usize::from(*number))
                 && used.sieve.lets_through(cut)
-                && used.is_match(&entry.item.borrow().topic, used.subject_that_fits(asked, cut), cut)
+                && used.is_match(&entry.item.borrow().topic, &used.subject_that_fits(asked, cut), cut)
             {
                 found.push(entry);
             }
         }
         for (used, number) in self.shapes.iter().zip(0..) {
             if used.filters > 0 && used.sieve.lets_through(cut) {
-                found.extend(self.of_shape(used, number, used.subject_that_fits(asked, cut), cut));
+                found.extend(self.of_shape(used, number, &used.subject_that_fits(asked, cut), cut));
             }
         }
         if !self.scanned.is_empty() {
@@ -322,14 +322,14 @@ impl ShapeInUse {
 
     /// Whether a filter of this shape, which lets the topic through, matches it.
     #[inline(never)]
-    fn is_match(&self, filter: &[u8], subject: Subject<'_>, cut: &Cut<'_, '_>) -> bool {
-        (!self.sieve.has_placeholders || self.shape.placeholders_fit(&cut.levels, subject))
-            && self.sieve.is_match(filter, &cut.levels)
+    fn is_match(&self, filter: &[u8], subject: &Subject<'_>, cut: &Cut<'_, '_>) -> bool {
+        self.sieve.is_match(filter, &cut.levels)
+            && (!self.sieve.has_placeholders || self.shape.placeholders_fit(&cut.levels, subject))
     }
 
     /// [`Shape::subject_that_fits`].
     fn subject_that_fits<'t>(&self, asked: &Asked<'t>, cut: &Cut<'_, 't>) -> Subject<'t> {
-        self.shape.subject_that_fits(&cut.levels, asked.subject)
+        self.shape.subject_that_fits(&cut.levels, *asked.subject)
     }
 }
 

@@ -279,7 +279,7 @@ impl Merged {
 
     /// What these roles decide, if they do.
     #[inline]
-    pub(super) fn ask(&self, question: &mut Question<'_, '_, '_>) -> Result<Option<Decision<'_>>, Irregular> {
+    pub(super) fn ask(&self, question: &mut Question<'_, '_>) -> Result<Option<Decision<'_>>, Irregular> {
         let (patterns, pattern, literals) = match question.hashed.request.action {
             Action::PublishClientSend => (&self.send, AclType::PublishClientSend, None),
             Action::PublishClientReceive => (&self.receive, AclType::PublishClientReceive, None),

@@ -105,7 +105,7 @@ impl Sieve {
     #[inline]
     pub(super) fn is_match(&self, filter: &[u8], levels: &Levels<'_>) -> bool {
         let mut rest = filter;
-        for run in self.runs.iter().take(usize::from(self.count)) {
+        for run in self.runs() {
             let literal = run.of(levels);
             let Some((_, after)) = rest.split_at_checked(usize::from(run.gap)) else { return false };
             let Some((own, after)) = after.split_at_checked(literal.len()) else { return false };
@@ -117,15 +117,40 @@ impl Sieve {
         rest.len() == usize::from(self.behind)
     }
 
+    #[inline]
+    fn runs(&self) -> &[Run] {
+        self.runs.get(..usize::from(self.count)).unwrap_or_default()
+    }
+
     /// The key of the filter of this shape that would match, which lets them through.
     #[inline]
     pub(super) fn key_of_levels(&self, levels: &Levels<'_>, keys: &Keys) -> u64 {
         let mut key = self.salt;
-        for run in self.runs.iter().take(usize::from(self.count)) {
+        for run in self.runs() {
             key = keys.text().hash_after(key, run.of(levels));
         }
         key
     }
+}
+
+/// Whether the levels at some places, if there are any, are all that value, which no wildcard stands for.
+#[inline]
+fn are_all<'v>(levels: &Levels<'_>, places: u16, value: impl Fn() -> Option<&'v [u8]>) -> bool {
+    let mut left = places;
+    if left == 0 {
+        return true;
+    }
+    let Some(value) = value().filter(|value| !value.is_empty()) else { return false };
+    if levels.has_wildcard() && has_wildcard(value) {
+        return false;
+    }
+    while left != 0 {
+        if !is_same(levels.level(left.trailing_zeros() as usize), value) {
+            return false;
+        }
+        left &= left.wrapping_sub(1);
+    }
+    true
 }
 
 impl Shape {
@@ -226,18 +251,8 @@ impl Shape {
 
     /// Whether the levels where this shape has placeholders are what those stand for.
     #[inline]
-    pub(super) fn placeholders_fit(self, levels: &Levels<'_>, subject: Subject<'_>) -> bool {
-        let mut left = self.clientid | self.username;
-        while left != 0 {
-            let index = left.trailing_zeros();
-            let is_clientid = self.clientid.wrapping_shr(index) & 1 == 1;
-            let placeholder = if is_clientid { Placeholder::ClientId } else { Placeholder::Username };
-            let level = levels.level(index as usize);
-            if !placeholder.is_value(level, subject) || (levels.has_wildcard() && has_wildcard(level)) {
-                return false;
-            }
-            left &= left.wrapping_sub(1);
-        }
-        true
+    pub(super) fn placeholders_fit(self, levels: &Levels<'_>, subject: &Subject<'_>) -> bool {
+        are_all(levels, self.username, || subject.username)
+            && are_all(levels, self.clientid, || subject.clientid.get())
     }
 }

@@ -132,7 +132,7 @@ impl Placeholder {
 
     /// [`Self::is_level`] of a level without a wildcard.
     #[inline]
-    pub(super) fn is_value(self, level: &[u8], subject: Subject<'_>) -> bool {
+    fn is_value(self, level: &[u8], subject: Subject<'_>) -> bool {
         let value = match self {
             Self::ClientId => subject.clientid.get(),
             Self::Username => subject.username,

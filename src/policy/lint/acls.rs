@@ -80,7 +80,7 @@ impl Policy {
             let mut others = levels.clone();
             *others.get_mut(changed)? = if level.starts_with(b"$") { b"$\x01" } else { NO_LEVEL };
             let filter = others.join(&b'/');
-            let asked = self.filter_as_asked(this.acl_type, &filter, ANYBODY);
+            let asked = self.filter_as_asked(this.acl_type, &filter, &ANYBODY);
             let cut = Cut::of(&asked, self.keys())?;
             let found = held.index.first(this.acl_type, &asked, &cut)?;
             let acl = &found.ranked.item;

@@ -155,7 +155,7 @@ impl Policy {
             };
             return Some(RoleAcl { role: held.role, acl_type, acl });
         }
-        let asked = self.filter_as_asked(about.acl_type, topic, ANYBODY);
+        let asked = self.filter_as_asked(about.acl_type, topic, &ANYBODY);
         let cut = Cut::of(&asked, self.keys())?;
         let found = held.index.first(about.acl_type, &asked, &cut)?;
         (found.how == Match::Yes).then_some(RoleAcl {

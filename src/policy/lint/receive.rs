@@ -71,7 +71,7 @@ impl Policy {
     fn receives_one_level(&self, held: &[HeldRole<'_>], filter: &[u8], work: &mut Work) -> bool {
         let Some(before) = filter.strip_suffix(b"#") else { return false };
         let one_level = [before, b"+"].concat();
-        let asked = self.filter_as_asked(RECEIVE, &one_level, ANYBODY);
+        let asked = self.filter_as_asked(RECEIVE, &one_level, &ANYBODY);
         let Some(cut) = Cut::of(&asked, self.keys()) else { return false };
         let first = held.iter().find_map(|role| {
             if work.may(role.index.steps(RECEIVE)) { role.index.first(RECEIVE, &asked, &cut) } else { None }
@@ -90,7 +90,7 @@ impl Policy {
         if self.receives_one_level(held, filter, work) {
             return true;
         }
-        let asked = self.filter_as_asked(RECEIVE, filter, ANYBODY);
+        let asked = self.filter_as_asked(RECEIVE, filter, &ANYBODY);
         let Some(cut) = Cut::of(&asked, self.keys()) else { return true };
         for role in held {
             if !work.may(role.index.steps(RECEIVE).saturating_add(1)) {
