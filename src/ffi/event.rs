@@ -212,14 +212,18 @@ pub(super) fn session(client: *const sys::mosquitto) -> SessionId {
 }
 
 /// `mosquitto_broker.h`: `access` of `mosquitto_evt_acl_check` is one of `MOSQ_ACL_*`.
+#[inline]
 fn action(access: c_int) -> Option<Action> {
-    match access {
-        sys::MOSQ_ACL_READ => Some(Action::PublishClientReceive),
-        sys::MOSQ_ACL_WRITE => Some(Action::PublishClientSend),
-        sys::MOSQ_ACL_SUBSCRIBE => Some(Action::Subscribe),
-        sys::MOSQ_ACL_UNSUBSCRIBE => Some(Action::Unsubscribe),
-        _ => None,
-    }
+    const ALL: [Option<Action>; 9] = {
+        let mut all = [None; 9];
+        all[sys::MOSQ_ACL_READ as usize] = Some(Action::PublishClientReceive);
+        all[sys::MOSQ_ACL_WRITE as usize] = Some(Action::PublishClientSend);
+        all[sys::MOSQ_ACL_SUBSCRIBE as usize] = Some(Action::Subscribe);
+        all[sys::MOSQ_ACL_UNSUBSCRIBE as usize] = Some(Action::Unsubscribe);
+        all
+    };
+    // A look into a table takes less than to compare it with one after another.
+    ALL.get(usize::try_from(access).ok()?).copied().flatten()
 }
 
 /// One of `mosquitto_client_id`, `…_username` and `…_address` of a client.
