@@ -214,6 +214,7 @@ pub(super) fn session(client: *const sys::mosquitto) -> SessionId {
 /// `mosquitto_broker.h`: `access` of `mosquitto_evt_acl_check` is one of `MOSQ_ACL_*`.
 #[inline]
 fn action(access: c_int) -> Option<Action> {
+    #[expect(clippy::indexing_slicing, reason = "a place that is not there would not compile")]
     const ALL: [Option<Action>; 9] = {
         let mut all = [None; 9];
         all[sys::MOSQ_ACL_READ as usize] = Some(Action::PublishClientReceive);

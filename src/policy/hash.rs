@@ -111,7 +111,7 @@ pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
         return false;
     }
     if let (Some([one_start, one_end]), Some([other_start, other_end])) = (ends(one), ends(other)) {
-        return (one_start == other_start) & (one_end == other_end) && is_same_between(one, other);
+        return (one_start ^ other_start) | (one_end ^ other_end) == 0 && is_same_between(one, other);
     }
     match (one.first_chunk::<8>(), other.first_chunk()) {
         (Some(one_start), Some(other_start)) => {
