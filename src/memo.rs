@@ -54,6 +54,8 @@ struct Wanted<'a> {
     username: &'a [u8],
 }
 
+/// How many bits a length takes that is at most one more than that of what MQTT calls a string.
+const LENGTH: u32 = 17;
 /// Where the effect is in what is kept.
 const EFFECT: u32 = 62;
 
@@ -159,13 +161,13 @@ impl<'a> Wanted<'a> {
         let AclRequest { subject, action, topic } = *request;
         let asked_by = [subject.clientid.get(), subject.username];
         let [clientid, username] = asked_by.map(Option::unwrap_or_default);
-        let [has_clientid, has_username] = asked_by.map(|name| u64::from(name.is_some()));
+        // None is not as long as one without a letter.
+        let length = |name: Option<&[u8]>| name.map_or(0, |name| (name.len() as u64).wrapping_add(1));
+        let [clientid_length, username_length] = asked_by.map(length);
         let mut shape = action as u64;
-        shape = shape << 1 | has_clientid;
-        shape = shape << 1 | has_username;
-        shape = shape << 16 | topic.len() as u64;
-        shape = shape << 16 | clientid.len() as u64;
-        shape = shape << 16 | username.len() as u64;
+        shape = shape << LENGTH | topic.len() as u64;
+        shape = shape << LENGTH | clientid_length;
+        shape = shape << LENGTH | username_length;
         Self { shape, topic, clientid, username }
     }
 
@@ -182,7 +184,7 @@ impl<'a> Wanted<'a> {
 #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "the two halves of the number are wanted")]
-fn each_word(text: &[u8], mut words: &[AtomicU64], mut with: impl FnMut(&AtomicU64, u64)) -> bool {
+fn each_word(text: &[u8], words: &[AtomicU64], mut with: impl FnMut(&AtomicU64, u64)) -> bool {
     let mut both = |one: &AtomicU64, other: &AtomicU64, bytes: [u8; 16]| {
         let both = u128::from_le_bytes(bytes);
         with(one, both as u64);
@@ -190,16 +192,19 @@ fn each_word(text: &[u8], mut words: &[AtomicU64], mut with: impl FnMut(&AtomicU
     };
     if let Some(last) = text.last_chunk::<16>() {
         let mut rest = text;
-        while let Some((bytes, after)) = rest.split_first_chunk::<16>()
-            && !after.is_empty()
-        {
-            let [one, other, more @ ..] = words else { return false };
-            both(one, other, *bytes);
-            (words, rest) = (more, after);
+        for [one, other] in words.as_chunks().0 {
+            match rest.split_first_chunk::<16>() {
+                Some((bytes, after)) if !after.is_empty() => {
+                    both(one, other, *bytes);
+                    rest = after;
+                }
+                _ => {
+                    both(one, other, *last);
+                    return true;
+                }
+            }
         }
-        let [one, other, ..] = words else { return false };
-        both(one, other, *last);
-        return true;
+        return false;
     }
     let [one, other, ..] = words else { return false };
     match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
