@@ -6,8 +6,9 @@
 set -euo pipefail
 
 # What the build needs (a linker, and what bindgen reads: libclang and Mosquitto's headers), the broker with the
-# C plugin that the tests compare with, and the clients.
-packages=(gcc libc6-dev libclang-dev libmosquitto-dev make mosquitto mosquitto-clients mosquitto-dev)
+# C plugin that the tests compare with, the clients, and what makes certificates for tests.
+packages=(gcc libc6-dev libclang-dev libmosquitto-dev make mosquitto mosquitto-clients mosquitto-dev
+    openssl)
 if [[ ${1:-} == --lint ]]; then
     # libFuzzer, which the fuzz targets build, is C++.
     packages+=(shellcheck g++)

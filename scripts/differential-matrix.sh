@@ -4,7 +4,8 @@
 # What each run says is in target/differential (or CARGO_TARGET_DIR's).
 #
 # usage: scripts/differential-matrix.sh CASES [--brokers] [SUITE...]
-#   --brokers   only the cases with real brokers, of which DYNSEC_DIFF_BROKER_CASES says how many
+#   --brokers   only the cases with real brokers, of which DYNSEC_DIFF_BROKER_CASES says how many; half as many more with
+#               certificates
 # `cargo build --release --workspace` has to have been run.
 set -euo pipefail
 
@@ -14,7 +15,7 @@ shift
 tests=()
 if [[ ${1:-} == --brokers ]]; then
     shift
-    tests=(on_real_brokers_ours_differs_only_as_documented)
+    tests=(on_real_brokers_ours_differs_only_as_documented by_certificate_ours_differs_only_as_documented)
     cases=${DYNSEC_DIFF_BROKER_CASES:-500}
     export DYNSEC_DIFF_BROKER_CASES=$cases
 fi

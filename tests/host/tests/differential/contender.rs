@@ -49,6 +49,14 @@ pub trait Contender {
     /// Does a step. Restarts concern both contenders, and are not done here.
     fn perform(&mut self, step: &Step) -> Result<Outcome, Death>;
 
+    /// Whether clients that were there have been disconnected, if not now then soon; only on a real broker.
+    fn are_disconnected(&mut self, _clientids: &BTreeSet<Text>) -> bool {
+        true
+    }
+
+    /// Clients leave; only on a real broker.
+    fn dismiss(&mut self, _clientids: &BTreeSet<Text>) {}
+
     /// Does a step that nobody compares.
     fn perform_alone(&mut self, step: &Step) -> Result<(), Death> {
         match step {

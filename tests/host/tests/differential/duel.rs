@@ -10,6 +10,7 @@ use crate::contender::{Contender, OnHost, Outcome};
 use crate::difference::{Aspect, Difference, differences, responses};
 use crate::hazards::{Danger, Hazards, dies_at_its_end, half_applied};
 use crate::known_differences::{KnownDifference, Seen};
+use crate::known_for_certificates::{Acquaintances, is_shown_out};
 use crate::on_broker::OnBroker;
 use crate::plugins::PluginUnderTest;
 use crate::saved::{self, Saved};
@@ -32,20 +33,26 @@ pub enum Arena {
     Host,
     /// In two real brokers, with real clients.
     Brokers,
+    /// The same, where clients come by certificates and no plugin is asked about their logins.
+    BrokersByCertificate,
 }
 
 /// A contender, and what came of its start.
 type Started = Result<(Box<dyn Contender>, Outcome), Death>;
 
 impl Arena {
+    pub fn has_brokers(self) -> bool {
+        self != Self::Host
+    }
+
     fn start(self, plugin: &PluginUnderTest, directory: &Path, policy: &[u8]) -> Started {
         match self {
             Self::Host => {
                 let (contender, outcome) = OnHost::start(plugin, directory, policy)?;
                 Ok((Box::new(contender), outcome))
             }
-            Self::Brokers => {
-                let (contender, outcome) = OnBroker::start(plugin, directory, policy)?;
+            Self::Brokers | Self::BrokersByCertificate => {
+                let (contender, outcome) = OnBroker::start(self, plugin, directory, policy)?;
                 Ok((Box::new(contender), outcome))
             }
         }
@@ -68,6 +75,7 @@ struct Round<'a> {
     hazards: Hazards,
     /// The policy that both have.
     policy: Saved,
+    acquaintances: Acquaintances,
     verdict: Verdict,
 }
 
@@ -103,9 +111,12 @@ impl<'a> Round<'a> {
         match (start(Side::Ours, duel.ours), start(Side::Theirs, duel.theirs)) {
             (Ok((ours, ours_started)), Ok((theirs, theirs_started))) => {
                 let policy = saved::read(&ours.policy_file());
-                let mut round = Self { duel, ours, theirs, hazards: Hazards::default(), policy, verdict };
-                match round.compare(0, &Step::Restart(Files::Own), &ours_started, &theirs_started) {
-                    Ok(_) => Ok(round),
+                let acquaintances = Acquaintances::of(&policy);
+                let hazards = Hazards::default();
+                let mut round = Self { duel, ours, theirs, hazards, policy, acquaintances, verdict };
+                let compared = round.compare(0, &Step::Restart(Files::Own), &ours_started, &theirs_started);
+                match compared.and_then(|_| round.show_out(0)) {
+                    Ok(()) => Ok(round),
                     Err(Over) => Err(round.verdict),
                 }
             }
@@ -164,7 +175,7 @@ impl<'a> Round<'a> {
 
     fn other(&mut self, number: usize, step: &Step) -> Result<(), Over> {
         let Done { diverged, .. } = self.perform(number, step)?;
-        if diverged && self.duel.arena == Arena::Brokers {
+        if diverged && self.duel.arena.has_brokers() {
             return self.resynchronise(number, "after a known difference");
         }
         Ok(())
@@ -175,10 +186,12 @@ impl<'a> Round<'a> {
         let (ours, theirs) = (self.ours.perform(step), self.theirs.perform(step));
         let (ours, theirs) = self.alive(number, ours, theirs)?;
         self.verdict.tally.count_step(step, &theirs);
+        self.acquaintances.meet(step, &ours);
         let diverged = self.compare(number, step, &ours, &theirs)?;
         if let Some(saved) = ours.saved {
             self.policy = saved;
         }
+        self.show_out(number)?;
         Ok(Done { theirs, diverged })
     }
 
@@ -191,6 +204,7 @@ impl<'a> Round<'a> {
         theirs: &Outcome,
     ) -> Result<bool, Over> {
         let (mut diverged, mut is_over) = (false, false);
+        let shut_out = &self.acquaintances.shut_out(ours.saved.as_ref().unwrap_or(&self.policy));
         for difference in differences(number, ours, theirs) {
             let aspect = difference.aspect;
             let (policy, hazards) = (&self.policy, &self.hazards);
@@ -203,12 +217,13 @@ impl<'a> Round<'a> {
             let client = difference.client.as_ref();
             let part = difference.part;
             let arena = self.duel.arena;
-            let seen = Seen { arena, aspect, client, part, step, ours, theirs, policy, hazards };
+            let seen = Seen { arena, aspect, client, part, step, ours, theirs, policy, hazards, shut_out };
             if let Some(known) = self.duel.known.iter().find(|known| known.covers(&seen)) {
                 self.verdict.tally.count(format!("known difference: {}", known.name));
-                is_over |= arena == Arena::Brokers && known.is_lasting;
+                is_over |= arena.has_brokers() && known.is_lasting;
                 // Real clients have sessions that go their own ways then.
-                diverged |= self.duel.arena == Arena::Brokers && aspect != Aspect::Audit
+                let is_of_policies = aspect != Aspect::Audit && !is_shown_out(&seen);
+                diverged |= arena.has_brokers() && is_of_policies
                     || matches!(aspect, Aspect::Published | Aspect::Saved);
             } else {
                 self.verdict.news.push(difference);
@@ -229,7 +244,7 @@ impl<'a> Round<'a> {
     /// Makes the plugins agree: both start with the policy of ours.
     fn resynchronise(&mut self, number: usize, why: &str) -> Result<(), Over> {
         self.verdict.tally.count(format!("restarts {why}"));
-        if self.duel.arena == Arena::Brokers {
+        if self.duel.arena.has_brokers() {
             self.end(number)?;
         }
         fs::copy(self.ours.policy_file(), self.theirs.policy_file()).expect("the policy files are there");
@@ -250,7 +265,37 @@ impl<'a> Round<'a> {
         self.hazards.forget();
         let (ours, theirs) = (self.ours.start_again(), self.theirs.start_again());
         let (ours, theirs) = self.alive(number, ours, theirs)?;
-        self.compare(number, step, &ours, &theirs).map(|_| ())
+        self.acquaintances = Acquaintances::of(&saved::read(&self.ours.policy_file()));
+        self.compare(number, step, &ours, &theirs)?;
+        self.show_out(number)
+    }
+
+    /// Ours disconnects whom it shuts out, and C lets them stay: so they leave C's broker too, and nothing that they do
+    /// there is to be told apart from what others do.
+    fn show_out(&mut self, number: usize) -> Result<(), Over> {
+        if self.duel.arena != Arena::BrokersByCertificate {
+            return Ok(());
+        }
+        let shut_out = self.acquaintances.shut_out(&self.policy);
+        if !self.duel.is_with_itself() && !self.ours.are_disconnected(&shut_out) {
+            let ours = format!("one of {shut_out:?} stays connected");
+            let (aspect, theirs) = (Aspect::Kicked, String::new());
+            self.verdict.news.push(Difference {
+                step: number,
+                aspect,
+                client: None,
+                part: None,
+                ours,
+                theirs,
+            });
+            return Err(Over);
+        }
+        self.verdict.tally.add_to("clients shut out", shut_out.len());
+        let deleted = self.acquaintances.deleted(&self.policy);
+        self.verdict.tally.add_to("clients shut out that were deleted", deleted.len());
+        self.ours.dismiss(&shut_out);
+        self.theirs.dismiss(&shut_out);
+        Ok(())
     }
 
     /// What both did, if both are alive. A death is always news here.

@@ -55,6 +55,8 @@ pub struct Seen<'a> {
     pub policy: &'a Saved,
     /// What the C plugin has only half.
     pub hazards: &'a Hazards,
+    /// The clients whom ours shuts out after the step, however they came in.
+    pub shut_out: &'a BTreeSet<Text>,
 }
 
 /// All of them. The first that explains a difference is counted.

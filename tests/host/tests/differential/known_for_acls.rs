@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::contender::{ACL_DENIED, Outcome};
 use crate::difference::Aspect;
-use crate::duel::Arena;
 use crate::generate::FLEET;
 use crate::hazards::{member, string};
 use crate::kicks;
@@ -88,9 +87,7 @@ pub fn allow_wildcard_subs(seen: &Seen<'_>) -> bool {
                 Access::Subscribe => has_wildcard && ours_refused(seen),
                 // It has no subscription then.
                 Access::Unsubscribe => {
-                    has_wildcard
-                        && seen.arena == Arena::Brokers
-                        && code_of_ours(seen) == Some(NO_SUBSCRIPTION)
+                    has_wildcard && seen.arena.has_brokers() && code_of_ours(seen) == Some(NO_SUBSCRIPTION)
                 }
                 // Who was refused its subscription to `#` gets less.
                 Access::Read => seen.client.is_some_and(|client| {

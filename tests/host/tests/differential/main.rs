@@ -8,7 +8,7 @@
 //! - `DYNSEC_DIFF_ROOT`: the root folder of another system, where both plugins run by chroot, which needs root;
 //!   `DYNSEC_THEIRS` is a path in it then.
 //! - `DYNSEC_DIFF_CASES`: how many cases; 500.
-//! - `DYNSEC_DIFF_BROKER_CASES`: how many of them on real brokers; 10.
+//! - `DYNSEC_DIFF_BROKER_CASES`: how many of them on real brokers; 10. Half as many more with certificates.
 //! - `DYNSEC_DIFF_SECONDS`: for how long, instead of a number of cases.
 //! - `DYNSEC_DIFF_SEED`: the seed of the first case; the others follow. A failure names the seed of its case.
 //! - `DYNSEC_DIFF_FAILURES`: after how many failures to stop; 1.
@@ -44,6 +44,7 @@ mod plugins;
 mod saved;
 mod script;
 mod shrink;
+mod stream;
 mod tally;
 mod wire;
 
@@ -105,6 +106,24 @@ fn on_real_brokers_ours_differs_only_as_documented() {
     ];
     for what in rarer {
         assert!(cases < 10 * BROKER_CASES || tally.of(what) > 0, "the cases have {what}");
+    }
+}
+
+/// The same where brokers know clients by their certificates, and ask no plugin about their logins. Clients are disabled and
+/// deleted often.
+#[test]
+fn by_certificate_ours_differs_only_as_documented() {
+    let (ours, theirs) = plugins::on_broker();
+    let arena = Arena::BrokersByCertificate;
+    let duel = Duel { ours: &ours, theirs: &theirs, known: KNOWN_DIFFERENCES, arena };
+    let cases = setting("DYNSEC_DIFF_BROKER_CASES").unwrap_or(BROKER_CASES) / 2;
+    let title = "ours against the C plugin, on real brokers, by certificate";
+    let tally = run(title, duel, generate::certificate_script, cases);
+    for what in ["ACL checks answered 0", "clients shut out"] {
+        assert!(cases < BROKER_CASES / 2 || tally.of(what) > 0, "the cases have {what}");
+    }
+    for what in ["clients shut out that were deleted", "wills that came", "takeovers"] {
+        assert!(cases < BROKER_CASES || tally.of(what) > 0, "the cases have {what}");
     }
 }
 
@@ -192,7 +211,7 @@ fn run(title: &str, duel: Duel<'_>, script_of: fn(u64) -> Script, cases: u64) ->
     };
     thread::scope(|scope| {
         // Brokers and their clients mostly wait for each other.
-        let each = if duel.arena == Arena::Brokers { 2 } else { 1 };
+        let each = if duel.arena.has_brokers() { 2 } else { 1 };
         for _ in 0..each * thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(work);
         }

@@ -60,8 +60,11 @@ impl Tally {
         }
         let wills = theirs.delivered.values().flatten().filter(|message| is_will(message));
         self.add_to("wills that came", wills.count());
-        let sessions =
-            theirs.connected.values().filter(|codes| codes.windows(2).any(|two| two == HAS_SESSION));
+        let has_session = |codes: &&Vec<Option<u8>>| {
+            let mut codes = codes.iter().skip_while(|code| **code != Some(0));
+            codes.nth(1) == Some(&Some(1))
+        };
+        let sessions = theirs.connected.values().filter(has_session);
         self.add_to("sessions found again", sessions.count());
         self.add_to("deliveries", theirs.delivered.values().map(Vec::len).sum());
         let got_in = |codes: &&Vec<Option<u8>>| codes.contains(&Some(0));
@@ -92,9 +95,6 @@ impl Tally {
         self.counts.get(what).copied().unwrap_or_default()
     }
 }
-
-/// A CONNACK that lets somebody in and says that there is a session.
-const HAS_SESSION: [Option<u8>; 2] = [Some(0), Some(1)];
 
 fn is_will((_, payload): &Delivered) -> bool {
     payload.as_bytes().starts_with(WILL.as_bytes())

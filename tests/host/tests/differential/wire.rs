@@ -2,15 +2,11 @@
 //! kept. It reads only when it waits, so that a case is one thread.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
 
 use plugin_host::Text;
 
 use crate::acts::{Habit, Session, WILL, Will};
-
-/// Longer than anything takes that comes at all.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::stream::Stream;
 
 const CONNACK: u8 = 0x20;
 const PUBLISH: u8 = 0x30;
@@ -44,7 +40,7 @@ pub struct Connect<'a> {
 
 /// A connection.
 pub struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     protocol: Protocol,
     packet_id: u16,
     /// What has come and was not taken yet.
@@ -67,9 +63,8 @@ impl From<io::Error> for Over {
 
 impl Wire {
     /// Connects. The code of the CONNACK if that refuses it, or nothing if the broker just closes.
-    pub fn connect(port: u16, connect: &Connect<'_>) -> Result<Self, Option<u8>> {
-        let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|_| None)?;
-        stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.set_nodelay(true)).map_err(|_| None)?;
+    pub fn connect(stream: io::Result<Stream>, connect: &Connect<'_>) -> Result<Self, Option<u8>> {
+        let stream = stream.map_err(|_| None)?;
         let Connect { clientid, username, password, habit } = *connect;
         let protocol = habit.protocol;
         let mut wire = Self { stream, protocol, packet_id: 0, inbox: Vec::new(), has_session: false };
@@ -122,6 +117,10 @@ impl Wire {
         body.extend(payload);
         self.send(PUBLISH | qos << 1 | u8::from(retain), &body);
         if qos == 0 {
+            if self.stream.is_relayed() {
+                // What others send would overtake it. Who is disconnected for it is found gone later.
+                let _ = self.ping();
+            }
             return Ok(0);
         }
         let answer = self.wait_for(if qos == 1 { PUBACK } else { PUBREC })?;
@@ -169,8 +168,7 @@ impl Wire {
     /// Breaks the connection, at once: a process that another test is just starting may have the socket open too, and keep
     /// it from being closed until it is a program of its own.
     pub fn break_off(self) {
-        // It fails only if it is broken already.
-        let _ = self.stream.shutdown(Shutdown::Both);
+        self.stream.break_off();
     }
 
     /// Ends the connection and asks for the will, where the protocol can.

@@ -9,7 +9,7 @@ mod names;
 mod policy;
 mod topics;
 
-use names::{CLIENT_IDS, CLIENTS, STRANGER};
+use names::{ADMIN, CLIENT_IDS, CLIENTS, STRANGER};
 use plugin_host::{Access, AclRequest, Text};
 use serde_json::{Value, json};
 
@@ -82,6 +82,30 @@ pub fn broker_script(seed: u64) -> Script {
     }
     steps.push(everything());
     Script { policy, steps, wild: is_flawed }
+}
+
+/// The case of a seed for brokers that know clients by their certificates: that of real brokers, where clients are disabled,
+/// enabled, deleted and made again between the steps.
+pub fn certificate_script(seed: u64) -> Script {
+    let mut script = broker_script(seed);
+    if script.wild {
+        return script;
+    }
+    let dice = &mut Dice::new(!seed);
+    for _ in 0..dice.number(1..=6) {
+        let command = dice.weighted(&[
+            (3, "disableClient"),
+            (3, "deleteClient"),
+            (2, "enableClient"),
+            (2, "createClient"),
+        ]);
+        let username = dice.pick(&FLEET).1.unwrap_or(ADMIN);
+        let commands = vec![json!({ "command": command, "username": username })];
+        let at = dice.number(0..=script.steps.len() - 1);
+        let payload = Payload::Commands(commands, Dress::Plain);
+        script.steps.insert(at, Step::Control { clientid: FLEET[0].0, payload });
+    }
+    script
 }
 
 /// What a case is about: rarely something on which they differ. Versions of the C plugin that know placeholders

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use plugin_host::{Access, AclRequest, Message, Text};
 
+use super::certificates::Doors;
 use super::{ANSWER_PATIENCE, CONTROL, DRIVER, PINGS, RESPONSE};
-use crate::acts::{Act, Habit, Parting};
+use crate::acts::{Act, Habit, Parting, Session};
 use crate::contender::Outcome;
 use crate::generate::{FLEET, PASSWORDS};
 use crate::script::Payload;
+use crate::stream::Stream;
 use crate::wire::{Connect, Protocol, Wire};
 
 /// When every delay of a second is over: brokers count in whole seconds, and look once in each.
@@ -17,7 +19,7 @@ const LONG: Duration = Duration::from_millis(3300);
 
 /// The driver and the fleet.
 pub struct Clients {
-    port: u16,
+    doors: Doors,
     driver: Option<Wire>,
     /// Those who are connected, by client id.
     connected: BTreeMap<&'static str, Wire>,
@@ -30,15 +32,15 @@ pub struct Clients {
 
 impl Clients {
     /// Nobody is connected.
-    pub fn of(port: u16) -> Self {
+    pub fn of(doors: Doors) -> Self {
         let habits =
             FLEET.into_iter().enumerate().map(|(number, (id, _))| (id, Habit::usual(number))).collect();
-        Self { port, driver: None, connected: BTreeMap::new(), habits, timed: BTreeSet::new(), messages: 0 }
+        Self { doors, driver: None, connected: BTreeMap::new(), habits, timed: BTreeSet::new(), messages: 0 }
     }
 
     /// The broker was started again, and nobody is connected. They keep their habits.
-    pub fn restarted(&mut self, port: u16) {
-        self.port = port;
+    pub fn restarted(&mut self, doors: Doors) {
+        self.doors = doors;
         self.driver = None;
         self.connected.clear();
         self.timed.clear();
@@ -59,7 +61,7 @@ impl Clients {
         for clientid in std::mem::take(&mut self.timed) {
             waits |= !self.connected.contains_key(clientid);
         }
-        self.timed = self.connected.keys().copied().filter(|id| self.habits[id].is_timed()).collect();
+        self.timed = self.connected.keys().copied().filter(|id| self.habit_of(id).is_timed()).collect();
         if waits {
             // Else it would come about at one step or another.
             self.wait(outcome);
@@ -71,7 +73,7 @@ impl Clients {
         let habit = Habit { will: None, protocol: Protocol::V5, ..Habit::usual(0) };
         let (username, password) = (Some(DRIVER), Some(PASSWORDS[0]));
         let driver = Connect { clientid: DRIVER, username, password, habit };
-        let Ok(mut driver) = Wire::connect(self.port, &driver) else { return false };
+        let Ok(mut driver) = Wire::connect(Stream::plain(self.doors.port), &driver) else { return false };
         for filter in [RESPONSE, b"#"] {
             assert_eq!(driver.subscribe(&[(filter, 0)]), Ok(vec![0]), "the driver may subscribe");
         }
@@ -82,11 +84,13 @@ impl Clients {
     /// One connects, with one password or another. If it is let in, its connection takes the place of the one it has.
     fn connect(&mut self, clientid: &'static str, username: Option<&str>, outcome: &mut Outcome) {
         let mut codes = Vec::new();
-        let passwords = if username.is_some() { &PASSWORDS[..2] } else { &PASSWORDS[..1] };
-        let habit = self.habits[clientid];
+        // To whom the broker gives a name itself needs none.
+        let given = username.filter(|_| !self.doors.are_by_certificate(username));
+        let passwords = if given.is_some() { &PASSWORDS[..2] } else { &PASSWORDS[..1] };
+        let habit = self.habit_of(clientid);
         for password in passwords {
-            let password = username.map(|_| *password);
-            match Wire::connect(self.port, &Connect { clientid, username, password, habit }) {
+            let connect = Connect { clientid, username: given, password: given.map(|_| *password), habit };
+            match Wire::connect(self.doors.enter(username), &connect) {
                 Ok(mut client) => {
                     codes.extend([Some(0), Some(u8::from(client.has_session))]);
                     let granted = client.subscribe(&[(b"#", habit.qos)]);
@@ -98,6 +102,30 @@ impl Clients {
             }
         }
         outcome.connected.insert(Text::from(clientid), codes);
+    }
+
+    /// How somebody connects. Who has a certificate has no session beside its connection: what was kept of the sessions of
+    /// those whom the plugins treat differently would differ long afterwards.
+    fn habit_of(&self, clientid: &str) -> Habit {
+        let habit = self.habits[clientid];
+        if self.doors.are_by_certificate(username_of(clientid)) {
+            Habit { session: Session::Nothing, ..habit }
+        } else {
+            habit
+        }
+    }
+
+    /// Whether somebody has been disconnected, or is before the broker's loop has gone round often.
+    pub fn is_disconnected(&mut self, clientid: &Text) -> bool {
+        let Some(client) = self.connected.get_mut(clientid.to_string().as_str()) else { return true };
+        (0..10 * PINGS).any(|_| client.ping().is_err())
+    }
+
+    /// Somebody leaves in order, if it is there.
+    pub fn dismiss(&mut self, clientid: &Text) {
+        if let Some(client) = self.connected.remove(clientid.to_string().as_str()) {
+            client.disconnect();
+        }
     }
 
     fn wait(&mut self, outcome: &mut Outcome) {
@@ -245,8 +273,7 @@ impl Clients {
                 self.wait(outcome);
             }
             Parting::TakenOver => {
-                let username = FLEET.into_iter().find(|(id, _)| *id == clientid).and_then(|(_, name)| name);
-                self.connect(clientid, username, outcome);
+                self.connect(clientid, username_of(clientid), outcome);
                 self.connected.entry(clientid).or_insert(client);
             }
         }
@@ -256,7 +283,8 @@ impl Clients {
     pub fn login(&self, clientid: &str, username: Option<&str>, password: Option<&str>) -> i32 {
         let answer = |protocol| {
             let habit = Habit { protocol, will: None, ..Habit::usual(1) };
-            match Wire::connect(self.port, &Connect { clientid, username, password, habit }) {
+            let connect = Connect { clientid, username, password, habit };
+            match Wire::connect(Stream::plain(self.doors.port), &connect) {
                 Ok(client) => {
                     client.disconnect();
                     0
@@ -268,6 +296,10 @@ impl Clients {
         let old = if username.is_none() && password.is_some() { 0 } else { answer(Protocol::V311) };
         answer(Protocol::V5) + 1000 * old
     }
+}
+
+fn username_of(clientid: &str) -> Option<&'static str> {
+    FLEET.into_iter().find(|(id, _)| *id == clientid).and_then(|(_, username)| username)
 }
 
 fn keep_deliveries(clientid: &str, client: &mut Wire, outcome: &mut Outcome) {

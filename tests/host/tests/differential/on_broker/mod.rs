@@ -2,17 +2,21 @@
 //!
 //! Who may not log in by the policy is not connected, and tries again after whatever may have changed that. Where
 //! the plugin leaves it open, a `password_file` and an `acl_file` decide. The administrator is [`DRIVER`], whom no
-//! policy knows, so that it always is there.
+//! policy knows, so that it always is there. With [`Arena::BrokersByCertificate`] the others who have usernames come by
+//! certificates, and the broker lets each of them in.
 
+mod certificates;
 mod clients;
 mod process;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use plugin_host::Death;
+use plugin_host::{Death, Text};
 
 use crate::contender::{Contender, Outcome, lay_out, policy_file};
+use crate::duel::Arena;
 use crate::plugins::PluginUnderTest;
 use crate::saved;
 use crate::script::Step;
@@ -34,6 +38,7 @@ const PINGS: usize = 10;
 
 /// A plugin under test, in its broker.
 pub struct OnBroker {
+    arena: Arena,
     plugin: PluginUnderTest,
     directory: PathBuf,
     broker: Broker,
@@ -43,14 +48,15 @@ pub struct OnBroker {
 impl OnBroker {
     /// Starts a broker with a policy file.
     pub fn start(
+        arena: Arena,
         plugin: &PluginUnderTest,
         directory: &Path,
         policy: &[u8],
     ) -> Result<(Self, Outcome), Death> {
         let directory = lay_out(directory, policy);
-        let broker = Broker::start(plugin, &directory)?;
-        let clients = Clients::of(broker.port);
-        let mut on_broker = Self { plugin: plugin.clone(), directory, broker, clients };
+        let broker = Broker::start(arena, plugin, &directory)?;
+        let clients = Clients::of(broker.doors.clone());
+        let mut on_broker = Self { arena, plugin: plugin.clone(), directory, broker, clients };
         let mut outcome = Outcome::default();
         on_broker.everybody_connects(&mut outcome)?;
         Ok((on_broker, outcome))
@@ -71,7 +77,7 @@ impl Contender for OnBroker {
 
     fn stop(&mut self) -> Result<(), Death> {
         self.broker.check()?;
-        self.clients.restarted(self.broker.port);
+        self.clients.restarted(self.broker.doors.clone());
         self.broker.stop()
     }
 
@@ -79,8 +85,8 @@ impl Contender for OnBroker {
         if self.broker.is_running() {
             self.stop()?;
         }
-        self.broker = Broker::start(&self.plugin, &self.directory)?;
-        self.clients.restarted(self.broker.port);
+        self.broker = Broker::start(self.arena, &self.plugin, &self.directory)?;
+        self.clients.restarted(self.broker.doors.clone());
         let mut outcome = Outcome::default();
         self.everybody_connects(&mut outcome)?;
         self.broker.audit();
@@ -111,5 +117,15 @@ impl Contender for OnBroker {
         outcome.audit = self.broker.audit();
         self.everybody_connects(&mut outcome)?;
         Ok(outcome)
+    }
+
+    fn are_disconnected(&mut self, clientids: &BTreeSet<Text>) -> bool {
+        clientids.iter().all(|clientid| self.clients.is_disconnected(clientid))
+    }
+
+    fn dismiss(&mut self, clientids: &BTreeSet<Text>) {
+        for clientid in clientids {
+            self.clients.dismiss(clientid);
+        }
     }
 }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use plugin_host::{Death, Text};
 
 use super::PATIENCE;
+use super::certificates::{self, CertificateDoor, Doors};
 use crate::contender::is_audit;
+use crate::duel::Arena;
 use crate::plugins::PluginUnderTest;
 
 /// `driver` and `stranger`, password `pw1`.
@@ -37,7 +39,7 @@ const RELOADING: &[u8] = b"Reloading config";
 /// A broker that runs, or has ended.
 pub struct Broker {
     directory: PathBuf,
-    pub port: u16,
+    pub doors: Doors,
     process: Child,
     /// How much of the log was read.
     log_read: usize,
@@ -45,12 +47,15 @@ pub struct Broker {
 
 impl Broker {
     /// Starts a broker in a directory that has a policy file, and waits until it listens.
-    pub fn start(plugin: &PluginUnderTest, directory: &Path) -> Result<Self, Death> {
+    pub fn start(arena: Arena, plugin: &PluginUnderTest, directory: &Path) -> Result<Self, Death> {
         for (name, text) in [("passwords", PASSWORD_FILE), ("acls", ACL_FILE)] {
             fs::write(directory.join(name), text).expect("the test's directory is writable");
         }
-        let (process, port) = run(plugin, directory)?;
-        Ok(Self { directory: directory.to_owned(), port, process, log_read: 0 })
+        if arena == Arena::BrokersByCertificate {
+            certificates::lay_out(directory);
+        }
+        let (process, doors) = run(arena, plugin, directory)?;
+        Ok(Self { directory: directory.to_owned(), doors, process, log_read: 0 })
     }
 
     /// How the broker ended, if it has.
@@ -126,13 +131,17 @@ fn log(directory: &Path) -> String {
     String::from_utf8_lossy(&fs::read(directory.join("log")).unwrap_or_default()).into_owned()
 }
 
+/// Ports on which nobody listens.
+fn free_ports() -> [u16; 2] {
+    let listen = || TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    [listen(), listen()].map(|listener| listener.local_addr().expect("it has an address").port())
+}
+
 /// Starts a broker and waits until it listens.
-fn run(plugin: &PluginUnderTest, directory: &Path) -> Result<(Child, u16), Death> {
+fn run(arena: Arena, plugin: &PluginUnderTest, directory: &Path) -> Result<(Child, Doors), Death> {
     const TRIES: usize = 10;
     for _ in 0..TRIES {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let port = listener.local_addr().expect("it has an address").port();
-        drop(listener);
+        let [port, port_for_certificates] = free_ports();
         let inside = plugin.place.inside(directory).display().to_string();
         let mut configuration = format!(
             "listener {port} 127.0.0.1\nuser root\nlog_dest stderr\nlog_type information\nlog_type error\n\
@@ -142,6 +151,12 @@ fn run(plugin: &PluginUnderTest, directory: &Path) -> Result<(Child, u16), Death
         );
         for (name, value) in &plugin.options {
             configuration.extend(["plugin_opt_", name, " ", value, "\n"]);
+        }
+        let mut doors = Doors { port, by_certificate: None };
+        if arena == Arena::BrokersByCertificate {
+            configuration += &certificates::configuration(port_for_certificates, &inside);
+            let folder = directory.to_owned();
+            doors.by_certificate = Some(CertificateDoor { port: port_for_certificates, folder });
         }
         let file = directory.join("mosquitto.conf");
         fs::write(&file, configuration).expect("the test's directory is writable");
@@ -167,7 +182,7 @@ fn run(plugin: &PluginUnderTest, directory: &Path) -> Result<(Child, u16), Death
             }
             // With this in the log it is this broker that has the port.
             if log(directory).contains(" running") && TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Ok((process, port));
+                return Ok((process, doors));
             }
             assert!(Instant::now() < end, "the broker does not listen:\n{}", log(directory));
             std::thread::sleep(Duration::from_millis(2));
