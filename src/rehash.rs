@@ -18,6 +18,14 @@ pub(crate) struct Rehash {
     waiting: Mutex<Vec<NewHash>>,
 }
 
+/// A client that has logged in with a password, which `hash` is of.
+#[derive(Clone, Copy)]
+pub(crate) struct LoggedIn<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) hash: &'a PasswordHash,
+    pub(crate) password: &'a [u8],
+}
+
 /// A new hash of a password, and the one that it was verified with.
 #[derive(Clone, Debug)]
 pub(crate) struct NewHash {
@@ -31,17 +39,27 @@ impl Rehash {
         Self { iterations: wanted.then_some(iterations), waiting: Mutex::default() }
     }
 
-    /// A client has logged in with the password that `old` is the hash of. Hashing calls `give_way` now and then
-    /// ([`PasswordHash::create_giving_way`]).
-    pub(crate) fn after_login(&self, client: &Client, old: &PasswordHash, password: &[u8], give_way: fn()) {
-        let Some(iterations) = self.iterations.and_then(|iterations| better(old, iterations)) else { return };
-        if self.waiting.lock().iter().any(|waiting| waiting.username == client.username) {
-            return;
-        }
-        // Without randomness the old hash does.
-        if let Ok(new) = PasswordHash::create_giving_way(password, iterations, give_way) {
-            let username = client.username.clone();
-            self.waiting.lock().push(NewHash { username, old: old.clone(), new });
+    /// Clients have logged in. Those whose passwords are to have the same iterations are hashed at once, calling `give_way` now
+    /// and then ([`PasswordHash::create_each`]).
+    pub(crate) fn after_logins(&self, logins: &[LoggedIn<'_>], give_way: fn()) {
+        let Some(of_new) = self.iterations else { return };
+        let wanted = logins.iter().filter_map(|login| Some((better(login.hash, of_new)?, login)));
+        let due: Vec<(Iterations, &LoggedIn<'_>)> = {
+            let waiting = self.waiting.lock();
+            let waits = |client: &Client| waiting.iter().any(|other| other.username == client.username);
+            wanted.filter(|(_, login)| !waits(login.client)).collect()
+        };
+        for alike in due.chunk_by(|(one, _), (other, _)| one == other) {
+            let Some((iterations, _)) = alike.first() else { continue };
+            let passwords: Vec<&[u8]> = alike.iter().map(|(_, login)| login.password).collect();
+            // Without randomness the old hashes do.
+            let Ok(hashes) = PasswordHash::create_each(&passwords, *iterations, give_way) else { return };
+            let new = alike.iter().zip(hashes).map(|((_, login), new)| NewHash {
+                username: login.client.username.clone(),
+                old: login.hash.clone(),
+                new,
+            });
+            self.waiting.lock().extend(new);
         }
     }
 
@@ -101,10 +119,14 @@ mod tests {
         policy
     }
 
+    fn log_in(rehash: &Rehash, client: &Client, old: &str) {
+        rehash.after_logins(&[LoggedIn { client, hash: &hash(old), password: b"pw" }], || ());
+    }
+
     /// The client's hash after a login that let it in.
     fn after_login(rehash: &Rehash, policy: &mut Policy, old: &str) -> (Vec<Username>, PasswordHash) {
         let client = policy.client(b"ann").unwrap().clone();
-        rehash.after_login(&client, &hash(old), b"pw", || ());
+        log_in(rehash, &client, old);
         let names = put(policy, rehash.take());
         let Password::Hash(hash) = policy.client(b"ann").unwrap().password.clone() else { panic!() };
         (names, hash)
@@ -152,7 +174,7 @@ mod tests {
         // The login was one with an older password.
         assert_eq!(after_login(&rehash, &mut policy, SHA512), (vec![], hash(SHORT_SALT_2000)));
         let client = policy.client(b"ann").unwrap().clone();
-        rehash.after_login(&client, &hash(SHA512), b"pw", || ());
+        log_in(&rehash, &client, SHA512);
         policy.remove_client(&client.username);
         assert_eq!(put(&mut policy, rehash.take()), []);
     }
@@ -162,8 +184,33 @@ mod tests {
         let rehash = Rehash::new(true, Iterations::MIN);
         let policy = policy_with(SHA512);
         for _ in 0..3 {
-            rehash.after_login(policy.client(b"ann").unwrap(), &hash(SHA512), b"pw", || ());
+            log_in(&rehash, policy.client(b"ann").unwrap(), SHA512);
         }
         assert_eq!(rehash.take().len(), 1);
+    }
+
+    #[test]
+    fn of_several_logins_each_gets_a_hash_of_its_own_password_with_its_iterations() {
+        let rehash = Rehash::new(true, Iterations::MIN);
+        let names = ["ann", "bob", "carl", "dan", "eve"];
+        let clients = names.map(|name| Client::new(Username::new(name.as_bytes()).unwrap()));
+        log_in(&rehash, &clients[3], SHA512);
+        let old = [LONG_SALT_101, SHORT_SALT_2000, LONG_SALT_5000, SHA512, LONG_SALT_101].map(hash);
+        let logins: Vec<LoggedIn<'_>> = std::iter::zip(&clients, &old)
+            .zip(names)
+            .map(|((client, hash), name)| LoggedIn { client, hash, password: name.as_bytes() })
+            .collect();
+        rehash.after_logins(&logins, || ());
+        let hashes = rehash.take();
+        // Dan's waited already; bob's is good as it is.
+        let of = |name: &str| hashes.iter().find(|hash| hash.username.as_bytes() == name.as_bytes());
+        assert_eq!((hashes.len(), of("bob").is_none()), (4, true));
+        assert!(of("dan").unwrap().new.verify(b"pw"));
+        for (name, old, iterations) in [("ann", &old[0], 101), ("carl", &old[2], 5000), ("eve", &old[4], 101)]
+        {
+            let NewHash { old: replaced, new, .. } = of(name).unwrap();
+            assert_eq!((replaced, new.iterations()), (old, Some(iterations)), "{name}");
+            assert!(new.verify(name.as_bytes()), "{name}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::options::LoginMode;
 use crate::panics::caught;
 use crate::password::PasswordHash;
 use crate::policy::{Effect, LoginRequest, Subject};
-use crate::rehash::Rehash;
+use crate::rehash::{LoggedIn, Rehash};
 use crate::sessions::{Login, Sessions};
 use crate::workers::Submitter;
 
@@ -85,15 +85,22 @@ impl Verifier {
         // If that panics, each is hashed alone.
         let hashed = caught(|| self.hash_together(&attempts)).unwrap_or_default();
         let hashed = hashed.into_iter().chain(iter::repeat(None));
-        for ((generation, attempt), is_right) in attempts.into_iter().zip(hashed) {
-            let found = caught(|| {
-                panic_point("a login that waits, being verified");
-                self.verify(&attempt, is_right)
-            });
-            let found = found.unwrap_or_else(Found::Panicked);
+        let mut logged_in = Vec::new();
+        let verified: Vec<Found> = iter::zip(&attempts, hashed)
+            .map(|((_, attempt), is_right)| {
+                let found = caught(|| {
+                    panic_point("a login that waits, being verified");
+                    self.verify(attempt, is_right, &mut logged_in)
+                });
+                found.unwrap_or_else(Found::Panicked)
+            })
+            .collect();
+        // If that panics, the old hashes do.
+        let _ = caught(|| self.rehash.after_logins(&logged_in, thread::yield_now));
+        for ((generation, attempt), found) in attempts.into_iter().zip(verified) {
             self.pending.found(generation, attempt, found);
-            self.bell.ring();
         }
+        self.bell.ring();
         true
     }
 
@@ -125,8 +132,13 @@ impl Verifier {
     }
 
     /// The logins that were hashed together are looked at one by one, as if each had been hashed after those before it: so
-    /// their failures count as they would.
-    fn verify(&self, attempt: &Attempt, is_right: Option<bool>) -> Found {
+    /// their failures count as they would. Those whose passwords are right come into `logged_in`.
+    fn verify<'a>(
+        &self,
+        attempt: &'a Attempt,
+        is_right: Option<bool>,
+        logged_in: &mut Vec<LoggedIn<'a>>,
+    ) -> Found {
         if let Some(found) = self.known(attempt) {
             return found;
         }
@@ -137,7 +149,7 @@ impl Verifier {
             Some((client, stamp)) if is_right => {
                 let is_connected = |username: &[u8]| self.sessions.lock().is_connected(username);
                 self.verified.remember(&client.username, password, *stamp, is_connected);
-                self.rehash.after_login(client, hash, password, thread::yield_now);
+                logged_in.push(LoggedIn { client, hash, password });
                 self.attempts.succeeded(username, address, Instant::now());
                 Found::Right
             }

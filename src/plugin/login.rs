@@ -11,6 +11,7 @@ use crate::injection::panic_point;
 use crate::logins::Attempt;
 use crate::password::{PasswordHash, Plaintext};
 use crate::policy::{Client, Effect, LoginRefusal, LoginRequest, LoginStamp, LoginVerdict, Password, Policy};
+use crate::rehash::LoggedIn;
 use crate::sessions::Login;
 
 /// The client id of 2.1's `http_api` listener, whose requests are no connections: they have no address.
@@ -198,7 +199,7 @@ impl Plugin {
             Some((client, stamp)) if is_right => {
                 let is_connected = |username: &[u8]| self.sessions.lock().is_connected(username);
                 self.verified.remember(&client.username, password, *stamp, is_connected);
-                self.rehash.after_login(client, hash, password, || ());
+                self.rehash.after_logins(&[LoggedIn { client, hash, password }], || ());
                 self.attempts.succeeded(username, request.address, now);
                 allowed
             }

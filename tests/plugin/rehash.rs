@@ -1,8 +1,8 @@
 //! `plugin_opt_rehash_on_login`: when the new hash is saved, and what it does not do.
 
 use mosquitto_dynsec::broker::{BrokerFamily, LogLevel};
-use mosquitto_dynsec::plugin::Plugin;
-use mosquitto_dynsec::policy::Effect;
+use mosquitto_dynsec::plugin::{Delay, LoginAnswer, Plugin, SessionId};
+use mosquitto_dynsec::policy::{Effect, LoginRequest, Subject};
 use serde_json::{Value, json};
 
 use crate::host::{Place, command, login, login_as, settle};
@@ -52,6 +52,29 @@ fn the_logins_between_two_ticks_are_saved_together_at_the_second() {
     assert_eq!(place.host.published.lock().unwrap().len(), 0);
     let [(LogLevel::Info, line), _] = &place.logged("hashed again at")[..] else { panic!() };
     assert!(line.ends_with("username=ann"), "{line}");
+}
+
+#[test]
+fn of_logins_that_wait_each_password_is_hashed_again() {
+    let names: Vec<String> = (0..6).map(|number| format!("client{number}")).collect();
+    let client = |name: &String| json!({"username": name, "encoded_password": OF_2_1});
+    let place = Place::with(&json!({"clients": names.iter().map(client).collect::<Vec<_>>()}));
+    let plugin = start(&place);
+    settle(&place, &plugin);
+    for (session, name) in (1..).zip(&names) {
+        let subject = Subject::known(Some(name.as_bytes()), Some(name.as_bytes()));
+        let password = if session == 1 { "other" } else { "pw" };
+        let request = LoginRequest { subject, address: None, password: Some(password.as_bytes()) };
+        assert_eq!(plugin.on_login(SessionId(session), &request, Delay::Safe), LoginAnswer::Later);
+    }
+    while place.host.let_in.lock().unwrap().len() < names.len() - 1 {
+        place.host.sleep();
+        plugin.on_tick();
+    }
+    settle(&place, &plugin);
+    let after = place.policy();
+    let hashed = names.iter().map(|name| iterations(&after, name));
+    assert_eq!(hashed.collect::<Vec<_>>(), [&[None][..], &[Some(1000); 5]].concat());
 }
 
 #[test]
