@@ -5,10 +5,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::broker::Broker;
 
@@ -22,15 +23,16 @@ pub struct Bell(Arc<Shared>);
 
 struct Shared {
     broker: Arc<dyn Broker>,
+    /// How often it was rung, and which of these the last tick had heard. The broker's thread, which hears, takes no lock for
+    /// that: the one that it wakes it must not wait for.
+    rung: AtomicU64,
+    heard: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    /// How often it was rung, and which of these the last tick had heard.
-    rung: u64,
-    heard: u64,
     thread: Option<JoinHandle<()>>,
     ended: bool,
 }
@@ -39,7 +41,13 @@ impl Bell {
     /// A bell that wakes this broker.
     #[must_use]
     pub fn new(broker: Arc<dyn Broker>) -> Self {
-        Self(Arc::new(Shared { broker, state: Mutex::default(), changed: Condvar::new() }))
+        Self(Arc::new(Shared {
+            broker,
+            rung: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }))
     }
 
     /// There is something to do at a tick. From any thread.
@@ -49,7 +57,8 @@ impl Bell {
             if state.ended {
                 return;
             }
-            state.rung = state.rung.saturating_add(1);
+            // With the lock held, so that the thread does not begin to wait in between.
+            self.0.rung.fetch_add(1, Ordering::AcqRel);
             if state.thread.is_none() {
                 let shared = Arc::clone(&self.0);
                 let thread = thread::Builder::new().name("dynsec-bell".into()).spawn(move || shared.repeat());
@@ -63,11 +72,7 @@ impl Bell {
 
     /// A tick has begun, and will see what was rung for until now.
     pub fn heard(&self) {
-        let mut state = self.0.state.lock();
-        if state.heard != state.rung {
-            state.heard = state.rung;
-            self.0.changed.notify_all();
-        }
+        self.0.heard.store(self.0.rung.load(Ordering::Acquire), Ordering::Release);
     }
 
     /// Stops ringing, for good.
@@ -89,19 +94,24 @@ impl Shared {
     fn repeat(&self) {
         let mut state = self.state.lock();
         while !state.ended {
-            if state.heard == state.rung {
+            let rung = self.rung.load(Ordering::Acquire);
+            if self.has_heard(rung) {
                 self.changed.wait(&mut state);
                 continue;
             }
-            let rung = state.rung;
             let mut wait = FIRST_WAIT;
-            while !state.ended && state.heard < rung {
-                if self.changed.wait_for(&mut state, wait).timed_out() && state.heard < rung {
+            while !state.ended && !self.has_heard(rung) {
+                if self.changed.wait_for(&mut state, wait).timed_out() && !self.has_heard(rung) {
                     wait = wait.saturating_mul(2).min(LONGEST_WAIT);
-                    self.broker.wake();
+                    // Whoever is woken may take this thread's processor at once.
+                    MutexGuard::unlocked(&mut state, || self.broker.wake());
                 }
             }
         }
+    }
+
+    fn has_heard(&self, rung: u64) -> bool {
+        self.heard.load(Ordering::Acquire) >= rung
     }
 }
 
@@ -119,7 +129,9 @@ impl fmt::Debug for Bell {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
     use std::sync::mpsc::{self, Sender};
+    use std::sync::{OnceLock, Weak};
 
     use super::*;
     use crate::broker::{LogLevel, PublishError};
@@ -157,6 +169,44 @@ mod tests {
         while wakes.try_recv().is_ok() {}
         bell.ring();
         assert_eq!(wakes.try_recv().ok(), None, "it has ended");
+    }
+
+    /// A broker that looks, when the bell's thread wakes it, whether it would have to wait for that thread, and hears.
+    struct Hears {
+        bell: OnceLock<Weak<Bell>>,
+        would_wait: AtomicBool,
+    }
+
+    impl Broker for Hears {
+        fn log(&self, _: LogLevel, _: &[u8]) {}
+
+        fn publish(&self, _: &'static str, _: &[u8]) -> Result<(), PublishError> {
+            Ok(())
+        }
+
+        fn kick_username(&self, _: &[u8]) {}
+
+        fn kick_clientid(&self, _: &[u8]) {}
+
+        fn wake(&self) {
+            if thread::current().name() == Some("dynsec-bell") {
+                let bell = self.bell.get().unwrap().upgrade().unwrap();
+                self.would_wait.store(bell.0.state.try_lock().is_none(), Ordering::Release);
+                bell.heard();
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_is_woken_waits_for_no_lock() {
+        let broker = Arc::new(Hears { bell: OnceLock::new(), would_wait: AtomicBool::new(false) });
+        let bell = Arc::new(Bell::new(Arc::clone(&broker) as Arc<dyn Broker>));
+        broker.bell.set(Arc::downgrade(&bell)).unwrap();
+        bell.ring();
+        while !bell.0.has_heard(1) {
+            thread::yield_now();
+        }
+        assert!(!broker.would_wait.load(Ordering::Acquire));
     }
 
     #[test]
