@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use hashbrown::HashTable;
 use parking_lot::Mutex;
 
-use crate::policy::{Action, Effect, TextKeys};
+use crate::policy::{Action, Effect, Subject, TextKeys};
 
 use again::Again;
 pub(crate) use line::Denial;
@@ -59,7 +59,8 @@ struct State {
     kinds: Vec<Kind>,
     /// Their places among `kinds`, by key.
     places: HashTable<(u64, usize)>,
-    /// How many kinds are a client's.
+    /// How many kinds of this interval are a client's.
+    // INVARIANT: each client of `kinds` is here.
     of_clients: HashTable<(u64, u32)>,
     /// The places of the kinds that lines are to be made of.
     waiting: Vec<usize>,
@@ -71,6 +72,8 @@ struct State {
 #[derive(Debug)]
 struct Kind {
     key: u64,
+    /// The client that it is of.
+    client: u64,
     taken: Taken,
     /// How many have got a line of their own.
     logged: u32,
@@ -118,6 +121,19 @@ impl Denials {
         self.again.count(id)
     }
 
+    /// Counts a denied action, if there is room for no more kinds and nothing of this client's is noted; false if it has to be
+    /// looked at and noted. So a flood of clients that are denied something takes little more than to deny it.
+    pub(crate) fn count_beyond_room(&self, action: Action, subject: &Subject<'_>) -> bool {
+        let state = &mut *self.state.lock();
+        if state.kinds.len() < MOST_KINDS
+            || state.knows(self.key_of_client(action.name(), subject.clientid.get(), subject.username))
+        {
+            return false;
+        }
+        state.others = state.others.saturating_add(1);
+        true
+    }
+
     /// [`Self::note`], for an action that [`Self::note_again`] is to know by `id`.
     pub(crate) fn note_as(&self, id: u64, denial: &Denial<'_>) {
         let state = &mut *self.state.lock();
@@ -145,19 +161,19 @@ impl Denials {
             }
             return key;
         }
-        let client = self.keys.hash_all([Some(denial.what.as_bytes()), denial.clientid, denial.username]);
+        let client = self.key_of_client(denial.what, denial.clientid, denial.username);
         let found = state.of_clients.find(client, |(other, _)| *other == client);
         let of_client = found.map_or(0, |(_, count)| *count);
         if of_client >= MOST_OF_CLIENT {
             if state.place(client).is_some() || self.room(state) {
-                state.add(client, denial, true);
+                state.add(client, client, denial, true);
                 state.count(client, 1);
             }
             return key;
         }
         if self.room(state) {
-            state.count_of_client(client);
-            if let Some(place) = state.add(key, denial, false) {
+            state.count_of_client(client, 1);
+            if let Some(place) = state.add(key, client, denial, false) {
                 state.log(place);
             }
         }
@@ -201,6 +217,10 @@ impl Denials {
         false
     }
 
+    fn key_of_client(&self, what: &str, clientid: Option<&[u8]>, username: Option<&[u8]>) -> u64 {
+        self.keys.hash_all([Some(what.as_bytes()), clientid, username])
+    }
+
     fn key_of_kind(&self, denial: &Denial<'_>) -> u64 {
         let Denial { what, clientid, username, address, topic, reason, group, role, acl, deferred } = *denial;
         // Who is locked out at several addresses is told apart there only at logins: an action is no other for it.
@@ -235,12 +255,12 @@ impl State {
     }
 
     /// Adds a kind, if it is not there, and says where.
-    fn add(&mut self, key: u64, denial: &Denial<'_>, is_more: bool) -> Option<usize> {
+    fn add(&mut self, key: u64, client: u64, denial: &Denial<'_>, is_more: bool) -> Option<usize> {
         if let Some(place) = self.place(key) {
             return Some(place);
         }
         let place = self.kinds.len();
-        self.kinds.push(Kind { key, taken: Taken::new(), logged: 0, counted: 0 });
+        self.kinds.push(Kind { key, client, taken: Taken::new(), logged: 0, counted: 0 });
         self.kinds.last_mut()?.taken.take_down(denial, is_more);
         self.places.insert_unique(key, (key, place), |(key, _)| *key);
         Some(place)
@@ -252,12 +272,17 @@ impl State {
         }
     }
 
-    /// One more kind is that client's.
-    fn count_of_client(&mut self, client: u64) {
+    /// Whether anything of a client's is noted.
+    fn knows(&self, client: u64) -> bool {
+        self.of_clients.find(client, |(other, _)| *other == client).is_some()
+    }
+
+    /// So many more kinds are that client's.
+    fn count_of_client(&mut self, client: u64, kinds: u32) {
         if let Some((_, count)) = self.of_clients.find_mut(client, |(other, _)| *other == client) {
-            *count = count.saturating_add(1);
+            *count = count.saturating_add(kinds);
         } else if self.of_clients.len() < MOST_KINDS {
-            self.of_clients.insert_unique(client, (client, 1), |(client, _)| *client);
+            self.of_clients.insert_unique(client, (client, kinds), |(client, _)| *client);
         }
     }
 
@@ -303,6 +328,11 @@ impl State {
             self.places.insert_unique(kind.key, (kind.key, place), |(key, _)| *key);
         }
         self.of_clients.clear();
+        for place in 0..self.kinds.len() {
+            if let Some(client) = self.kinds.get(place).map(|kind| kind.client) {
+                self.count_of_client(client, 0);
+            }
+        }
         lines
     }
 }

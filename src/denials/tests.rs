@@ -18,7 +18,14 @@ impl Log {
         let subject = Subject::known(Some(b"john"), Some(clientid.as_bytes()));
         let request = AclRequest { subject, action: Action::PublishClientSend, topic: topic.as_bytes() };
         let decision = Decision { effect: Effect::Defer, reason: Reason::DefaultAccess };
-        self.denials.note(&Denial::of_action(&request, &decision, Some(b"10.0.0.9")));
+        if !self.denials.count_beyond_room(request.action, &subject) {
+            self.denials.note(&Denial::of_action(&request, &decision, Some(b"10.0.0.9")));
+        }
+    }
+
+    fn is_beyond_room(&self, clientid: &str) -> bool {
+        let subject = Subject::known(Some(b"john"), Some(clientid.as_bytes()));
+        self.denials.count_beyond_room(Action::PublishClientSend, &subject)
     }
 
     fn login(&self, username: &str, address: &str) {
@@ -86,6 +93,33 @@ fn memory_and_lines_are_bounded_and_every_denial_is_counted() {
     assert_eq!(log.denials.state.lock().kinds.len(), 0);
     log.publish("another", "a");
     assert_eq!(log.at(61).len(), 1, "there is room again");
+}
+
+#[test]
+fn who_is_noted_is_counted_by_name_however_many_others_come() {
+    let log = Log::new();
+    for _ in 0..2 {
+        log.publish("long-since", "a");
+    }
+    assert!(!log.is_beyond_room("another"), "there is room");
+    log.at(0);
+    assert_eq!(log.at(60).len(), 1);
+    for number in 0..MOST_KINDS {
+        log.publish(&format!("client-{number}"), "a");
+    }
+    for known in ["long-since", "client-0"] {
+        assert!(!log.is_beyond_room(known), "{known}");
+        log.publish(known, "a");
+    }
+    assert!(log.is_beyond_room("another"));
+    let subject = Subject::known(Some(b"john"), Some(b"client-0"));
+    assert!(log.denials.count_beyond_room(Action::Subscribe, &subject), "it has not been denied that");
+    log.at(61);
+    let sums = log.at(120);
+    for (name, times) in [("clientid=long-since ", 1), ("clientid=client-0 ", 1), ("(others)", 3)] {
+        let line = sums.iter().find(|line| line.contains(name)).unwrap();
+        assert!(line.ends_with(&format!("times={times}")), "{line}");
+    }
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl Plugin {
             if effect != Effect::Allow
                 && (is_barred || self.denials.wants(action, effect, hashed.request.topic))
             {
-                effect = self.deny(policy, &hashed, address());
+                effect = self.deny(policy, &hashed, (effect, is_barred), address);
             }
             self.metrics.decided_by(in_turn, action as usize, effect as usize);
             effect
@@ -109,18 +109,26 @@ impl Plugin {
         effect
     }
 
-    /// What becomes of a request that is not allowed, of the barred or to be logged. Why it is not allowed is asked for
+    /// What becomes of a request that is not allowed, of the barred or to be logged, and what was decided of it: why is asked for
     /// once more, so that others need not say.
     #[inline(never)]
-    fn deny(&self, policy: &Policy, hashed: &Hashed<'_>, address: Option<&[u8]>) -> Effect {
+    fn deny<'a>(
+        &self,
+        policy: &Policy,
+        hashed: &Hashed<'_>,
+        (effect, is_barred): (Effect, bool),
+        address: impl FnOnce() -> Option<&'a [u8]>,
+    ) -> Effect {
         let request = &hashed.request;
+        if !is_barred && self.denials.count_beyond_room(request.action, &request.subject) {
+            return effect;
+        }
         let mut decision = policy.authorize(request);
-        let is_barred = is_barred(&decision);
         if is_barred {
             decision = self.decision_on_the_barred(policy, request, decision);
         }
         if self.denials.wants(request.action, decision.effect, request.topic) {
-            let denial = Denial::of_action(request, &decision, address);
+            let denial = Denial::of_action(request, &decision, address());
             if is_barred {
                 self.denials.note(&denial);
             } else {
