@@ -150,11 +150,24 @@ impl Bench {
     /// # Errors
     /// It could not be written, or the plugin refused it.
     pub fn load(&self, worker: &mut Worker, policy: &[u8]) -> Result<Done, Box<dyn Error>> {
+        self.load_with(worker, policy, &[("denial_log", "false")])
+    }
+
+    /// The same with options of ours, which theirs does not have.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_with(
+        &self,
+        worker: &mut Worker,
+        policy: &[u8],
+        ours: &[(&str, &str)],
+    ) -> Result<Done, Box<dyn Error>> {
         let path = self.new_path();
         std::fs::write(&path, policy)?;
         let mut options = vec![("config_file".to_owned(), path.to_string_lossy().into_owned())];
         if worker.side == Side::Ours {
-            options.push(("denial_log".to_owned(), "false".to_owned()));
+            options.extend(ours.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         }
         let options = options.into_iter().collect();
         let done = worker.ask(Request::Init { options, fill_freed_memory: false })?;

@@ -78,8 +78,18 @@ fn by_many(clients: usize, access: Access, topic: &str) -> Vec<AclRequest> {
     (0..clients).map(|client| check(&format!("device-{client}"), access, topic)).collect()
 }
 
-fn ready(bench: &Bench, mut worker: Worker, policy: &[u8], clients: usize) -> Result<Worker, Box<dyn Error>> {
-    bench.load(&mut worker, policy)?;
+fn ready(bench: &Bench, worker: Worker, policy: &[u8], clients: usize) -> Result<Worker, Box<dyn Error>> {
+    ready_with(bench, worker, policy, clients, &[("denial_log", "false")])
+}
+
+fn ready_with(
+    bench: &Bench,
+    mut worker: Worker,
+    policy: &[u8],
+    clients: usize,
+    options: &[(&str, &str)],
+) -> Result<Worker, Box<dyn Error>> {
+    bench.load_with(&mut worker, policy, options)?;
     for client in 0..clients {
         worker.connect(&format!("device-{client}"), "u", "p")?;
     }
@@ -270,6 +280,18 @@ fn times(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
                 again.push(&work, size, Some(times[0].median), Some(times[1].median));
             }
         }
+    }
+    let size = 10;
+    bench.progress("times, denials that are logged");
+    let policy = one_role("publishClientSend", size);
+    let mut theirs = ready(bench, bench.start(Side::Theirs)?, &policy, CLIENTS)?;
+    let mut ours = ready_with(bench, bench.start(Side::Ours)?, &policy, CLIENTS, &[])?;
+    let checks = by_many(CLIENTS, Access::Write, &topic(size));
+    let mut workers = [&mut theirs, &mut ours];
+    let times = [time(&mut workers, &checks)?, time(&mut workers, &checks[..1])?];
+    for (table, times) in [&mut first, &mut again].into_iter().zip(times) {
+        let [theirs, ours] = [times[0].median, times[1].median];
+        table.push("publish, none, denials logged", Some(size as u64), Some(theirs), Some(ours));
     }
     Ok(vec![first, tails, again])
 }
