@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How many are kept.
-const PLACES: usize = 4096;
+const PLACES: usize = 1 << PLACE_BITS;
+const PLACE_BITS: u32 = 14;
 /// Names are allocated: the last bits of their addresses are always the same.
 const ALIGNED: u32 = 4;
 
@@ -22,7 +23,7 @@ impl Hints {
     #[inline]
     pub(super) fn of(&self, name: &[u8]) -> Option<Hint<'_>> {
         let address = name.as_ptr().addr();
-        self.0.get((address >> ALIGNED ^ address >> 14) & (PLACES - 1)).map(Hint)
+        self.0.get((address >> ALIGNED ^ address >> (ALIGNED + PLACE_BITS)) & (PLACES - 1)).map(Hint)
     }
 }
 
