@@ -10,8 +10,7 @@ set -euo pipefail
 packages=(gcc libc6-dev libclang-dev libmosquitto-dev make mosquitto mosquitto-clients mosquitto-dev
     openssl)
 if [[ ${1:-} == --lint ]]; then
-    # libFuzzer, which the fuzz targets build, is C++.
-    packages+=(shellcheck g++)
+    packages+=(shellcheck)
 elif [[ ${1:-} == --bench || ${1:-} == --valgrind ]]; then
     packages+=(valgrind)
 elif [[ ${1:-} == --strace ]]; then

@@ -3,8 +3,8 @@
 # comparison with the C plugin on cases that nobody has seen yet. As `cargo fuzz run` would, but without it: the
 # flags are the compiler's own, and the stable compiler takes them when it is told to.
 #
-# What a target finds goes to target/fuzz/TARGET, the inputs that break it to target/fuzz/broken/. What failed is said
-# at the very end.
+# As many targets are fuzzed at once as there are processors. What a target finds goes to target/fuzz/TARGET, the inputs
+# that break it to target/fuzz/broken/. What failed is said at the very end.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -27,12 +27,15 @@ flags=(
     -Cllvm-args=-simplifycfg-branch-fold-threshold=0
 )
 limits=(-rss_limit_mb=2048 -malloc_limit_mb=512)
-summary=()
+# What is to be said at the end.
+summary=target/fuzz/summary
+mkdir -p target/fuzz
+: >"$summary"
 
 build() {
     # With a target of its own, though it is the same machine: the flags are then not for what only runs
     # while others are built, and that is there already.
-    RUSTC_BOOTSTRAP=1 RUSTFLAGS="${flags[*]}" cargo build \
+    RUSTC_WRAPPER=$PWD/scripts/rustc-unstable.sh RUSTFLAGS="${flags[*]}" cargo build \
         --manifest-path fuzz/Cargo.toml --target "$host" --target-dir target
 }
 
@@ -54,7 +57,7 @@ fuzz() {
 
 # Shows what is said of a failure now, and at the end once more: what comes between may be long.
 told() {
-    summary+=("$1")
+    printf '%s\n' "$1" >>"$summary"
     printf '%s\n' "$1" >&2
 }
 
@@ -135,20 +138,30 @@ $(sed -n '/panicked at/,/^$/p; /^error/p' "$log" | cut -c 1-1000 | sed '/^$/d; s
 }
 
 failed=0
-built=0
+at_once=$(nproc)
+fuzzed=()
 for target in "${targets[@]}"; do
-    if [[ $target == differential ]]; then
-        differential || failed=1
-        continue
-    fi
-    if ((!built)); then
-        build
-        built=1
-    fi
-    fuzz "$target" || failed=1
+    [[ $target == differential ]] || fuzzed+=("$target")
 done
-if ((failed)); then
+if ((${#fuzzed[@]})); then
+    build
+fi
+for target in "${fuzzed[@]}"; do
+    if (($(jobs -rp | wc -l) >= at_once)); then
+        wait -n || failed=1
+    fi
+    fuzz "$target" &
+done
+while [[ -n $(jobs -p) ]]; do
+    wait -n || failed=1
+done
+# It takes all processors.
+if [[ " ${targets[*]} " == *' differential '* ]]; then
+    differential || failed=1
+fi
+if ((failed)) || [[ -s $summary ]]; then
+    failed=1
     printf '\nfuzz: what failed:\n' >&2
-    printf '%s\n' "${summary[@]}" >&2
+    cat "$summary" >&2
 fi
 exit "$failed"
