@@ -81,7 +81,10 @@ fn a_plugin_that_comes_first_decides_first(trial: &Trial) {
     let broker = start(trial, [OTHER, TRIED]);
     let mut admin = broker.admin();
     let acls = json!([["publishClientSend", "other/denied", false], ["publishClientSend", "mine", true]]);
-    admin.create_client_with("john", &acls);
+    // With its role from the start: who is let in by others is disconnected by name, also if it came just after a change.
+    admin.create_role("john", &acls);
+    let role = json!([{"rolename": "john"}]);
+    admin.fine(&json!({"command": "createClient", "username": "john", "password": "pw", "roles": role}));
     let mut john = broker.client("john").login("john", "any").connect();
     assert_ne!(john.publish("other/denied", "x"), NOT_AUTHORIZED);
     assert_ne!(john.publish("mine", "x"), NOT_AUTHORIZED);
