@@ -94,10 +94,22 @@ impl Plugin {
         for kick in kicks {
             self.metrics.disconnected();
             match kick {
+                Kick::Username(username) if self.has_login_pending(Some(&username), None) => {
+                    self.kick_beside_who_waits(&username);
+                }
                 Kick::Username(username) => self.broker.kick_username(&username),
                 Kick::ClientId(clientid) => self.broker.kick_clientid(&clientid),
             }
         }
         self.is_kicking.store(false, Ordering::Relaxed);
+    }
+
+    /// Disconnects who is known under a username, but nobody who waits for its login, whom the broker would find by name, too:
+    /// that is decided under the new policy. Where logins wait, the broker tells of all who are connected.
+    fn kick_beside_who_waits(&self, username: &[u8]) {
+        let clientids = self.sessions.lock().clientids(username);
+        for clientid in clientids {
+            self.broker.kick_clientid(&clientid);
+        }
     }
 }

@@ -175,6 +175,11 @@ impl Sessions {
         theirs.into_iter().map(|session| Connection::from(session.address())).collect()
     }
 
+    /// The client ids of the connections of a client.
+    pub(crate) fn clientids(&self, username: &[u8]) -> Vec<Vec<u8>> {
+        self.open.of(Some(username)).map(|session| session.clientid().to_vec()).collect()
+    }
+
     /// How many logins there were so far.
     pub(crate) fn logins(&self) -> u64 {
         self.logins

@@ -26,6 +26,7 @@ cases! {
     a_second_client_of_that_id_does_not_get_in_by_the_first,
     a_login_takes_over_a_session_with_a_will,
     a_reload_disturbs_no_login_that_waits,
+    a_change_disconnects_nobody_who_waits,
     a_will_that_is_to_be_delayed_crashes_nothing,
     unknown_users_do_not_wait_for_others_to_decide,
     who_subscribes_before_it_is_let_in_is_disconnected: theirs_fails("2.1", "lets it in at once", "goes on"),
@@ -264,6 +265,15 @@ fn a_reload_disturbs_no_login_that_waits(trial: &Trial) {
 }
 
 /// MQTT 5.0 §3.1.3.2.2: 2.1.2 crashes if such a client leaves while its login waits.
+fn a_change_disconnects_nobody_who_waits(trial: &Trial) {
+    let Some((broker, mut admin)) = start(trial) else { return };
+    let bytes = hello("john", "john", "pw", None);
+    let mut john = say_hello_and_wait(trial, &broker, &mut admin, &bytes, "john");
+    // Whoever is connected as john is disconnected after it. Its login is decided later, under the new policy.
+    admin.fine(&json!({"command": "removeClientRole", "username": "john", "rolename": "john"}));
+    assert_eq!(answer(&mut john), Some(0));
+}
+
 fn a_will_that_is_to_be_delayed_crashes_nothing(trial: &Trial) {
     let Some((broker, mut admin)) = start(trial) else { return };
     for (client_id, password) in [("one", "pw"), ("two", "wrong"), ("three", "pw")] {
