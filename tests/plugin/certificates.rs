@@ -1,8 +1,8 @@
 //! Clients that their certificates have let in: no login is asked for them.
 
 use mosquitto_dynsec::broker::BrokerFamily;
-use mosquitto_dynsec::plugin::{EachTime, Plugin, SessionId};
-use mosquitto_dynsec::policy::{AclRequest, Action, Effect, Subject};
+use mosquitto_dynsec::plugin::{Delay, EachTime, LoginAnswer, Plugin, SessionId};
+use mosquitto_dynsec::policy::{AclRequest, Action, Effect, LoginRequest, Subject};
 use serde_json::{Value, json};
 
 use crate::host::{Place, command, login_as, settle};
@@ -145,4 +145,24 @@ fn the_session_of_a_disabled_client_gets_its_messages_and_does_nothing_else() {
         assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Deny);
         assert_eq!(may(&plugin, Action::Subscribe, "ann", "a1"), Effect::Deny);
     }
+}
+
+#[test]
+fn whose_login_waits_is_not_disconnected_with_who_has_a_certificate_of_that_name() {
+    // It takes long to verify.
+    const HASH: &str = "$7$300000$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==$bjfmK+rHVjYIU8g+zpNOWQFyrJyLFolfGFZPWhA6mO/EpkV26D+0zAxQxU5vWtiKEaqE9OQTQPIIqGj/o9gJ5A==";
+    let role = json!([{"rolename": "r"}]);
+    let place = Place::with(&json!({
+        "clients": [{"username": "ann", "encoded_password": HASH, "roles": role}],
+        "roles": [{"rolename": "r"}],
+    }));
+    let plugin = place.start(BrokerFamily::V2_1, |_| ()).unwrap();
+    plugin.on_tick();
+    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"with-certificate"));
+    let subject = Subject::known(Some(b"ann"), Some(b"waits"));
+    let request = LoginRequest { subject, address: None, password: Some(b"pw") };
+    assert_eq!(plugin.on_login(SessionId(2), &request, Delay::Safe), LoginAnswer::Later);
+    fine(&place, &plugin, "removeClientRole", json!({"username": "ann", "rolename": "r"}));
+    assert_eq!(kicked(&place, &plugin), 1);
+    assert_eq!(*place.host.kicked_names.lock().unwrap(), ["with-certificate"]);
 }
