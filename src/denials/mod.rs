@@ -328,10 +328,9 @@ impl State {
             self.places.insert_unique(kind.key, (kind.key, place), |(key, _)| *key);
         }
         self.of_clients.clear();
-        for place in 0..self.kinds.len() {
-            if let Some(client) = self.kinds.get(place).map(|kind| kind.client) {
-                self.count_of_client(client, 0);
-            }
+        let clients: Vec<u64> = self.kinds.iter().map(|kind| kind.client).collect();
+        for client in clients {
+            self.count_of_client(client, 0);
         }
         lines
     }

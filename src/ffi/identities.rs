@@ -41,7 +41,7 @@ impl Identities {
     fn has_seen(&self, session: SessionId) {
         let Some((set, rest)) = self.set(session) else { return };
         // Where all are taken, any goes.
-        let any = || set.iter().cycle().nth(rest as usize % WAYS);
+        let any = || set.get(rest as usize % WAYS);
         if let Some(place) = place(set, rest).or_else(|| place(set, NONE)).or_else(any) {
             place.store(rest, Ordering::Relaxed);
         }

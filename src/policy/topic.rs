@@ -127,17 +127,17 @@ impl Placeholder {
 
     /// Whether the level, which holds no `/`, is the subject's id or name. A wildcard never is, nor is a missing one.
     pub(super) fn is_level(self, level: &[u8], subject: Subject<'_>) -> bool {
-        self.is_value(level, subject) && !has_wildcard(level)
+        self.value(&subject).is_some_and(|value| is_same(value, level)) && !has_wildcard(level)
     }
 
-    /// [`Self::is_level`] of a level without a wildcard.
+    /// What it stands for; nothing where that is missing or empty.
     #[inline]
-    fn is_value(self, level: &[u8], subject: Subject<'_>) -> bool {
+    pub(super) fn value<'v>(self, subject: &Subject<'v>) -> Option<&'v [u8]> {
         let value = match self {
             Self::ClientId => subject.clientid.get(),
             Self::Username => subject.username,
         };
-        value.is_some_and(|value| !value.is_empty() && is_same(value, level))
+        value.filter(|value| !value.is_empty())
     }
 }
 
