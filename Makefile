@@ -9,6 +9,8 @@ BROKER_CASES ?= 500
 # For how long each target is fuzzed, and which; all if none is named.
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?=
+# Which plugins are tested in containers; both if none is named.
+SIDES ?=
 # How often a broker is killed.
 ROUNDS ?= 1000
 
@@ -19,7 +21,7 @@ export RUST_TEST_THREADS ?= 4
 export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-differential test-differential-matrix test-differential-brokers fuzz test-panics test-crash test-crash-theirs test-faults test-valgrind docker-images test-docker test-matrix bench bench-brokers bench-stall bench-growth lint fmt dependencies clean
+.PHONY: help run build test test-differential test-differential-matrix test-differential-brokers fuzz test-panics test-crash test-crash-theirs test-faults test-valgrind test-headers docker-images test-docker test-matrix bench bench-brokers bench-stall bench-growth lint fmt dependencies clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 26
@@ -30,7 +32,7 @@ run: dependencies ## build, and start a broker with the plugin on a free port of
 build: dependencies ## build target/release/libmosquitto_dynsec.so
 	$(CARGO) build --release --locked --package mosquitto-dynsec
 
-test: dependencies ## run all tests, against real brokers and the C plugin
+test: dependencies ## run the tests, against real brokers and the C plugin; those below take longer or need more
 	$(CARGO) build --workspace --locked
 	$(CARGO) test --workspace --locked --no-fail-fast
 
@@ -60,7 +62,7 @@ test-crash: dependencies ## kill -9 a real broker in a stream of commands, ROUND
 test-crash-theirs: ## count what the C plugins of 2.0.11, 2.0.21 and 2.1.2 make of ROUNDS=1000 kills, and of faults; as root
 	@bash scripts/theirs-under-stress.sh $(ROUNDS)
 
-test-faults: build ## let each system call of a save fail, in both ways of saving; DYNSEC_FAULTS=all in all ways; as root
+test-faults: build ## look that saves wait for the disk, and let each of their system calls fail, in both ways of saving; DYNSEC_FAULTS=all in all ways; as root
 	@bash scripts/dependencies.sh --strace
 	DYNSEC_OURS=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/libmosquitto_dynsec.so \
 	    $(CARGO) test --locked --package plugin-host --test faults -- --ignored --nocapture
@@ -70,11 +72,14 @@ test-valgrind: build ## look for lost and growing memory, and for wrong accesses
 	DYNSEC_OURS=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/libmosquitto_dynsec.so \
 	    $(CARGO) test --locked --package plugin-host --test memory -- --ignored --nocapture
 
+test-headers: dependencies ## look that all compiles with the headers of Mosquitto 2.1 too, from Debian's packages
+	@bash scripts/test-headers.sh forky
+
 docker-images: build ## build the images mosquitto-dynsec:bookworm, :trixie and :forky
 	@bash scripts/docker-images.sh
 
-test-docker: build ## run the real-broker suite in containers of Mosquitto 2.0.11, 2.0.21 and 2.1.2
-	@bash scripts/matrix.sh docker
+test-docker: build ## run the real-broker suite in containers of Mosquitto 2.0.11, 2.0.21 and 2.1.2; SIDES=--ours without theirs
+	@bash scripts/matrix.sh docker $(SIDES)
 
 test-matrix: build ## the same without Docker, in root folders that debootstrap makes; as root
 	@bash scripts/matrix.sh chroot

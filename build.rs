@@ -4,15 +4,15 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::{env, panic};
 
-const NEEDED: &str = "building needs the headers of Mosquitto 2.0, and libclang; \
+const NEEDED: &str = "building needs the headers of Mosquitto 2.0 or 2.1, and libclang; \
                       on Debian: apt-get install libmosquitto-dev mosquitto-dev libclang-dev";
 
 /// What the plugin calls, and what it exports. `ffi` compares its own list of types with these.
 const FUNCTIONS: &str = "mosquitto_(log_printf|broker_publish_copy|callback_register|callback_unregister|\
                          client_(id|username|address|certificate)|kick_client_by_(clientid|username)|\
                          plugin_(version|init|cleanup))";
-const TYPES: &str = "mosquitto_evt_(acl_check|basic_auth|control|tick|disconnect|reload)|mosquitto_opt|mosq_err_t|\
-                     mosquitto_plugin_event";
+const TYPES: &str = "mosquitto_evt_(acl_check|basic_auth|control|tick|disconnect|reload|connect|client_offline)|\
+                     mosquitto_opt|mosq_err_t|mosquitto_plugin_event";
 const CONSTANTS: &str = "MOSQ_ACL_.*|MOSQ_LOG_(INFO|NOTICE|WARNING|ERR)";
 
 fn main() {

@@ -18,6 +18,22 @@ configuration() {
     done
 }
 
+# values OPTION FILE: what the lines with this option say.
+values() {
+    sed -n "s/^[[:space:]]*$1[[:space:]]\{1,\}//p" "$2" | sed 's/[[:space:]]*$//'
+}
+
+# The paths of policies that a configuration file names, itself or in the files of its `include_dir`.
+policies() {
+    [ -r "$1" ] || return 0
+    values plugin_opt_config_file "$1"
+    values include_dir "$1" | while IFS= read -r folder; do
+        for file in "$folder"/*.conf; do
+            [ ! -r "$file" ] || values plugin_opt_config_file "$file"
+        done
+    done
+}
+
 make_policy() {
     policy=$1
     admin=${MOSQUITTO_DYNSEC_USERNAME:-admin}
@@ -26,6 +42,8 @@ make_policy() {
     if [ -n "$file" ]; then
         from="the file $file"
         password=$(cat "$file") || die "$from, which has the password, cannot be read"
+        # As editors of other systems end a line. The plugin's plugin_opt_password_init_file has it so too.
+        password=${password%"$(printf '\r')"}
     elif [ -n "${MOSQUITTO_DYNSEC_PASSWORD:-}" ]; then
         from=MOSQUITTO_DYNSEC_PASSWORD
         password=$MOSQUITTO_DYNSEC_PASSWORD
@@ -57,16 +75,14 @@ make_policy() {
 }
 
 if [ "${1:-}" = mosquitto ]; then
-    configuration=$(configuration "$@")
-    policy=
-    if [ -r "$configuration" ]; then
-        policy=$(sed -n 's/^[[:space:]]*plugin_opt_config_file[[:space:]]\{1,\}//p' "$configuration" | head -n 1)
+    policy=$(policies "$(configuration "$@")" | head -n 1)
+    if [ -n "$policy" ]; then
+        if [ ! -e "$policy" ] && [ ! -L "$policy" ]; then
+            # Nobody else may read the policy, nor a beginning of it.
+            (umask 077; make_policy "$policy")
+        fi
+        # The broker does not need it, unless a plugin has to make a policy that is not named where it was looked for.
+        unset MOSQUITTO_DYNSEC_PASSWORD
     fi
-    if [ -n "$policy" ] && [ ! -e "$policy" ] && [ ! -L "$policy" ]; then
-        # Nobody else may read the policy, nor a beginning of it.
-        (umask 077; make_policy "$policy")
-    fi
-    # The broker does not need it.
-    unset MOSQUITTO_DYNSEC_PASSWORD
 fi
 exec "$@"

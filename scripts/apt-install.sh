@@ -20,5 +20,6 @@ apt-get --quiet --yes --no-install-recommends install "$@" </dev/null
 # Debian also makes a service start with the system.
 if [[ -d /run/systemd/system && " $* " == *' mosquitto '* ]]; then
     systemctl --quiet disable mosquitto.service
-    echo "The system's own broker is not running; to start it: systemctl enable --now mosquitto" >&2
+    echo "The system's own broker is not running, and does not start with the system." \
+        "To have both: systemctl enable --now mosquitto" >&2
 fi

@@ -33,17 +33,7 @@ if ! command -v debootstrap >/dev/null; then
     bash "$(dirname "${BASH_SOURCE[0]}")/apt-install.sh" debootstrap >/dev/null
 fi
 
-# The archive itself, not its security updates: that is what the label says.
-mirror_of_apt() {
-    # shellcheck disable=SC2016 # apt fills these in, not the shell.
-    apt-get indextargets --format '$(SITE) $(LABEL)' 'Created-By: Packages' | sed -n 's/ Debian$//p' | head -n 1
-}
-mirror=${DEBIAN_MIRROR:-$(mirror_of_apt)}
-if [[ -z $mirror ]]; then
-    apt-get --quiet --quiet update >&2
-    mirror=$(mirror_of_apt)
-fi
-[[ -n $mirror ]] || { say "apt's sources name no mirror of Debian: set DEBIAN_MIRROR."; exit 1; }
+mirror=$(bash "$(dirname "${BASH_SOURCE[0]}")/debian-mirror.sh")
 
 # A suite younger than this debootstrap is made as sid is.
 script=/usr/share/debootstrap/scripts/$suite

@@ -19,20 +19,22 @@ fi
 [[ -f $plugin ]] || { say "$plugin is missing: run \`make build\`."; exit 1; }
 cp "$plugin" docker/libmosquitto_dynsec.so
 
-bash scripts/docker-base-images.sh "${suites[@]}"
+source scripts/docker-engine.sh
+bash scripts/docker-base-images.sh "${suites[@]}" || { engine_answers || true; exit 1; }
 
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 for suite in "${suites[@]}"; do
     image=mosquitto-dynsec:$suite
-    before=$(docker image inspect --format '{{.Id}}' "$image" 2>/dev/null || true)
+    before=$(engine image inspect --format '{{.Id}}' "$image" 2>/dev/null || true)
     say "Building $image"
-    if ! docker build --build-arg "SUITE=$suite" --tag "$image" docker >"$output" 2>&1; then
+    if ! engine build --build-arg "SUITE=$suite" --tag "$image" docker >"$output" 2>&1; then
         tail -n 30 "$output" >&2
+        engine_answers || true
         exit 1
     fi
     # The image that had the name is of no more use, unless a container still is made of it.
-    if [[ -n $before && $before != "$(docker image inspect --format '{{.Id}}' "$image")" ]]; then
-        docker image rm "$before" >/dev/null 2>&1 || true
+    if [[ -n $before && $before != "$(engine image inspect --format '{{.Id}}' "$image")" ]]; then
+        engine image rm "$before" >/dev/null 2>&1 || true
     fi
 done

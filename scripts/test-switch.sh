@@ -49,10 +49,10 @@ ctrl() {
 lets_in() {
     inside mosquitto_pub -h 127.0.0.1 -p "$port" -V 5 -u "$1" -P "$2" -t t -n >/dev/null 2>&1 && echo yes || echo no
 }
+# 2.1's unit starts the broker as mosquitto, the earlier ones as root.
+as=()
+if grep --quiet '^User=mosquitto' "$unit"; then as=(--userspec=mosquitto:mosquitto); fi
 start() {
-    local as=()
-    # 2.1's unit starts the broker as mosquitto, the earlier ones as root.
-    if grep --quiet '^User=mosquitto' "$unit"; then as=(--userspec=mosquitto:mosquitto); fi
     chroot "${as[@]}" "$copy" /usr/sbin/mosquitto -c /etc/mosquitto/mosquitto.conf >/dev/null 2>&1 &
     broker=$!
     for _ in {1..100}; do
@@ -118,6 +118,15 @@ start
 check 'restored: clients' 'admin ann ' "$(ctrl listClients)"
 check 'restored: ann logs in' yes "$(lets_in ann secret)"
 stop restored
+
+# A broker that does not start: README.md says where the reason is.
+sed --in-place "s|^plugin .*|plugin $ours|" "$configuration"
+printf '{"clients": [' >"$copy$policy"
+code=0
+timeout 20 chroot "${as[@]}" "$copy" /usr/sbin/mosquitto -c /etc/mosquitto/mosquitto.conf >/dev/null 2>&1 || code=$?
+check 'broken: the broker does not start' yes "$( ((code > 0 && code < 124)) && echo yes || echo "$code")"
+way=$(sed -n 's/^    sudo \(tail .*\.log\)$/\1/p' "$(dirname "${BASH_SOURCE[0]}")/../README.md")
+check 'broken: the reason is where README.md says' 1 "$(inside bash -c "$way" | grep --count 'dynsec: .*line 1 column')"
 
 result=ok
 ((failed == 0)) || result=FAILED

@@ -5,36 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::control::{Actor, ControlTopic, Entry};
 use crate::json::{Style, Writer};
 
-/// The line about a command, with its line feed.
-pub(crate) fn line(actor: &Actor, entry: &Entry<'_>, now: SystemTime) -> Vec<u8> {
-    let mut writer = Writer::new(Style::Compact);
-    writer.begin_object();
-    writer.key("time");
-    writer.string(utc(now));
-    for (name, value) in
-        [("username", &actor.username), ("clientid", &actor.clientid), ("address", &actor.address)]
-    {
-        if let Some(value) = value {
-            writer.key(name);
-            writer.string(String::from_utf8_lossy(value).as_bytes());
-        }
-    }
-    if actor.topic == ControlTopic::Query {
-        writer.key("topic");
-        writer.string("query");
-    }
-    writer.key("command");
-    writer.string(&entry.command);
-    if let Some(target) = entry.target {
-        writer.key("target");
-        writer.raw(target);
-    }
-    writer.key("outcome");
-    writer.string(entry.error.unwrap_or("done"));
-    writer.end_object();
-    let mut line = writer.into_bytes();
-    line.push(b'\n');
-    line
+/// Lines that were made at one time, by one actor: what all of them begin with is there once, however long the names are.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    head: Vec<u8>,
+    /// The rest of each line, with its line feed, which stands nowhere else in it.
+    rests: Vec<u8>,
+    count: u64,
+    changes: bool,
 }
 
 /// What was done without a command.
@@ -48,51 +26,128 @@ pub(crate) enum Deed {
     RehashPassword(Vec<u8>),
 }
 
-/// The line about a deed without a command.
-pub(crate) fn line_of_deed(deed: &Deed, now: SystemTime) -> Vec<u8> {
-    let (actor, name) = match deed {
-        Deed::Reload { .. } | Deed::RefusedReload(_) => ("file", "reload"),
-        Deed::RehashPassword(_) => ("plugin", "rehashPassword"),
-    };
-    let mut writer = Writer::new(Style::Compact);
-    writer.begin_object();
-    writer.key("time");
-    writer.string(utc(now));
-    writer.key("actor");
-    writer.string(actor);
-    writer.key("command");
-    writer.string(name);
-    match deed {
-        Deed::Reload { records } => {
-            writer.key("target");
-            writer.begin_object();
-            writer.key("records");
-            writer.int(i64::try_from(*records).unwrap_or(i64::MAX));
-            writer.end_object();
+impl Lines {
+    /// The lines about a payload's commands.
+    pub(crate) fn of_commands<'a>(
+        actor: &Actor,
+        entries: impl IntoIterator<Item = Entry<'a>>,
+        now: SystemTime,
+    ) -> Self {
+        let mut lines = Self::begin(now, |writer| {
+            for (name, value) in
+                [("username", &actor.username), ("clientid", &actor.clientid), ("address", &actor.address)]
+            {
+                if let Some(value) = value {
+                    writer.key(name);
+                    writer.string(String::from_utf8_lossy(value).as_bytes());
+                }
+            }
+            if actor.topic == ControlTopic::Query {
+                writer.key("topic");
+                writer.string("query");
+            }
+        });
+        for entry in entries {
+            lines.changes |= entry.changes;
+            lines.add(&entry.command, entry.error.unwrap_or("done"), |writer| {
+                if let Some(target) = entry.target {
+                    writer.key("target");
+                    writer.raw(target);
+                }
+            });
         }
-        Deed::RehashPassword(username) => {
-            writer.key("target");
-            writer.begin_object();
-            writer.key("username");
-            writer.string(String::from_utf8_lossy(username).as_bytes());
-            writer.end_object();
-        }
-        Deed::RefusedReload(_) => {}
+        lines
     }
-    writer.key("outcome");
-    writer.string(match deed {
-        Deed::RefusedReload(why) => why,
-        Deed::Reload { .. } | Deed::RehashPassword(_) => "done",
-    });
-    writer.end_object();
-    let mut line = writer.into_bytes();
-    line.push(b'\n');
-    line
+
+    /// The line about a deed without a command.
+    pub(crate) fn of_deed(deed: &Deed, now: SystemTime) -> Self {
+        let (actor, name) = match deed {
+            Deed::Reload { .. } | Deed::RefusedReload(_) => ("file", "reload"),
+            Deed::RehashPassword(_) => ("plugin", "rehashPassword"),
+        };
+        let outcome = match deed {
+            Deed::RefusedReload(why) => why,
+            Deed::Reload { .. } | Deed::RehashPassword(_) => "done",
+        };
+        let mut lines = Self::begin(now, |writer| {
+            writer.key("actor");
+            writer.string(actor);
+        });
+        lines.changes = true;
+        lines.add(name, outcome, |writer| match deed {
+            Deed::Reload { records } => {
+                writer.key("target");
+                writer.begin_object();
+                writer.key("records");
+                writer.int(i64::try_from(*records).unwrap_or(i64::MAX));
+                writer.end_object();
+            }
+            Deed::RehashPassword(username) => {
+                writer.key("target");
+                writer.begin_object();
+                writer.key("username");
+                writer.string(String::from_utf8_lossy(username).as_bytes());
+                writer.end_object();
+            }
+            Deed::RefusedReload(_) => {}
+        });
+        lines
+    }
+
+    fn begin(now: SystemTime, who: impl FnOnce(&mut Writer)) -> Self {
+        let mut writer = Writer::new(Style::Compact);
+        writer.begin_object();
+        writer.key("time");
+        writer.string(utc(now));
+        who(&mut writer);
+        Self { head: writer.into_bytes(), rests: Vec::new(), count: 0, changes: false }
+    }
+
+    fn add(&mut self, command: &str, outcome: &str, target: impl FnOnce(&mut Writer)) {
+        let mut writer = Writer::append_to(std::mem::take(&mut self.rests), Style::Compact);
+        let start = writer.written().len();
+        writer.begin_object();
+        writer.key("command");
+        writer.string(command);
+        target(&mut writer);
+        writer.key("outcome");
+        writer.string(outcome);
+        writer.end_object();
+        self.rests = writer.into_bytes();
+        // It goes on with the object that the head begins.
+        if let Some(brace) = self.rests.get_mut(start) {
+            *brace = b',';
+        }
+        self.rests.push(b'\n');
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// How much room they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.head.len().saturating_add(self.rests.len())
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether any of them is about something that changes the policy.
+    pub(crate) fn changes(&self) -> bool {
+        self.changes
+    }
+
+    /// Each of them, with its line feed.
+    pub(crate) fn each(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.rests.split_inclusive(|&byte| byte == b'\n').map(|rest| [&self.head, rest].concat())
+    }
 }
 
-/// The line about lines that could not be kept until the file could be written again.
-pub(crate) fn lost(count: u64, now: SystemTime) -> Vec<u8> {
-    format!("{{\"time\":\"{}\",\"lost\":{count}}}\n", utc(now)).into_bytes()
+/// The line about lines that could not be kept until the file could be written again, and about those that the disk perhaps
+/// has not, if there are any.
+pub(crate) fn missing(lost: u64, doubtful: u64, now: SystemTime) -> Vec<u8> {
+    let doubtful = if doubtful == 0 { String::new() } else { format!(",\"perhapsLost\":{doubtful}") };
+    format!("{{\"time\":\"{}\",\"lost\":{lost}{doubtful}}}\n", utc(now)).into_bytes()
 }
 
 /// A time as RFC 3339 has it, in UTC and milliseconds.
@@ -153,12 +208,17 @@ mod tests {
             ..Actor::default()
         };
         let entry = Entry { command: "getClient".into(), target: Some(b"{}"), error: None, changes: false };
-        let line = String::from_utf8(line(&actor, &entry, UNIX_EPOCH)).unwrap();
-        assert_eq!(
-            line,
-            "{\"time\":\"1970-01-01T00:00:00.000Z\",\"username\":\"a\\\"\\nb\u{fffd}\",\"topic\":\"query\",\
-             \"command\":\"getClient\",\"target\":{},\"outcome\":\"done\"}\n"
-        );
-        assert_eq!(line.matches('\n').count(), 1);
+        let other = Entry { command: "a\nb".into(), target: None, error: Some("c\nd"), changes: false };
+        let lines = Lines::of_commands(&actor, [entry, other], UNIX_EPOCH);
+        let head =
+            "{\"time\":\"1970-01-01T00:00:00.000Z\",\"username\":\"a\\\"\\nb\u{fffd}\",\"topic\":\"query\",";
+        let rests = [
+            "\"command\":\"getClient\",\"target\":{},\"outcome\":\"done\"}\n",
+            "\"command\":\"a\\nb\",\"outcome\":\"c\\nd\"}\n",
+        ];
+        let each: Vec<_> = lines.each().map(|line| String::from_utf8(line).unwrap()).collect();
+        assert_eq!(each, rests.map(|rest| format!("{head}{rest}")));
+        assert_eq!((lines.count(), lines.changes()), (2, false));
+        assert!(lines.bytes() < each.concat().len());
     }
 }

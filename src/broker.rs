@@ -111,3 +111,23 @@ pub enum BrokerFamily {
     /// 2.1 and later.
     V2_1,
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A broker that does nothing.
+    pub(crate) struct Silent;
+
+    impl Broker for Silent {
+        fn log(&self, _: LogLevel, _: &[u8]) {}
+
+        fn publish(&self, _: &'static str, _: &[u8]) -> Result<(), PublishError> {
+            Ok(())
+        }
+
+        fn kick_username(&self, _: &[u8]) {}
+
+        fn kick_clientid(&self, _: &[u8]) {}
+    }
+}

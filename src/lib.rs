@@ -22,6 +22,7 @@ mod logins;
 mod memo;
 pub mod metrics;
 pub mod options;
+mod origin;
 pub mod panics;
 pub mod password;
 pub mod plugin;

@@ -8,7 +8,7 @@
 use parking_lot::Mutex;
 
 use crate::password::{Iterations, PasswordHash};
-use crate::policy::{Client, Password, Policy, Username};
+use crate::policy::{Client, Policy, Username};
 
 /// The hashes that are to be replaced.
 #[derive(Debug)]
@@ -37,6 +37,12 @@ pub(crate) struct NewHash {
 impl Rehash {
     pub(crate) fn new(wanted: bool, iterations: Iterations) -> Self {
         Self { iterations: wanted.then_some(iterations), waiting: Mutex::default() }
+    }
+
+    /// Whether a password with that hash is to be hashed again. Until that is done it is verified at each of its client's own
+    /// logins, also where it was before: should it come to nothing at this one, it is tried at the next.
+    pub(crate) fn is_due(&self, hash: &PasswordHash) -> bool {
+        self.iterations.is_some_and(|of_new| better(hash, of_new).is_some())
     }
 
     /// Clients have logged in. Those whose passwords are to have the same iterations are hashed at once, calling `give_way` now
@@ -71,34 +77,27 @@ impl Rehash {
 
 /// Replaces the hashes of those clients whose passwords have not been changed since, and says whose.
 pub(crate) fn put(policy: &mut Policy, hashes: Vec<NewHash>) -> Vec<Username> {
-    let mut names = Vec::new();
-    for NewHash { username, old, new } in hashes {
-        let Some(client) = policy.client(username.as_bytes()) else { continue };
-        if client.password != Password::Hash(old) {
-            continue;
-        }
-        let client = Client { password: Password::Hash(new), ..Client::clone(client) };
-        if policy.put_client(client).is_ok() {
-            names.push(username);
-        }
-    }
-    names
+    let put = |NewHash { username, old, new }| policy.put_rehashed(&username, &old, new).then_some(username);
+    hashes.into_iter().filter_map(put).collect()
 }
 
 /// The iterations that a hash should have; `None` if it does as it is: if every C plugin can read it and
-/// it has as many as new ones get. It never gets fewer than it had.
+/// it has as many as new ones get. It never gets fewer than it had, and stays where it has more than are made.
 fn better(hash: &PasswordHash, of_new: Iterations) -> Option<Iterations> {
     let has = hash.iterations().unwrap_or_default();
     if hash.is_read_by_2_0() && has >= of_new.get() {
         return None;
     }
-    Some(Iterations::try_from(has.min(Iterations::MAX.get())).map_or(of_new, |has| has.max(of_new)))
+    if has > Iterations::MAX.get() {
+        return None;
+    }
+    Some(Iterations::try_from(has).map_or(of_new, |has| has.max(of_new)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Compat;
+    use crate::policy::{Compat, Password};
 
     const LONG_SALT_101: &str = "$7$101$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==$bjfmK+rHVjYIU8g+zpNOWQFyrJyLFolfGFZPWhA6mO/EpkV26D+0zAxQxU5vWtiKEaqE9OQTQPIIqGj/o9gJ5A==";
     const LONG_SALT_5000: &str = "$7$5000$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==$y8VpTFe/hEClgOwdiZSAh5nnkkkTcgiaZ55rDHibYeYrCKV22iLqUF7YUwPmli76WBv7dWKCDr0vwV0Sts3KQQ==";
@@ -140,6 +139,8 @@ mod tests {
             (LONG_SALT_5000, Some(5000)),
             (SHORT_SALT_101, Some(1000)),
             (SHORT_SALT_2000, None),
+            (&LONG_SALT_101.replace("$101$", "$10000000$"), Some(10_000_000)),
+            (&LONG_SALT_101.replace("$101$", "$20000000$"), None),
             (SHA512, Some(1000)),
             (ARGON2ID, Some(1000)),
         ] {

@@ -10,7 +10,7 @@ use crate::options::PluginOptions;
 use crate::password::Plaintext;
 use crate::policy::{Client, Compat, Difference, Password, Policy};
 use crate::store::{
-    Disk, FirstRun, InitError, Loaded, Made, OpenError, PASSWORD_VARIABLE, PasswordFrom, Shown, Store,
+    Disk, FirstRun, InitError, Issue, Loaded, Made, OpenError, PASSWORD_VARIABLE, PasswordFrom, Shown, Store,
     Writable,
 };
 
@@ -58,7 +58,7 @@ pub(crate) fn open(
         let (file, state_dir) = (&options.config_file, options.state_dir.as_deref());
         Store::open_on(disk(), file, state_dir, compat, options.strict_config).map_err(StartError::Open)
     };
-    match open() {
+    let opened = match open() {
         Err(StartError::Open(OpenError::Missing { path })) if options.config_init.makes_policy(family) => {
             let first_run = FirstRun {
                 path: &options.config_file,
@@ -74,6 +74,17 @@ pub(crate) fn open(
             open()
         }
         opened => opened,
+    };
+    if let Err(StartError::Open(error)) = &opened {
+        report_refused(error, broker);
+    }
+    opened
+}
+
+/// One line for each of the issues for which a strict plugin refuses a file.
+pub(crate) fn report_refused(error: &OpenError, broker: &dyn Broker) {
+    if let OpenError::Imperfect { path, issues } = error {
+        report_issues(issues, path, broker);
     }
 }
 
@@ -145,7 +156,7 @@ pub(crate) fn report_unreadable(policy: &Policy, options: &PluginOptions, broker
 
 /// One line for what a reload has changed, and one for each imperfection of the file.
 pub(crate) fn report_reloaded(loaded: &Loaded, path: &Path, difference: &Difference, broker: &dyn Broker) {
-    report_issues(loaded, path, broker);
+    report_issues(&loaded.issues, path, broker);
     let concerned = &difference.concerned;
     let anonymous = if concerned.anonymous { " and anonymous ones" } else { "" };
     let line = format!(
@@ -157,13 +168,15 @@ pub(crate) fn report_reloaded(loaded: &Loaded, path: &Path, difference: &Differe
     broker.log(LogLevel::Notice, line.as_bytes());
 }
 
-fn report_issues(loaded: &Loaded, path: &Path, broker: &dyn Broker) {
+fn report_issues(issues: &[Issue], path: &Path, broker: &dyn Broker) {
     let path = path.display();
-    for issue in loaded.issues.iter().take(MOST_ISSUES) {
+    // A file that has everything twice has few records that matter.
+    let (ambiguous, others): (Vec<_>, Vec<_>) = issues.iter().partition(|issue| issue.what.is_ambiguous());
+    for issue in ambiguous.into_iter().chain(others).take(MOST_ISSUES) {
         let line = format!("dynsec: {path}: {issue}");
         broker.log(LogLevel::Warning, line.as_bytes());
     }
-    let more = loaded.issues.len().saturating_sub(MOST_ISSUES);
+    let more = issues.len().saturating_sub(MOST_ISSUES);
     if more > 0 {
         broker.log(LogLevel::Warning, format!("dynsec: {path}: and {more} more such parts").as_bytes());
     }
@@ -173,7 +186,7 @@ fn report_issues(loaded: &Loaded, path: &Path, broker: &dyn Broker) {
 /// as it should be.
 pub(crate) fn report(loaded: &Loaded, store: &Store, broker: &dyn Broker) {
     let path = store.path().display();
-    report_issues(loaded, store.path(), broker);
+    report_issues(&loaded.issues, store.path(), broker);
     if let Some(recovered) = &loaded.recovered {
         let copy = recovered.copy.display();
         let line = match &recovered.not_completed {

@@ -21,6 +21,9 @@ const TURNS: usize = 7;
 /// How long one of a row's batches takes, about.
 const BATCH_US: u32 = 500;
 
+/// No callback of a plugin takes fewer instructions than this. Where none or hardly any are counted, it is not that it is fast.
+const LEAST_COUNTED: u64 = 100;
+
 /// Which plugin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
@@ -259,8 +262,19 @@ impl Worker {
     /// # Errors
     /// The worker was not started to count, or ended.
     pub fn count(&mut self, before: &[AclRequest], checks: &[AclRequest]) -> Result<f64, Box<dyn Error>> {
-        let total = self.count_order(&Order::Count { before: before.to_vec(), checks: checks.to_vec() })?.1;
-        Ok(total as f64 / checks.len() as f64)
+        self.count_each(&Order::Count { before: before.to_vec(), checks: checks.to_vec() }, checks.len())
+    }
+
+    /// The instructions of one of so many things that happen, on their average.
+    ///
+    /// # Errors
+    /// As [`Self::count`], or there are so few that they cannot be all.
+    pub fn count_each(&mut self, order: &Order, many: usize) -> Result<f64, Box<dyn Error>> {
+        let each = self.count_order(order)?.1 as f64 / many as f64;
+        if each < LEAST_COUNTED as f64 {
+            return Err(format!("only {each} instructions were counted for each of {many}").into());
+        }
+        Ok(each)
     }
 
     /// The instructions in the plugin's callbacks while anything else happens.
@@ -271,7 +285,14 @@ impl Worker {
         let done = self.order(order)?;
         self.counts += 1;
         let out = self.out.as_deref().ok_or("this worker does not count")?;
-        Ok((done, callgrind::read(out, self.counts)?))
+        let count = callgrind::read(out, self.counts)?;
+        if count < LEAST_COUNTED {
+            return Err(format!(
+                "only {count} instructions were counted: is what is counted called otherwise?"
+            )
+            .into());
+        }
+        Ok((done, count))
     }
 }
 

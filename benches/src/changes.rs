@@ -18,7 +18,7 @@ use crate::table::Table;
 use crate::worker::{Order, median};
 
 fn control(payload: &str) -> Request {
-    Request::Control { clientid: "console".into(), payload: payload.into() }
+    Request::Control { clientid: "console".into(), topic: None, payload: payload.into() }
 }
 
 type Change = fn(usize) -> Value;
@@ -176,6 +176,37 @@ pub fn count_changes(bench: &Bench, size: usize) -> Result<Vec<(&'static str, f6
         counts.push((what, median(&mut all)));
     }
     Ok(counts)
+}
+
+/// Instructions of making, changing and deleting records, on the broker's thread, ours, where the file has everything twice and
+/// as many links that lead nowhere.
+pub fn count_beside_what_is_set_aside(bench: &Bench, size: usize) -> Result<f64, Box<dyn Error>> {
+    let mut file: Value = serde_json::from_slice(&policy(size, 10))?;
+    let missing =
+        |key: &str| (0..size).map(|number| json!({key: format!("missing-{number}")})).collect::<Vec<_>>();
+    file["groups"][1]["clients"] = missing("username").into();
+    file["clients"][1]["roles"] = missing("rolename").into();
+    for list in ["clients", "groups", "roles"] {
+        let records = file[list].as_array_mut().ok_or("no list")?;
+        records.extend(records.clone());
+    }
+    let mut worker = bench.start_counting(Side::Ours)?;
+    load_into(bench, Side::Ours, &mut worker, file.to_string().as_bytes())?;
+    worker.ask(Request::Attach { clientid: "console".into(), username: None, subscriptions: vec![] })?;
+    let commands = |number: usize| {
+        json!({"commands": [
+            {"command": "createRole", "rolename": format!("missing-{number}")},
+            {"command": "createClient", "username": format!("missing-{number}")},
+            {"command": "createGroup", "groupname": format!("missing-{number}")},
+            {"command": "disableClient", "username": client(10 * number + 2)},
+            {"command": "deleteClient", "username": client(10 * number + 3)},
+        ]})
+    };
+    // The first change of a process takes more than all that is counted here.
+    worker.ask(control(&commands(0).to_string()))?;
+    worker.ask(Request::Tick { count: 5, pause_ms: 20 })?;
+    let (_, count) = worker.count_order(&Order::CountAsk(control(&commands(1).to_string())))?;
+    Ok(count as f64)
 }
 
 /// Instructions of deleting a role of so many ACLs, and of the ticks until it is gone, on the broker's thread, ours.

@@ -4,8 +4,7 @@ use std::error::Error;
 
 use crate::adversarial;
 use crate::bench::Bench;
-use crate::checks;
-use crate::{changes, policies};
+use crate::{changes, limits, policies};
 
 const SMALL: usize = 500;
 /// Ten times as many, of clients and of ACLs in one role.
@@ -19,7 +18,7 @@ const CHANGE: f64 = 2.0;
 /// An explanation takes what the matches take, not what the ACLs do.
 const EXPLANATION: f64 = 1.2;
 
-/// Compares the instructions of the small policy with those of the large one, and those of checks with their limits.
+/// Compares the instructions of the small policy with those of the large one, and those of checks and logins with their limits.
 ///
 /// # Errors
 /// Something grows faster than it may, or a check takes more than it may.
@@ -56,9 +55,15 @@ pub fn check(bench: &Bench) -> Result<(), Box<dyn Error>> {
         changes::count_making_anew(bench, LARGE)?,
         CHANGE,
     );
+    compare(
+        "five commands, among as much that was set aside",
+        changes::count_beside_what_is_set_aside(bench, SMALL)?,
+        changes::count_beside_what_is_set_aside(bench, LARGE)?,
+        CHANGE,
+    );
     adversarial::compare(bench, &mut compare)?;
-    checks::hold_to_limits(bench, &mut |what, count, most| {
-        println!("{what}: {count:.0} instructions; at most {most}");
+    limits::hold(bench, &mut |what, count, most| {
+        println!("{what}: {count:.0} instructions; at most {most:.0}");
         if count > most {
             failed.push(what.to_owned());
         }

@@ -66,9 +66,12 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         reconnects.push(&work, Some(RECONNECTS as u64), Some(times[0]), Some(times[1]));
     }
     bench.progress("reconnects, instructions");
-    let mut worker = start(bench, Side::Ours, ITERATIONS[0], "defer", bench.start_counting(Side::Ours)?)?;
-    let count = worker.count_order(&Order::CountReconnect(everybody()))?.1;
-    instructions.push("a reconnect", Some(RECONNECTS as u64), None, Some(count as f64 / RECONNECTS as f64));
+    instructions.push(
+        "a reconnect",
+        Some(RECONNECTS as u64),
+        None,
+        Some(count_reconnect(bench, RECONNECTS)?),
+    );
     for (unknown_user, table) in [("deny", &mut refused), ("defer", &mut deferred)] {
         bench.progress(&format!("refused logins, unknown_user {unknown_user}"));
         let of_sides = Side::BOTH.map(|side| time_refused(bench, side, unknown_user));
@@ -141,6 +144,13 @@ fn start(
 
 fn name(number: usize) -> String {
     format!("client-{number:07}")
+}
+
+/// The instructions of a reconnect, where so many come back.
+pub fn count_reconnect(bench: &Bench, clients: usize) -> Result<f64, Box<dyn Error>> {
+    let mut worker = start(bench, Side::Ours, ITERATIONS[0], "defer", bench.start_counting(Side::Ours)?)?;
+    let logins = everybody().into_iter().take(clients).collect();
+    worker.count_each(&Order::CountReconnect(logins), clients)
 }
 
 fn everybody() -> Vec<Login> {

@@ -28,6 +28,7 @@ mod checks;
 mod document;
 mod growth;
 mod held;
+mod limits;
 mod logins;
 mod policies;
 mod real;

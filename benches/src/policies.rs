@@ -60,6 +60,18 @@ pub fn policy_of(clients: usize, acls: usize, roles: usize) -> Vec<u8> {
     policy.to_string().into_bytes()
 }
 
+/// Ten roles, each with so many ACLs of each of three types.
+fn large_roles(acls: usize) -> Vec<u8> {
+    const TYPES: [&str; 3] = ["publishClientSend", "publishClientReceive", "subscribePattern"];
+    let role = |role: usize| {
+        let acl = |(acltype, number): (&str, usize)| json!({"acltype": acltype, "topic": format!("site/{role}/{number}/state"), "allow": true});
+        let each = TYPES.into_iter().flat_map(|acltype| (0..acls).map(move |number| (acltype, number)));
+        json!({"rolename": format!("role-{role}"), "acls": each.map(acl).collect::<Vec<Value>>()})
+    };
+    let roles: Vec<Value> = (0..ROLES).map(role).collect();
+    json!({"clients": [], "groups": [], "roles": roles}).to_string().into_bytes()
+}
+
 /// The order that loads a policy. Which of the 2.0 brokers it is, ours would look for in the program that runs, and
 /// this one is fifty times as large as a broker: so it is told.
 fn init(bench: &Bench, side: Side, policy: &[u8]) -> Result<Request, Box<dyn Error>> {
@@ -102,7 +114,7 @@ pub fn load(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
     );
     let mut resident = Table::new("load-memory", "Memory of the whole process once they are loaded.", "MB");
     let mut peak = Table::new("load-peak", "The most memory while they were loaded.", "MB");
-    let mut roles = Table::new("load-acls", "Loading one role of so many ACLs.", "ms");
+    let mut roles = Table::new("load-acls", "Loading roles of so many ACLs.", "ms");
     for size in CLIENTS.into_iter().filter(|size| bench.takes(*size)) {
         let policy = policy(size, 10);
         let [theirs, ours] = load_both(bench, &policy, size, size <= LARGEST_OF_THEIRS, "clients")?;
@@ -114,7 +126,13 @@ pub fn load(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
     for size in ACLS.into_iter().filter(|size| bench.takes(*size)) {
         let policy = policy(0, size);
         let [theirs, ours] = load_both(bench, &policy, size, size <= LARGEST_ROLE_OF_THEIRS, "ACLs")?;
-        roles.push("ACLs", Some(size as u64), theirs.map(|it| it.0), ours.map(|it| it.0));
+        roles.push("ACLs of one role", Some(size as u64), theirs.map(|it| it.0), ours.map(|it| it.0));
+    }
+    let size = LARGEST_ROLE_OF_THEIRS;
+    if bench.takes(size) {
+        let what = "ACLs of each of three types in ten roles";
+        let [theirs, ours] = load_both(bench, &large_roles(size), size, true, what)?;
+        roles.push(what, Some(size as u64), theirs.map(|it| it.0), ours.map(|it| it.0));
     }
     Ok(vec![times, resident, peak, roles])
 }

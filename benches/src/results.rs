@@ -84,15 +84,23 @@ fn circumstances(bench: &Bench) -> Vec<String> {
             models.first().unwrap_or(&"?"),
             load.split(' ').next().unwrap_or("?")
         ),
-        format!("{}, Linux {}", system(), output("uname", &["-r"])),
+        format!("{}, Linux {}", system(), released(&output("uname", &["-r"]))),
         format!("C plugin: {}, {}", bench.plugin(Side::Theirs).display(), package("mosquitto")),
-        format!(
-            "ours: {}, {}",
-            output("git", &["describe", "--always", "--dirty"]),
-            output("rustc", &["-V"])
-        ),
+        format!("ours: {}, {}", commit(), output("rustc", &["-V"])),
         output("valgrind", &["--version"]),
     ]
+}
+
+/// The commit that is measured, and whether there is more than that; what documents say of it, as kept results, does not count.
+fn commit() -> String {
+    let commit = output("git", &["rev-parse", "--short", "HEAD"]);
+    let more = output("git", &["status", "--porcelain", "--", ".", ":!docs"]);
+    if more.is_empty() { commit } else { format!("{commit}-dirty") }
+}
+
+/// The release of a kernel, without what its builder has appended to it.
+fn released(kernel: &str) -> &str {
+    kernel.split(['-', '+']).next().unwrap_or_default()
 }
 
 fn system() -> String {
@@ -112,4 +120,16 @@ fn output(program: &str, arguments: &[&str]) -> String {
         || format!("{program}?"),
         |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_s_release_is_kept_without_its_suffix() {
+        for kernel in ["6.18.44", "6.18.44-amd64", "6.18.44+deb13-amd64"] {
+            assert_eq!(released(kernel), "6.18.44");
+        }
+    }
 }

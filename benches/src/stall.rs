@@ -45,12 +45,12 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
     }
     let mut kicks = Table::new(
         "stall-kicks",
-        "modifyRole of a role that so many who are connected have, until all of them are disconnected.",
+        "addRoleACL to a role that so many who are connected have, until all of them are disconnected: the C plugin of 2.0 disconnects nobody for a modifyRole.",
         "ms",
     );
     for members in MEMBERS.into_iter().filter(|members| bench.takes(*members)) {
         let measure = |side| {
-            let says = format!("modifyRole, {members} members, {side:?}");
+            let says = format!("addRoleACL, {members} members, {side:?}");
             bench.measure(&says, || measure_kicks(bench, side, members))
         };
         let (theirs, Some(ours)) = (measure(Side::Theirs)?, measure(Side::Ours)?) else { continue };
@@ -78,7 +78,9 @@ fn measure_kicks(bench: &Bench, side: Side, members: usize) -> Result<Seen, Box<
     thread::sleep(Duration::from_secs(2));
     let quiet = stream.longest_gap();
     let start = Instant::now();
-    let command = json!({"command": "modifyRole", "rolename": "members", "acls": []});
+    let command = json!({
+        "command": "addRoleACL", "rolename": "members", "acltype": "publishClientSend", "topic": "t", "allow": true,
+    });
     admin.publish(CONTROL, json!({ "commands": [command] }).to_string().as_bytes())?;
     admin.message()?;
     for member in &mut connected {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::bench::{Bench, Side};
 use crate::real::{Broker, Client, PASSWORD, Protocol, Stream, Version, policy, versions};
 use crate::table::Table;
+use crate::worker::{median, percentile};
 
 /// How many clients come back.
 const CLIENTS: [usize; 2] = [2_000, 10_000];
@@ -19,6 +20,9 @@ const CLIENTS: [usize; 2] = [2_000, 10_000];
 const THREADS: usize = 16;
 /// How many begin in a second, where they do not begin as fast as they can.
 const A_SECOND: f64 = 500.0;
+/// How often a storm of these is repeated where logins do not wait for each other: what the machine does besides decides about
+/// a gap of a few milliseconds.
+const RUNS: usize = 5;
 
 /// How many clients come, how fast, and what they speak.
 #[derive(Clone, Copy)]
@@ -38,23 +42,40 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         let iterations: u32 = if version.name.starts_with("2.0") { 1_000 } else { 10_000 };
         let (hash, took) = hash(iterations)?;
         for clients in CLIENTS.into_iter().filter(|clients| bench.takes(*clients)) {
-            let of_all = Some(took.as_secs_f64() * 1e3 * clients as f64);
-            tables.hashes.push(&format!("{iterations} iterations"), Some(clients as u64), of_all, of_all);
+            let of_all = took.as_secs_f64() * 1e3 * clients as f64;
+            tables.hashes.push_with(of_all, &format!("{iterations} iterations"), Some(clients as u64), None);
             for at_once in [true, false] {
                 let storm = Storm { clients, at_once, protocol: Protocol::V3 };
                 measure(bench, &version, storm, &hash, &mut tables)?;
             }
         }
     }
-    let Tables { times, hashes, gaps, alone } = tables;
-    Ok(vec![times, hashes, gaps, alone])
+    let Tables { times, hashes, gaps, alone_times, alone } = tables;
+    Ok(vec![times, hashes, gaps, alone_times, alone])
 }
 
 struct Tables {
     times: Table,
     hashes: Table,
     gaps: Table,
+    alone_times: Table,
     alone: Table,
+}
+
+/// What one storm, or each of several, did, in milliseconds.
+#[derive(Clone)]
+struct Seen {
+    /// Until all are back: the median.
+    took: f64,
+    /// The longest gaps.
+    gaps: Vec<f64>,
+}
+
+impl Seen {
+    /// The gap that this share of the runs has no longer than.
+    fn gap(&self, share: f64) -> f64 {
+        percentile(&mut self.gaps.clone(), share)
+    }
 }
 
 impl Tables {
@@ -65,15 +86,19 @@ impl Tables {
                 "storm-times",
                 "How long it takes until so many clients are back after a restart, all at once or 500 a second; MQTT 3.1.1 where nothing else is said.",
             ),
-            hashes: table("storm-hashes", "What hashing their passwords takes one thread, alone."),
+            hashes: table("storm-hashes", "What hashing their passwords takes one thread, alone.")
+                .with("one thread"),
             gaps: table(
                 "storm-gaps",
-                "The longest gap between two deliveries of a publisher of 1 kHz meanwhile, in one run.",
+                "The longest gap between two deliveries of a publisher of 1 kHz meanwhile.",
             ),
-            alone: table(
-                "storm-alone",
-                "The same gap where the broker has no plugin and lets everybody in, and where a thread of the benchmark hashes besides, as a worker of the plugin does: what machine and broker do by themselves.",
-            ),
+            alone_times: table(
+                "storm-alone-times",
+                "How long it takes until they are back where the broker has no plugin and lets everybody in, and where a thread of the benchmark hashes besides, as a worker of the plugin does.",
+            )
+            .with("no plugin"),
+            alone: table("storm-alone", "The longest gap there: what machine and broker do by themselves.")
+                .with("no plugin"),
         }
     }
 }
@@ -92,12 +117,17 @@ fn measure(
     let of = |what: &str| format!("storm of {clients} {how}, {}, {what}", version.name);
     let policy = policy(&hash.members, (0..clients).map(|number| format!("client{number:06}")));
     let work = format!("Mosquitto {}, {how}", version.name);
-    let alone = || storm.measure(Broker::start_alone(bench, version)?);
-    if let Some((_, gap)) = bench.measure(&of("no plugin"), alone)? {
-        tables.alone.push(&work, size, Some(gap), Some(gap));
-    }
-    if let Some((_, gap)) = bench.measure(&of("no plugin, one processor busy"), || hash.beside(alone))? {
-        tables.alone.push(&format!("{work}, one processor busy"), size, Some(gap), Some(gap));
+    let runs = if at_once { 1 } else { RUNS };
+    let alone = || storm.measure(|| Broker::start_alone(bench, version), runs);
+    let busy = || hash.beside(alone);
+    let alone = bench.measure(&of("no plugin"), alone)?;
+    let busy = bench.measure(&of("no plugin, one processor busy"), busy)?;
+    for (seen, work) in [(alone, work.clone()), (busy, format!("{work}, one processor busy"))] {
+        let Some(seen) = seen else { continue };
+        tables.alone_times.push_with(seen.took, &work, size, None);
+        for (work, share) in gap_rows(&work, seen.gaps.len()) {
+            tables.alone.push_with(seen.gap(share), &work, size, None);
+        }
     }
     let is_few = Some(&clients) == CLIENTS.first();
     let mut modes: Vec<Mode> = vec![("sync", Protocol::V3)];
@@ -105,31 +135,49 @@ fn measure(
         modes.push(("delayed", Protocol::V3));
         modes.extend(is_few.then_some(("auto", Protocol::V5)));
     }
-    let mut theirs = None;
+    let mut theirs: Option<(Protocol, Seen)> = None;
     for (mode, protocol) in modes {
         let storm = Storm { protocol, ..storm };
         let speaks = if protocol == Protocol::V5 { ", MQTT 5.0" } else { "" };
         // It has no modes.
-        if theirs.is_none_or(|(of, _)| of != protocol) {
+        if theirs.as_ref().is_none_or(|(of, _)| *of != protocol) {
             let seen = bench.measure(&of(&format!("C{speaks}")), || {
-                storm.measure(Broker::start(bench, version, Side::Theirs, &policy, "")?)
+                storm.measure(|| Broker::start(bench, version, Side::Theirs, &policy, ""), 1)
             })?;
             theirs = seen.map(|seen| (protocol, seen));
         }
-        let theirs = theirs.map(|(_, seen)| seen);
+        let theirs = theirs.as_ref().map(|(_, seen)| seen);
         let lines = format!("plugin_opt_login_mode {mode}\nplugin_opt_login_work 100");
+        let runs = if mode == "delayed" { runs } else { 1 };
         let ours = bench.measure(&of(&format!("{mode}{speaks}")), || {
-            storm.measure(Broker::start(bench, version, Side::Ours, &policy, &lines)?)
+            storm.measure(|| Broker::start(bench, version, Side::Ours, &policy, &lines), runs)
         })?;
         if theirs.is_none() && ours.is_none() {
             continue;
         }
         let work =
             format!("Mosquitto {}, {} iterations, {mode}{speaks}, {how}", version.name, hash.iterations);
-        tables.times.push(&work, size, theirs.map(|seen| seen.0), ours.map(|seen| seen.0));
-        tables.gaps.push(&work, size, theirs.map(|seen| seen.1), ours.map(|seen| seen.1));
+        let took = |seen: Option<&Seen>| seen.map(|seen| seen.took);
+        tables.times.push(&work, size, took(theirs), took(ours.as_ref()));
+        for (work, share) in gap_rows(&work, ours.as_ref().map_or(1, |seen| seen.gaps.len())) {
+            let gap = |seen: Option<&Seen>| seen.map(|seen| seen.gap(share));
+            tables.gaps.push(&work, size, gap(theirs), gap(ours.as_ref()));
+        }
     }
     Ok(())
+}
+
+/// A row of the longest gap; of several runs' the median, and another row with the longest of all. Each with the share of runs
+/// that have no longer one.
+fn gap_rows(work: &str, runs: usize) -> Vec<(String, f64)> {
+    if runs == 1 {
+        vec![(work.to_owned(), 1.0)]
+    } else {
+        vec![
+            (format!("{work}, median of {runs} runs"), 0.5),
+            (format!("{work}, longest of {runs} runs"), 1.0),
+        ]
+    }
 }
 
 /// The hash of everybody's password.
@@ -177,8 +225,19 @@ impl Hash {
 }
 
 impl Storm {
+    /// So many of these, each with a broker of its own.
+    fn measure(
+        &self,
+        broker: impl Fn() -> Result<Broker, Box<dyn Error>>,
+        runs: usize,
+    ) -> Result<Seen, Box<dyn Error>> {
+        let seen: Vec<_> = (0..runs).map(|_| self.run(broker()?)).collect::<Result<_, _>>()?;
+        let (mut times, gaps): (Vec<f64>, _) = seen.into_iter().unzip();
+        Ok(Seen { took: median(&mut times), gaps })
+    }
+
     /// Milliseconds until all are back, and of the longest gap.
-    fn measure(&self, broker: Broker) -> Result<(f64, f64), Box<dyn Error>> {
+    fn run(&self, broker: Broker) -> Result<(f64, f64), Box<dyn Error>> {
         let stream = Stream::start(broker.port)?;
         thread::sleep(Duration::from_secs(1));
         stream.longest_gap();

@@ -36,6 +36,15 @@ pub enum Order {
         /// The checks.
         checks: Vec<AclRequest>,
     },
+    /// The instructions of ACL checks are counted, each with the tick that follows it.
+    CountWithTicks {
+        /// The checks.
+        checks: Vec<AclRequest>,
+        /// How often all of them are made before, and not counted.
+        before: usize,
+        /// How often they are made.
+        rounds: usize,
+    },
     /// The instructions of anything else are counted.
     CountAsk(Request),
     /// Payloads are sent, each when the one before is answered; callbacks and ticks are timed.
@@ -150,7 +159,7 @@ fn execute(host: &mut Host, order: Order) -> Result<Done, Box<dyn Error>> {
                 let _before = host.take_deeds();
                 let payload = Text::from(payload.as_bytes());
                 let start = Instant::now();
-                host.control(&clientid, &payload)?;
+                host.control(&clientid, None, &payload)?;
                 done.singles.push(start.elapsed().as_nanos() as f64);
                 let is_answer = |deed: &Deed| matches!(deed, Deed::Publish(_));
                 while !host.take_deeds().iter().any(is_answer) {
@@ -193,6 +202,18 @@ fn execute(host: &mut Host, order: Order) -> Result<Done, Box<dyn Error>> {
             let mut outcome = Ok(());
             callgrind::count(|| outcome = reconnect(&all))?;
             outcome?;
+            Ok(Done::default())
+        }
+        Order::CountWithTicks { checks, before, rounds } => {
+            let checks = prepare(host, &checks)?;
+            let mut make_all = |times: usize| {
+                for check in checks.iter().cycle().take(checks.len() * times) {
+                    run_check(check);
+                    host.tick();
+                }
+            };
+            make_all(before);
+            callgrind::count(|| make_all(rounds))?;
             Ok(Done::default())
         }
         Order::Count { before, checks } => {

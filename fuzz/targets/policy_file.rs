@@ -62,7 +62,7 @@ fuzz_target!(|data: &[u8]| {
 fn lasts(issue: &Issue) -> bool {
     !matches!(
         issue.what,
-        Imperfection::NothingInIt | Imperfection::SecondPassword | Imperfection::NoSecondPassword
+        Imperfection::NothingInIt | Imperfection::SecondPassword | Imperfection::SecondEncoded
     )
 }
 

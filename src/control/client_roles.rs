@@ -28,7 +28,10 @@ pub(super) fn add(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answ
 pub(super) fn remove(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
     let (name, rolename) = (fields.username()?, fields.rolename()?);
     let (client, _) = find(session, name, rolename)?;
-    if let Some(roles) = client.roles.without(rolename) {
+    let roles = client.roles.without(rolename);
+    // A record that does not count may still say so.
+    if roles.is_some() || !client.extra.is_alone() {
+        let roles = roles.unwrap_or_else(|| client.roles.clone());
         clients::put(session, Client { roles, ..Client::clone(&client) })?;
     }
     session.disconnect(&client.username);

@@ -208,7 +208,7 @@ fn groups_of_known_client(
     policy: &Policy,
 ) -> Result<Option<Links<GroupName>>, CommandError> {
     let Some(named) = members::named(fields, "groups", "groupname") else { return Ok(None) };
-    if policy.compat() >= Compat::V2_0_21 {
+    if policy.compat() >= Compat::V2_0_15 {
         members::all_known(fields, "groups", "groupname", |name| policy.group(name).is_some()).map_err(
             |unknown| unknown.either(CommandError::GroupInListNotFound, CommandError::GroupNameInList),
         )?;

@@ -45,8 +45,9 @@ pub(super) fn acls(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Ans
     explain::log(session, "getEffectiveACLs", about, acl_type.as_slice());
     let policy = &*session.policy;
     let about = about.with_bound_clientid(policy);
+    let (offset, limit) = (page.offset(), page.limit());
     let effective = policy
-        .effective_acls(about.subject(), &wanted.acl_types, page.offset(), page.limit())
+        .effective_acls(about.subject(), &wanted.acl_types, offset, limit, &mut session.work)
         .ok_or(CommandError::ClientNotFound)?;
     Ok(Answer::data(|writer| {
         about.write(writer);
@@ -65,8 +66,12 @@ pub(super) fn write(writer: &mut Writer, effective: &EffectiveAcls<'_>, wanted: 
     writer.key("defaultACLAccess");
     default_access::write(writer, access, &wanted.actions);
     let deferred = wanted.actions.iter().any(|action| !access.allows(*action));
-    if effective.needs_clientid || deferred {
+    if effective.needs_clientid || deferred || effective.is_uncompared || effective.is_cut {
         writer.key("incomplete");
+        writer.bool(true);
+    }
+    if effective.is_uncompared {
+        writer.key("uncompared");
         writer.bool(true);
     }
     if effective.needs_clientid {

@@ -55,7 +55,6 @@ pub(super) fn login(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<An
         password: Some(b"?"),
     };
     let verdict = policy.authenticate(&request);
-    let needs_clientid = clientid.is_none() && bound.is_some();
     let reason = match &verdict {
         LoginVerdict::Verify { .. } if session.host.is_locked_out(username, address) => Some("lockedOut"),
         LoginVerdict::Verify { .. } => None,
@@ -63,7 +62,9 @@ pub(super) fn login(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<An
         LoginVerdict::Defer => Some("noPassword"),
         LoginVerdict::Refuse(refusal) => Some(refusal_name(*refusal)),
     };
-    let open = needs_clientid && reason != Some("clientDisabled");
+    // Who is refused with the client id that fits is refused with every other one, too.
+    let is_refused = matches!(verdict, LoginVerdict::Refuse(_)) || reason == Some("lockedOut");
+    let open = clientid.is_none() && bound.is_some() && !is_refused;
     Ok(Answer::data(|writer| {
         About { username: Some(username), clientid }.write(writer);
         if let Some(address) = address {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::clients;
 use super::error::CommandError;
 use super::fields::Fields;
+use super::groups;
 use super::members;
 use super::response::Answer;
 use super::session::Session;
@@ -29,9 +30,12 @@ pub(super) fn add(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answ
 pub(super) fn remove(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
     let (name, groupname) = (fields.username()?, fields.groupname()?);
     session.disconnect_name(name);
-    let (client, _) = find(session, name, groupname)?;
+    let (client, group) = find(session, name, groupname)?;
     if let Some(groups) = client.groups.without(groupname) {
         clients::put(session, Client { groups, ..Client::clone(&client) })?;
+    } else if !group.extra.is_alone() {
+        // A record that does not count may still say so.
+        groups::put(session, Group::clone(&group))?;
     }
     session.log("removeGroupClient", &[("groupname", groupname), ("username", name)]);
     Ok(Answer::Done)

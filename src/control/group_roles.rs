@@ -29,7 +29,10 @@ pub(super) fn add(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answ
 pub(super) fn remove(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
     let (groupname, rolename) = (fields.groupname()?, fields.rolename()?);
     let (group, _) = find(session, groupname, rolename)?;
-    if let Some(roles) = group.roles.without(rolename) {
+    let roles = group.roles.without(rolename);
+    // A record that does not count may still say so.
+    if roles.is_some() || !group.extra.is_alone() {
+        let roles = roles.unwrap_or_else(|| group.roles.clone());
         groups::put(session, Group { roles, ..Group::clone(&group) })?;
     }
     session.disconnect_members(&group.name);

@@ -57,7 +57,7 @@ pub(super) fn modify(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
     group.text_name = fields.text("textname").or(group.text_name);
     group.text_description = fields.text("textdescription").or(group.text_description);
     group.roles = members::roles(fields, session.policy)?.unwrap_or(group.roles);
-    if session.compat() >= Compat::V2_0_21 {
+    if session.compat() >= Compat::V2_0_15 {
         // Refused since 2.0.15; 2.0.14 passes over unknown and missing names.
         members::all_known(fields, "clients", "username", |name| session.policy.client(name).is_some())
             .map_err(|unknown| {

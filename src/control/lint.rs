@@ -8,7 +8,7 @@ use super::page::Page;
 use super::response::Answer;
 use super::session::{FileFinding, Session};
 use crate::json::Writer;
-use crate::policy::{Acl, Finding, Holder, InertIn, RoleAcl, Severity};
+use crate::policy::{Acl, Compat, Finding, Holder, InertIn, RoleAcl, Severity};
 
 /// What is probably wrong in the policy, errors first.
 pub(super) fn policy(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
@@ -29,7 +29,7 @@ pub(super) fn policy(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
         writer.key("findings");
         writer.begin_array();
         for found in page.part_of(&all) {
-            write(writer, found);
+            write(writer, found, policy.compat());
         }
         writer.end_array();
         about::write_change_index(writer, policy);
@@ -61,9 +61,9 @@ impl Found<'_> {
         }
     }
 
-    fn message(&self) -> String {
+    fn message(&self, compat: Compat) -> String {
         match self {
-            Self::Policy(finding) => message(finding),
+            Self::Policy(finding) => message(finding, compat),
             Self::File(FileFinding::Unwritable { why, .. }) => {
                 format!(
                     "The policy file cannot be saved, so that commands that change it are refused: {why}."
@@ -80,7 +80,7 @@ impl Found<'_> {
 }
 
 /// `{"code":…,"severity":…,"objects":[…],"message":…}`
-fn write(writer: &mut Writer, found: &Found<'_>) {
+fn write(writer: &mut Writer, found: &Found<'_>, compat: Compat) {
     writer.begin_object();
     writer.key("code");
     writer.string(found.code());
@@ -104,7 +104,7 @@ fn write(writer: &mut Writer, found: &Found<'_>) {
     }
     writer.end_array();
     writer.key("message");
-    writer.string(found.message());
+    writer.string(found.message(compat));
     writer.end_object();
 }
 
@@ -181,11 +181,11 @@ fn member_of(kind: InertIn) -> &'static str {
     match kind {
         InertIn::Clients => "username",
         InertIn::Groups | InertIn::AnonymousGroup => "groupname",
-        InertIn::Roles | InertIn::Acls => "rolename",
+        InertIn::Roles | InertIn::Acls | InertIn::Beside => "rolename",
     }
 }
 
-fn message(finding: &Finding<'_>) -> String {
+fn message(finding: &Finding<'_>, compat: Compat) -> String {
     match finding {
         Finding::MalformedAcl(acl) => format!(
             "The topic `{}` of role `{}` is no valid filter: rules of 2.1 deny what reaches it, those of 2.0 pass \
@@ -247,6 +247,11 @@ fn message(finding: &Finding<'_>) -> String {
         ),
         Finding::UnusedRole(role) => format!("Role `{}` is given to no client and no group.", role.name),
         Finding::UnusedGroup(group) => format!("Group `{}` has no clients.", group.name),
+        Finding::ClientWithoutPassword(client) if client.password.is_for_others(compat) => format!(
+            "Client `{}` has no password: with rules of 2.0 it can log in with one only if another plugin or the \
+             `password_file` lets it in.",
+            client.username
+        ),
         Finding::ClientWithoutPassword(client) => format!(
             "Client `{}` has no password that could be compared, so that it cannot log in with one.",
             client.username
@@ -267,7 +272,7 @@ fn message(finding: &Finding<'_>) -> String {
                 InertIn::Clients => "client",
                 InertIn::Groups => "group",
                 InertIn::AnonymousGroup => "anonymous group",
-                InertIn::Roles | InertIn::Acls => "role",
+                InertIn::Roles | InertIn::Acls | InertIn::Beside => "role",
             };
             let missing = String::from_utf8_lossy(missing);
             format!("In the file {whose} names the {what} `{missing}`, which does not exist.")

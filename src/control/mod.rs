@@ -180,7 +180,7 @@ fn run(
     };
     // 2.0 answers with its own spelling of the command, 2.1 with the client's, but where it has data.
     let echoed = match session.compat() {
-        Compat::V2_0 | Compat::V2_0_21 => command.name.as_bytes(),
+        Compat::V2_0 | Compat::V2_0_15 | Compat::V2_0_21 => command.name.as_bytes(),
         Compat::V2_1 => name,
     };
     if let Some(error) = command.refused_on(session.actor.topic) {

@@ -9,14 +9,31 @@ use super::members;
 use super::page::Page;
 use super::response::Answer;
 use super::session::{Actor, Host, Session};
+use crate::policy::Work;
 
 /// How many commands a payload may have there.
 const MOST_COMMANDS: usize = 10;
+
+/// How much work a payload may be there: some milliseconds, since anybody may ask.
+const MOST_STEPS: usize = 50_000;
+
+/// How many ACLs the answers to a payload list there in all, and after how many bytes of topics and names they list no more: some
+/// hundred kilobytes of JSON, up to some megabytes where topics are very long. The rest is for other payloads.
+const MOST_ACLS: usize = 2_000;
+const MOST_BYTES: usize = 1_000_000;
 
 /// How many commands a payload may have.
 pub(super) fn most_commands(actor: &Actor, host: &dyn Host) -> usize {
     let most = host.limits().commands;
     if actor.topic == ControlTopic::Own { most.min(MOST_COMMANDS) } else { most }
+}
+
+/// How much work a payload may be.
+pub(super) fn work(actor: &Actor) -> Work {
+    match actor.topic {
+        ControlTopic::Own => Work::new(MOST_STEPS).listing(MOST_ACLS, MOST_BYTES),
+        _ => Work::new(Work::STEPS),
+    }
 }
 
 /// Whom a question is about: whom the command names, or the client itself, which may name nobody.
@@ -36,8 +53,9 @@ pub(super) fn who_am_i(session: &mut Session<'_>, fields: &Fields<'_>) -> Result
     let wanted = Wanted::of(fields)?;
     let page = Page::of(fields);
     let policy = &*session.policy;
+    let (offset, limit) = (page.offset(), page.limit());
     let effective = policy
-        .effective_acls(about.subject(), &wanted.acl_types, page.offset(), page.limit())
+        .effective_acls(about.subject(), &wanted.acl_types, offset, limit, &mut session.work)
         .ok_or(CommandError::ClientNotFound)?;
     let client = about.username.and_then(|username| policy.client(username));
     Ok(Answer::data(|writer| {

@@ -19,7 +19,7 @@ pub(super) fn create(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<A
     let text_name = fields.optional_text("textname", Member::TextName)?;
     let text_description = fields.optional_text("textdescription", Member::TextDescription)?;
     let allow_wildcard_subs = match compat {
-        Compat::V2_0 | Compat::V2_0_21 => fields.bool("allowwildcardsubs").unwrap_or(true),
+        Compat::V2_0 | Compat::V2_0_15 | Compat::V2_0_21 => fields.bool("allowwildcardsubs").unwrap_or(true),
         Compat::V2_1 => fields.strict_bool_or("allowwildcardsubs", true, CommandError::AllowWildcardSubs)?,
     };
     if session.policy.role(name).is_some() {

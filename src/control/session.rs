@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::error::CommandError;
+use super::own;
 use super::{ControlTopic, Disconnect, Limits};
 use crate::metrics::Counts;
 use crate::password::{Iterations, PasswordHash};
-use crate::policy::{ClientId, Compat, Crowd, GroupName, Holders, Policy, RoleName, Username};
+use crate::policy::{ClientId, Compat, Crowd, GroupName, Holders, Policy, RoleName, Username, Work};
 
 /// Who sent a payload.
 #[derive(Clone, Debug, Default)]
@@ -126,6 +127,8 @@ pub(super) struct Session<'a> {
     touched_groups: HashSet<GroupName>,
     /// How often the payload has asked for a look through the whole policy.
     lints: usize,
+    /// What the payload may take in questions that grow with what somebody has, or with its square.
+    pub(super) work: Work,
     log: Vec<Vec<u8>>,
 }
 
@@ -140,6 +143,7 @@ impl<'a> Session<'a> {
             touched_roles: HashSet::new(),
             touched_groups: HashSet::new(),
             lints: 0,
+            work: own::work(actor),
             log: Vec::new(),
         }
     }

@@ -24,11 +24,18 @@ pub(crate) struct Denial<'a> {
     pub(super) acl: Option<&'a [u8]>,
     /// It was left to others, who refuse if there are none.
     pub(super) deferred: bool,
+    /// It is a login that a reload has asked for: nobody has tried anything.
+    pub(super) of_reload: bool,
 }
 
 impl<'a> Denial<'a> {
-    /// A login that was refused, or left to others, for that reason.
-    pub(crate) fn of_login(request: &LoginRequest<'a>, reason: &'static str, effect: Effect) -> Self {
+    /// A login that was refused, or left to others, for that reason. It may be one that a reload has asked for.
+    pub(crate) fn of_login(
+        request: &LoginRequest<'a>,
+        reason: &'static str,
+        effect: Effect,
+        of_reload: bool,
+    ) -> Self {
         Self {
             what: "login",
             clientid: request.subject.clientid.get(),
@@ -40,6 +47,7 @@ impl<'a> Denial<'a> {
             role: None,
             acl: None,
             deferred: effect == Effect::Defer,
+            of_reload,
         }
     }
 
@@ -67,7 +75,13 @@ impl<'a> Denial<'a> {
             role: role.map(|role| role.name.as_bytes()),
             acl,
             deferred: decision.effect == Effect::Defer,
+            of_reload: false,
         }
+    }
+
+    /// Whether it is that of a login, and of no action.
+    pub(super) fn is_login(&self) -> bool {
+        self.topic.is_none()
     }
 
     /// All members, each ` | name=value`, but for the first, which is what was denied.
@@ -80,18 +94,22 @@ impl<'a> Denial<'a> {
         line.member("role", self.role, MOST_OF_NAME);
         line.member("group", self.group, MOST_OF_NAME);
         line.member("acl", self.acl, MOST_OF_NAME);
-        if self.deferred {
-            line.0.extend_from_slice(b" | deferred");
-        }
+        line.marks(self);
         line.0
     }
 
-    /// The members of what a client is denied besides, on topics too many to name.
+    /// The members of what a client is denied besides, on topics too many to name, or an address with other names.
     pub(super) fn members_of_more(&self) -> Vec<u8> {
         let mut line = Line(b" | ".to_vec());
         line.0.extend_from_slice(self.what.as_bytes());
-        line.who(self);
-        line.plain("topic", "(more)");
+        if self.is_login() {
+            line.plain("username", "(more)");
+            line.member("address", self.address, MOST_OF_NAME);
+            line.marks(self);
+        } else {
+            line.who(self);
+            line.plain("topic", "(more)");
+        }
         line.0
     }
 }
@@ -103,6 +121,15 @@ impl Line {
         self.member("clientid", denial.clientid, MOST_OF_NAME);
         self.member("username", denial.username, MOST_OF_NAME);
         self.member("address", denial.address, MOST_OF_NAME);
+    }
+
+    fn marks(&mut self, denial: &Denial<'_>) {
+        for (mark, is_there) in [("deferred", denial.deferred), ("reload", denial.of_reload)] {
+            if is_there {
+                self.0.extend_from_slice(b" | ");
+                self.0.extend_from_slice(mark.as_bytes());
+            }
+        }
     }
 
     fn plain(&mut self, name: &str, value: &str) {

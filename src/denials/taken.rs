@@ -15,6 +15,7 @@ pub(super) struct Taken {
     what: &'static str,
     reason: &'static str,
     deferred: bool,
+    of_reload: bool,
     /// It stands for all that the client is denied besides.
     is_more: bool,
     /// Where each of the texts ends, if there is one.
@@ -25,14 +26,16 @@ pub(super) struct Taken {
 impl Taken {
     /// Room for a denial; [`Self::take_down`] fills it, where it lies.
     pub(super) fn new() -> Self {
-        Self { what: "", reason: "", deferred: false, is_more: false, ends: [None; 7], bytes: [0; ROOM] }
+        let (deferred, of_reload, is_more) = (false, false, false);
+        Self { what: "", reason: "", deferred, of_reload, is_more, ends: [None; 7], bytes: [0; ROOM] }
     }
 
     /// Takes a denial down, in the place of what was there; `is_more`, if it stands for all that the client is denied
     /// besides.
     pub(super) fn take_down(&mut self, denial: &Denial<'_>, is_more: bool) {
-        let Denial { what, clientid, username, address, topic, reason, group, role, acl, deferred } = *denial;
-        (self.what, self.reason, self.deferred, self.is_more) = (what, reason, deferred, is_more);
+        let Denial { what, clientid, username, address, topic, reason, group, role, acl, .. } = *denial;
+        (self.what, self.reason, self.is_more) = (what, reason, is_more);
+        (self.deferred, self.of_reload) = (denial.deferred, denial.of_reload);
         let mut at = 0_usize;
         let texts = [clientid, username, address, topic, group, role, acl];
         for (index, (text, end)) in texts.into_iter().zip(&mut self.ends).enumerate() {
@@ -55,8 +58,20 @@ impl Taken {
             at = usize::from(end?);
             self.bytes.get(start..at)
         });
-        let Self { what, reason, deferred, .. } = *self;
-        let denial = Denial { what, clientid, username, address, topic, reason, group, role, acl, deferred };
+        let Self { what, reason, deferred, of_reload, .. } = *self;
+        let denial = Denial {
+            what,
+            clientid,
+            username,
+            address,
+            topic,
+            reason,
+            group,
+            role,
+            acl,
+            deferred,
+            of_reload,
+        };
         if self.is_more { denial.members_of_more() } else { denial.members() }
     }
 }
@@ -77,12 +92,13 @@ mod tests {
                 ]),
                 7,
             ),
-            deferred in any::<bool>(),
+            [deferred, of_reload] in any::<[bool; 2]>(),
             is_more in any::<bool>(),
         ) {
             let [clientid, username, address, topic, group, role, acl] = [0, 1, 2, 3, 4, 5, 6].map(|at| texts[at].as_deref());
             let (what, reason) = ("subscribe", "acl");
-            let denial = Denial { what, clientid, username, address, topic, reason, group, role, acl, deferred };
+            let denial =
+                Denial { what, clientid, username, address, topic, reason, group, role, acl, deferred, of_reload };
             let mut taken = Taken::new();
             taken.take_down(&Denial { clientid: Some(b"before"), ..denial }, false);
             taken.take_down(&denial, is_more);

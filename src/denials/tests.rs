@@ -1,3 +1,4 @@
+use super::table::{LOGINS_AT_ONCE, MOST_WAITING, summary};
 use super::*;
 use crate::policy::{AclRequest, Decision, LoginRequest, Reason, Subject};
 
@@ -29,9 +30,21 @@ impl Log {
     }
 
     fn login(&self, username: &str, address: &str) {
-        let subject = Subject::known(Some(username.as_bytes()), Some(b"d1"));
+        self.login_as("d1", username, address, Effect::Deny);
+    }
+
+    fn login_as(&self, clientid: &str, username: &str, address: &str, effect: Effect) {
+        let subject = Subject::known(Some(username.as_bytes()), Some(clientid.as_bytes()));
         let request = LoginRequest { subject, address: Some(address.as_bytes()), password: None };
-        self.denials.note(&Denial::of_login(&request, "wrongPassword", Effect::Deny));
+        let reason = if effect == Effect::Deny { "wrongPassword" } else { "clientNotFound" };
+        self.denials.note(&Denial::of_login(&request, reason, effect, false));
+    }
+
+    /// A reload asks for a login, which is refused.
+    fn asked_again(&self, username: &str, address: &str) {
+        let subject = Subject::known(Some(username.as_bytes()), Some(username.as_bytes()));
+        let request = LoginRequest { subject, address: Some(address.as_bytes()), password: None };
+        self.denials.note(&Denial::of_login(&request, "wrongPassword", Effect::Deny, true));
     }
 
     /// What is logged that many seconds after the start.
@@ -90,7 +103,7 @@ fn memory_and_lines_are_bounded_and_every_denial_is_counted() {
     assert_eq!(times, MOST_KINDS);
     let sums = log.at(60);
     assert_eq!(sums, [format!("dynsec: denied again | (others) | times={}", 10_000 - MOST_KINDS)]);
-    assert_eq!(log.denials.state.lock().kinds.len(), 0);
+    assert!(log.denials.state.lock().actions.is_empty());
     log.publish("another", "a");
     assert_eq!(log.at(61).len(), 1, "there is room again");
 }
@@ -148,6 +161,160 @@ fn a_login_has_some_lines_of_its_own_for_each_address() {
     let sums = log.at(60);
     assert_eq!(sums.len(), 1);
     assert!(sums[0].ends_with("address=10.0.0.9 | reason=wrongPassword | times=15"), "{sums:?}");
+}
+
+/// How many of these lines are about john's refused logins from an address.
+fn of_john(lines: &[String], address: &str) -> usize {
+    let line = format!(
+        "dynsec: denied | login | clientid=d1 | username=john | address={address} | reason=wrongPassword"
+    );
+    lines.iter().filter(|other| **other == line).count()
+}
+
+#[test]
+fn nothing_else_takes_the_lines_of_refused_logins() {
+    let log = Log::new();
+    for number in 0..1000 {
+        let name = format!("{number}");
+        log.login_as(&name, &name, &format!("10.1.{}.{}", number / 250, number % 250), Effect::Defer);
+        log.publish(&name, "a");
+        log.asked_again(&name, &format!("10.1.{}.{}", number / 250, number % 250));
+    }
+    for _ in 0..5 {
+        log.login("john", "10.0.0.9");
+    }
+    assert_eq!(of_john(&log.at(0), "10.0.0.9"), 5);
+    let sums = log.at(60);
+    for others in [
+        " | (others) | times=744",
+        " | login | (others) | deferred | times=744",
+        " | login | (others) | reload | times=744",
+    ] {
+        assert!(sums.iter().any(|line| *line == format!("dynsec: denied again{others}")), "{sums:#?}");
+    }
+}
+
+#[test]
+fn logins_that_are_left_to_others_take_no_lines_of_actions() {
+    let log = Log::new();
+    for number in 0..1000 {
+        log.login_as("d1", "nobody", &format!("10.1.{}.{}", number / 250, number % 250), Effect::Defer);
+    }
+    log.publish("d1", "a");
+    assert!(log.at(0).contains(&format!("dynsec: denied{JOHN}")));
+}
+
+#[test]
+fn an_address_takes_few_of_the_lines_of_refused_logins() {
+    // Of IPv6 a network is like an address.
+    for flood in ["10.0.0.8", "2001:db8::"] {
+        let log = Log::new();
+        let address =
+            |number| if flood.ends_with(':') { format!("{flood}{number:x}") } else { flood.to_owned() };
+        let mut lines = Vec::new();
+        for number in 0..1000 {
+            let name = format!("{number}");
+            log.login_as(&name, &name, &address(number), Effect::Deny);
+            log.login("john", &address(number));
+            lines.append(&mut log.at(0));
+        }
+        let of_flood = lines.len();
+        assert!((10..=100).contains(&of_flood), "{of_flood}");
+        for _ in 0..5 {
+            log.login("john", "10.0.0.9");
+        }
+        assert_eq!(of_john(&log.at(0), "10.0.0.9"), 5);
+        let sums = log.at(60);
+        let more =
+            format!("dynsec: denied again | login | username=(more) | address={} | times=", address(5));
+        assert_eq!(sums.iter().filter(|line| line.starts_with(&more)).count(), 1, "{sums:#?}");
+    }
+}
+
+#[test]
+fn many_addresses_take_the_lines_of_refused_logins_for_an_interval_and_no_longer() {
+    let log = Log::new();
+    let mut lines = 0;
+    for number in 0..MOST_REFUSED_LOGINS {
+        log.login("john", &format!("10.1.{}.{}", number / 250, number % 250));
+        lines += log.at(0).len();
+    }
+    assert_eq!(lines, MOST_REFUSED_LOGINS);
+    log.login("john", "10.0.0.9");
+    assert_eq!(log.at(0), [""; 0]);
+    assert_eq!(log.at(60), ["dynsec: denied again | login | (others) | times=1"]);
+    log.login("john", "10.0.0.9");
+    assert_eq!(of_john(&log.at(61), "10.0.0.9"), 1);
+}
+
+#[test]
+fn who_had_no_line_because_many_waited_has_them_later() {
+    let log = Log::new();
+    for _ in 0..LOGINS_AT_ONCE {
+        for (address, number) in (0..2).flat_map(|address| (0..10).map(move |number| (address, number))) {
+            let (clientid, address) = (format!("flood-{number}"), format!("10.1.0.{address}"));
+            log.login_as(&clientid, "john", &address, Effect::Deny);
+        }
+    }
+    log.login("john", "10.0.0.9");
+    let lines = log.at(0);
+    assert_eq!((lines.len(), of_john(&lines, "10.0.0.9")), (MOST_WAITING, 0));
+    let counted = "address=10.0.0.9 | reason=wrongPassword | times=1";
+    assert!(matches!(&log.at(60)[..], [line] if line.ends_with(counted)));
+    for _ in 0..5 {
+        log.login("john", "10.0.0.9");
+    }
+    assert_eq!(of_john(&log.at(61), "10.0.0.9"), 5);
+}
+
+#[test]
+fn an_address_takes_no_more_of_the_lines_of_refused_logins_as_time_goes_by() {
+    let log = Log::new();
+    log.login("john", "10.0.0.9");
+    log.at(0);
+    for interval in 1..=53 {
+        // Each comes so often that it is counted, and so stays for the next interval.
+        for number in (0..10 * interval).flat_map(|number| std::iter::repeat_n(number, 11)) {
+            log.login_as(&format!("{number}"), "john", "10.0.0.8", Effect::Deny);
+        }
+        let guesser = format!("10.0.1.{interval}");
+        log.login("john", &guesser);
+        assert_eq!(of_john(&log.at(60 * interval), &guesser), 1, "in interval {interval}");
+    }
+}
+
+#[test]
+fn a_client_takes_no_more_of_the_lines_of_actions_as_time_goes_by() {
+    let log = Log::new();
+    log.publish("first", "a");
+    log.at(0);
+    for interval in 1..=30 {
+        for topic in (0..10 * interval).flat_map(|topic| [topic; 2]) {
+            log.publish("d1", &format!("t/{topic}"));
+        }
+        let other = format!("other-{interval}");
+        log.publish(&other, "a");
+        let line = format!("dynsec: denied{}", JOHN.replace("d1", &other));
+        assert!(log.at(60 * interval).contains(&line), "in interval {interval}");
+    }
+}
+
+#[test]
+fn what_a_client_is_denied_besides_is_none_of_its_ten_kinds_later() {
+    let log = Log::new();
+    let nine =
+        || (0..9).flat_map(|topic| [topic; 2]).for_each(|topic| log.publish("d1", &format!("t/{topic}")));
+    nine();
+    for topic in ["a", "b"] {
+        log.publish("d1", topic);
+    }
+    assert_eq!(log.at(0).len(), 10);
+    assert_eq!(log.at(60).len(), 10, "nine, and one that stands for what it is denied besides");
+    for topic in ["c", "d"] {
+        log.publish("d1", topic);
+    }
+    let lines = log.at(61);
+    assert!(matches!(&lines[..], [line] if line.contains("topic=c")), "{lines:#?}");
 }
 
 #[test]

@@ -48,14 +48,14 @@ impl HostBroker {
     /// # Safety
     /// `client` is that of an event, whose callback has not returned.
     pub(super) unsafe fn delay_of_login(&self, client: *const sys::mosquitto) -> Delay {
+        if !self.is_on_its_thread() {
+            return Delay::Elsewhere;
+        }
         let (Some(_), Some(version)) =
             (self.functions.mosquitto_complete_basic_auth, self.functions.mosquitto_client_protocol_version)
         else {
             return Delay::Impossible;
         };
-        if !self.is_on_its_thread() {
-            return Delay::Impossible;
-        }
         // SAFETY: this function's contract. mosquitto_broker.h: mosquitto_client_protocol_version.
         if unsafe { version(client) } < MQTT_5 { Delay::Safe } else { Delay::Risky }
     }

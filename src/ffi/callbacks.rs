@@ -13,6 +13,9 @@ use crate::plugin::ControlTopic;
 /// `MOSQ_EVT_BASIC_AUTH`.
 pub(super) unsafe extern "C" fn on_basic_auth(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
     let answer = |context: &Context, event: &sys::mosquitto_evt_basic_auth| {
+        if let Some(identities) = &context.identities {
+            identities.forget_ended();
+        }
         // SAFETY: the event of this callback, which has not returned.
         let request = unsafe { event::login_request(&context.functions, event) };
         // SAFETY: the same client.
@@ -38,14 +41,12 @@ pub(super) unsafe extern "C" fn on_acl_check(_: c_int, event: *mut c_void, userd
         // SAFETY: the event of this callback, which has not returned.
         match unsafe { event::acl_request(&context.functions, event, &client) } {
             Ok(request) => {
-                // SAFETY: the client of this callback's event; the plugin keeps nothing of it.
-                let address = || unsafe { event::address(&context.functions, event.client) };
                 let session = event::session(event.client);
                 outcome::of_acl_check(context.plugin.on_acl_check(
                     session,
                     request,
                     &*context.plugin,
-                    address,
+                    &client,
                 ))
             }
             Err(Unusable::UnknownAccess) => outcome::DEFER,
@@ -82,11 +83,12 @@ unsafe fn on_payload(event: *mut c_void, userdata: *mut c_void, topic: ControlTo
     let answer = |context: &Context, event: &sys::mosquitto_evt_control| {
         // SAFETY: the event of this callback, which has not returned.
         let (mut actor, payload) = unsafe { event::control_request(&context.functions, event, topic) };
+        if topic == ControlTopic::Own {
+            context.plugin.note_own_question(event::session(event.client), &mut actor);
+        }
         let answered = guard(&*context.broker, "a control payload", false, || {
             match topic {
-                ControlTopic::Own => {
-                    context.plugin.on_own_question(event::session(event.client), &mut actor, payload);
-                }
+                ControlTopic::Own => context.plugin.on_own_question(&actor, payload),
                 ControlTopic::Admin | ControlTopic::Query => context.plugin.on_control(&actor, payload),
             }
             true
@@ -100,12 +102,50 @@ unsafe fn on_payload(event: *mut c_void, userdata: *mut c_void, topic: ControlTo
     unsafe { dispatch_other(event, userdata, "the answer to a control payload", outcome::SUCCESS, answer) }
 }
 
-/// `MOSQ_EVT_TICK`.
-pub(super) unsafe extern "C" fn on_tick(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
+/// When the next tick is to be that never is to come. The broker adds it to the present time, and takes it for milliseconds
+/// (2.1.2: `src/plugin_tick.c`).
+const NEVER: sys::time_t = sys::time_t::MAX / 2000;
+
+/// Tells 2.1 after how many seconds to call again, of the time that it is; 2.0 always does so in the next round.
+///
+/// # Safety
+/// `event` is what the broker passed to a callback of `MOSQ_EVT_TICK`, which has not returned.
+unsafe fn ask_for_next(event: *mut c_void, seconds: impl FnOnce(sys::time_t) -> sys::time_t) {
+    // SAFETY: null, or this event's structure, which the broker reads when the callback returns. mosquitto/broker.h:
+    // mosquitto_evt_tick.
+    if let Some(tick) = unsafe { event.cast::<sys::mosquitto_evt_tick>().as_mut() } {
+        tick.next_s = seconds(tick.now_s);
+    }
+}
+
+/// `MOSQ_EVT_TICK` of 2.1, which every scope of the broker has before [`on_tick`]. It is called once in each: how often that
+/// is tells how many ticks there are in a round.
+pub(super) unsafe extern "C" fn on_first_tick(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
+    // SAFETY: the broker's arguments to the callback of this event.
+    unsafe { ask_for_next(event, |_| NEVER) };
     let answer = |context: &Context, _: &sys::mosquitto_evt_tick| {
-        context.plugin.on_tick();
+        context.plugin.rounds.found_scope();
         outcome::SUCCESS
     };
+    // SAFETY: the broker's arguments to the callback of this event.
+    unsafe { dispatch_other(event, userdata, "a first tick", outcome::SUCCESS, answer) }
+}
+
+/// `MOSQ_EVT_TICK`. The plugin hears of it once in a round.
+pub(super) unsafe extern "C" fn on_tick(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
+    let answer = |context: &Context, _: &sys::mosquitto_evt_tick| {
+        if let Some(identities) = &context.identities {
+            identities.forget_ended();
+        }
+        if context.plugin.rounds.begins() {
+            context.plugin.on_tick();
+        }
+        outcome::SUCCESS
+    };
+    // At the beginning of all time: should the system's clock be set back, by which 2.1 goes, a later time than that would
+    // be long in coming.
+    // SAFETY: the broker's arguments to the callback of this event.
+    unsafe { ask_for_next(event, sys::time_t::saturating_neg) };
     // SAFETY: the broker's arguments to the callback of this event.
     unsafe { dispatch_other(event, userdata, "a tick", outcome::SUCCESS, answer) }
 }
@@ -161,7 +201,9 @@ pub(super) unsafe extern "C" fn on_client_offline(
         outcome::SUCCESS
     };
     // SAFETY: the broker's arguments to the callback of this event.
-    unsafe { dispatch_other(event, userdata, "a disconnect", outcome::SUCCESS, answer) }
+    unsafe {
+        dispatch_other(event, userdata, "a disconnect from a session that goes on", outcome::SUCCESS, answer)
+    }
 }
 
 /// [`dispatch`], for all but ACL checks.

@@ -9,7 +9,7 @@ use std::slice;
 use super::functions::Functions;
 use super::sys;
 use crate::broker::{BrokerFamily, ConnectedClient};
-use crate::plugin::{Actor, ControlTopic, SessionId};
+use crate::plugin::{Actor, ControlTopic, Peer, SessionId};
 use crate::policy::{AclRequest, Action, ClientIdOf, KnowsClientId, LoginRequest, Subject};
 
 /// The one place where a pointer to a structure is checked for null.
@@ -93,6 +93,34 @@ impl KnowsClientId for ClientOfEvent<'_> {
         // SAFETY: the invariant.
         unsafe { client_text(self.functions.mosquitto_client_id, self.client) }
     }
+}
+
+impl Peer for ClientOfEvent<'_> {
+    fn address(&self) -> Option<&[u8]> {
+        // SAFETY: the invariant.
+        unsafe { address(self.functions, self.client) }
+    }
+
+    fn has_certificate(&self) -> bool {
+        // SAFETY: the invariant.
+        unsafe { has_certificate(self.functions, self.client) }
+    }
+}
+
+/// Whether a client is connected and has shown a certificate.
+///
+/// # Safety
+/// `client` is that of an event whose callback has not returned.
+pub(super) unsafe fn has_certificate(functions: &Functions, client: *const sys::mosquitto) -> bool {
+    let Some(free) = functions.x509_free else { return false };
+    // SAFETY: this function's contract. mosquitto_broker.h: mosquitto_client_certificate.
+    let certificate = unsafe { (functions.mosquitto_client_certificate)(client) };
+    if certificate.is_null() {
+        return false;
+    }
+    // SAFETY: it is the caller's, to be freed with this function. mosquitto_broker.h: the same.
+    unsafe { free(certificate) };
+    true
 }
 
 /// The network address of a client.

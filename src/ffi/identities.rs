@@ -1,7 +1,7 @@
 //! Clients that their certificate lets in. The broker asks nobody about their logins, and only 2.1 can tell who is
 //! connected: on 2.0 such a client is noticed when it first does something.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use super::context::Context;
 use super::{event, sys};
@@ -14,72 +14,98 @@ const SET_BITS: u32 = 14;
 const WAYS: usize = 4;
 /// Connections are allocated: the last bits of their addresses are always the same.
 const ALIGNED: u32 = 4;
-/// What is at a place where no connection is: no address is that large.
-const NONE: u32 = u32::MAX;
+/// What is at a place where no connection is: of an address there is no negative number.
+const NONE: i32 = -1;
+/// How many that have ended are remembered. A will comes right after its connection's end, but may end others that are dead.
+const ENDED: usize = 8;
 
 /// Which connections have been looked at. ACL checks ask this, so it has to be cheap, and little memory: a connection is in
 /// one of a few places, and one that finds others in all of them is looked at again.
 pub(super) struct Identities {
     sets: Box<[Set; SETS]>,
+    /// The addresses of the last connections that have ended and whose certificates may still be there.
+    ended: [AtomicUsize; ENDED],
+    /// Where the next of them goes.
+    next_ended: AtomicUsize,
 }
 
 /// What the addresses of some connections are beyond the number of their set.
-type Set = [AtomicU32; WAYS];
+type Set = [AtomicI32; WAYS];
 
 impl Identities {
     #[expect(clippy::large_stack_arrays, reason = "a quarter of a megabyte, once, where the broker starts")]
     pub(super) fn new() -> Self {
-        Self { sets: Box::new([const { [const { AtomicU32::new(NONE) }; WAYS] }; SETS]) }
+        Self {
+            sets: Box::new([const { [const { AtomicI32::new(NONE) }; WAYS] }; SETS]),
+            ended: [const { AtomicUsize::new(0) }; ENDED],
+            next_ended: AtomicUsize::new(0),
+        }
     }
 
     /// Whether a connection has to be looked at.
     #[inline]
     pub(super) fn is_new(&self, session: SessionId) -> bool {
-        self.set(session).is_none_or(|(set, rest)| place(set, rest).is_none())
+        let (set, rest) = self.set(session);
+        place(set, rest).is_none()
     }
 
     fn has_seen(&self, session: SessionId) {
-        let Some((set, rest)) = self.set(session) else { return };
+        let (set, rest) = self.set(session);
+        // One whose address is beyond all that there are is looked at each time.
+        let Ok(rest) = i32::try_from(rest) else { return };
         // Where all are taken, any goes.
-        let any = || set.get(rest as usize % WAYS);
-        if let Some(place) = place(set, rest).or_else(|| place(set, NONE)).or_else(any) {
+        let any = || set.get(rest.cast_unsigned() as usize % WAYS);
+        if let Some(place) = place(set, rest.into()).or_else(|| place(set, NONE.into())).or_else(any) {
             place.store(rest, Ordering::Relaxed);
         }
     }
 
     /// A connection has ended: the next that is found at its address is another.
     pub(super) fn forget(&self, session: SessionId) {
-        if let Some((set, rest)) = self.set(session)
-            && let Some(place) = place(set, rest)
-        {
+        let (set, rest) = self.set(session);
+        if let Some(place) = place(set, rest) {
             place.store(NONE, Ordering::Relaxed);
+        }
+        let next = self.next_ended.fetch_add(1, Ordering::Relaxed);
+        if let Some(ended) = self.ended.get(next % ENDED) {
+            ended.store(session.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether that connection has just ended.
+    fn has_ended(&self, session: SessionId) -> bool {
+        self.ended.iter().any(|ended| ended.load(Ordering::Relaxed) == session.0)
+    }
+
+    /// The broker is done with those that have ended: what it asks about their addresses from now on is others'.
+    pub(super) fn forget_ended(&self) {
+        for ended in &self.ended {
+            ended.store(0, Ordering::Relaxed);
         }
     }
 
     /// The set of a connection, and what is there once it was looked at: both together are its address, so that no other is
-    /// taken for it. None if its address is beyond all that there are.
+    /// taken for it.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "what is too large is not cast")]
-    fn set(&self, session: SessionId) -> Option<(&Set, u32)> {
+    #[expect(clippy::indexing_slicing, reason = "a remainder is less than what it is the remainder of")]
+    #[expect(clippy::cast_possible_wrap, reason = "less than half of the bits are left")]
+    fn set(&self, session: SessionId) -> (&Set, i64) {
         let address = session.0 >> ALIGNED;
         let rest = address >> SET_BITS;
-        if rest >= NONE as usize {
-            return None;
-        }
-        Some((self.sets.get((address ^ rest) % SETS)?, rest as u32))
+        (&self.sets[(address ^ rest) % SETS], rest as i64)
     }
 }
 
 #[inline]
-fn place(set: &Set, rest: u32) -> Option<&AtomicU32> {
-    set.iter().find(|place| place.load(Ordering::Relaxed) == rest)
+fn place(set: &Set, rest: i64) -> Option<&AtomicI32> {
+    set.iter().find(|place| i64::from(place.load(Ordering::Relaxed)) == rest)
 }
 
 /// Looks at a connection that has not been looked at, and tells the plugin if a certificate has let it in.
 ///
 /// Neither logins nor certificates are to be had of a connection that has ended, though its session or its will
 /// may still be asked about, nor of what the broker makes up to ask about retained messages. These are looked at
-/// each time.
+/// each time. Only its will, from 2.0.14 on, is asked about while its certificate is still there: that shows nobody.
 ///
 /// # Safety
 /// `client` is that of an event whose callback has not returned.
@@ -90,8 +116,11 @@ pub(super) unsafe fn look_at(context: &Context, identities: &Identities, client:
         identities.has_seen(session);
         return;
     }
+    if identities.has_ended(session) {
+        return;
+    }
     // SAFETY: this function's contract.
-    if unsafe { has_certificate(context, client) } {
+    if unsafe { event::has_certificate(&context.functions, client) } {
         // SAFETY: this function's contract; the plugin keeps copies.
         let subject = unsafe { event::subject(&context.functions, client) };
         // SAFETY: the same.
@@ -99,22 +128,6 @@ pub(super) unsafe fn look_at(context: &Context, identities: &Identities, client:
         context.plugin.on_certificate(session, &subject, address);
         identities.has_seen(session);
     }
-}
-
-/// Whether a client is connected and has shown a certificate.
-///
-/// # Safety
-/// As [`look_at`].
-unsafe fn has_certificate(context: &Context, client: *const sys::mosquitto) -> bool {
-    let Some(free) = context.functions.x509_free else { return false };
-    // SAFETY: this function's contract. mosquitto_broker.h: mosquitto_client_certificate.
-    let certificate = unsafe { (context.functions.mosquitto_client_certificate)(client) };
-    if certificate.is_null() {
-        return false;
-    }
-    // SAFETY: it is the caller's, to be freed with this function. mosquitto_broker.h: the same.
-    unsafe { free(certificate) };
-    true
 }
 
 #[cfg(test)]
@@ -135,10 +148,23 @@ mod tests {
     }
 
     #[test]
+    fn the_last_that_have_ended_are_remembered_for_a_while() {
+        let identities = Identities::new();
+        let session = |number: usize| SessionId(number << ALIGNED);
+        for number in 1..=ENDED + 1 {
+            identities.forget(session(number));
+        }
+        assert!(!identities.has_ended(session(1)));
+        assert!((2..=ENDED + 1).all(|number| identities.has_ended(session(number))));
+        identities.forget_ended();
+        assert!((1..=ENDED + 1).all(|number| !identities.has_ended(session(number))));
+    }
+
+    #[test]
     fn connections_of_one_set_are_told_apart_as_long_as_they_are_few() {
         let identities = Identities::new();
-        let set = identities.set(SessionId(0x40)).unwrap().0;
-        let is_in_set = |other: &SessionId| std::ptr::eq(identities.set(*other).unwrap().0, set);
+        let set = identities.set(SessionId(0x40)).0;
+        let is_in_set = |other: &SessionId| std::ptr::eq(identities.set(*other).0, set);
         let all: Vec<SessionId> =
             (0..1 << 20).map(|n| SessionId(0x40 + 0x10_0000 * n)).filter(is_in_set).take(WAYS + 1).collect();
         let seen = || all.iter().filter(|session| !identities.is_new(**session)).count();

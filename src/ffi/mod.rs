@@ -25,6 +25,7 @@ mod identities;
 mod memory;
 mod outcome;
 mod registration;
+mod rounds;
 mod running;
 mod served;
 mod sys;

@@ -9,6 +9,7 @@ use super::broker::HostBroker;
 use super::context::Context;
 use super::{callbacks, sys};
 use crate::broker::BrokerFamily;
+use crate::injection::has_callback;
 use crate::plugin::ControlTopic;
 
 /// The topics of the control API. A broker calls the callback of the very topic only.
@@ -56,23 +57,26 @@ impl Callback {
     }
 }
 
-/// On every broker. The topic comes first: a second plugin with the same one is noticed by it alone.
-const CALLBACKS: [Callback; 8] = [
+/// On every broker, and [`TICK`] after all others. The topic comes first: a second plugin with the same one is noticed by
+/// it alone.
+const CALLBACKS: [Callback; 7] = [
     Callback { event: sys::MOSQ_EVT_CONTROL, topic: Some(CONTROL_TOPIC), function: callbacks::on_control },
     Callback { event: sys::MOSQ_EVT_CONTROL, topic: Some(QUERY_TOPIC), function: callbacks::on_query },
     Callback { event: sys::MOSQ_EVT_CONTROL, topic: Some(OWN_TOPIC), function: callbacks::on_own },
     Callback::new(sys::MOSQ_EVT_BASIC_AUTH, callbacks::on_basic_auth),
     Callback::new(sys::MOSQ_EVT_ACL_CHECK, callbacks::on_acl_check),
-    Callback::new(sys::MOSQ_EVT_TICK, callbacks::on_tick),
     Callback::new(sys::MOSQ_EVT_DISCONNECT, callbacks::on_disconnect),
     Callback::new(sys::MOSQ_EVT_RELOAD, callbacks::on_reload),
 ];
 
 /// Since 2.1; 2.0 answers that it does not support the event.
-const CALLBACKS_OF_2_1: [Callback; 2] = [
+const CALLBACKS_OF_2_1: [Callback; 3] = [
     Callback::new(sys::MOSQ_EVT_CONNECT, callbacks::on_connect),
     Callback::new(sys::MOSQ_EVT_CLIENT_OFFLINE, callbacks::on_client_offline),
+    Callback::new(sys::MOSQ_EVT_TICK, callbacks::on_first_tick),
 ];
+
+const TICK: Callback = Callback::new(sys::MOSQ_EVT_TICK, callbacks::on_tick);
 
 /// The callbacks of one `plugin` line. They are unregistered when this is dropped.
 pub(super) struct Registration {
@@ -94,11 +98,15 @@ impl Registration {
         let family = context.functions.family;
         let mut registration = Self { context, identifier, registered: Vec::new() };
         registration.introduce();
+        // 2.1 has one for all listeners.
+        if family == BrokerFamily::V2_0 {
+            registration.context.plugin.rounds.add_line();
+        }
         let newer = match family {
             BrokerFamily::V2_0 => &[][..],
             BrokerFamily::V2_1 => &CALLBACKS_OF_2_1,
         };
-        for &callback in CALLBACKS.iter().chain(newer) {
+        for &callback in CALLBACKS.iter().chain(newer).chain([&TICK]) {
             registration.register(callback)?;
         }
         Ok(registration)
@@ -135,6 +143,7 @@ impl Registration {
         match code {
             sys::MOSQ_ERR_SUCCESS => {
                 self.registered.push(callback);
+                has_callback(callback.event(), callback.topic);
                 Ok(())
             }
             sys::MOSQ_ERR_ALREADY_EXISTS => Err(RegistrationError::Twice),
@@ -145,6 +154,9 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        if self.context.functions.family == BrokerFamily::V2_0 {
+            self.context.plugin.rounds.remove_line();
+        }
         for callback in self.registered.drain(..).rev() {
             // SAFETY: the identifier is valid: `new`. The topic lives for ever. mosquitto_broker.h:
             // mosquitto_callback_unregister. It fails only for what is not registered.

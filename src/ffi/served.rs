@@ -10,11 +10,13 @@ use std::mem;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
+use super::rounds::Rounds;
 use crate::plugin::{HeldPolicy, Locked, Plugin, PolicyLock};
 
 /// A plugin.
 pub(super) struct Served {
     plugin: Plugin,
+    pub(super) rounds: Rounds,
     /// The thread that started it, which is the broker's.
     thread: libc::pthread_t,
     // INVARIANT: only that thread looks at these three.
@@ -38,6 +40,7 @@ impl Served {
     pub(super) fn new(plugin: Plugin) -> Self {
         Self {
             plugin,
+            rounds: Rounds::default(),
             thread: this_thread(),
             others: Cell::new(0),
             held: RefCell::new(None),

@@ -12,8 +12,14 @@
 )]
 
 use std::ffi::{c_char, c_int, c_void};
+use std::mem::size_of;
 
-include!(concat!(env!("OUT_DIR"), "/mosquitto.rs"));
+/// Those of 2.0 lack what 2.1 added. Where they have it, what is here comes before it.
+mod headers {
+    include!(concat!(env!("OUT_DIR"), "/mosquitto.rs"));
+}
+
+pub use headers::*;
 
 /// `mosquitto_evt_client_offline` in 2.1's `mosquitto/broker.h`: laid out as the disconnect event.
 pub type mosquitto_evt_client_offline = mosquitto_evt_disconnect;
@@ -59,3 +65,15 @@ pub type mosquitto_apply_on_all_clients = unsafe extern "C" fn(
 
 /// `X509_free` in `openssl/x509.h`.
 pub type X509_free = unsafe extern "C" fn(certificate: *mut c_void);
+
+/// What is here of 2.1 is as the headers have it, if they are 2.1's: else each name is compared with itself.
+const _: () = {
+    #[allow(unused_imports, reason = "2.0's have nothing of it")]
+    use headers::*;
+
+    assert!(MOSQ_EVT_CONNECT == self::MOSQ_EVT_CONNECT);
+    assert!(MOSQ_EVT_CLIENT_OFFLINE == self::MOSQ_EVT_CLIENT_OFFLINE);
+    assert!(MOSQ_ERR_AUTH_DELAYED == self::MOSQ_ERR_AUTH_DELAYED);
+    assert!(size_of::<mosquitto_evt_connect>() == size_of::<self::mosquitto_evt_connect>());
+    assert!(size_of::<mosquitto_evt_client_offline>() == size_of::<self::mosquitto_evt_client_offline>());
+};

@@ -1,11 +1,15 @@
 //! The boundary from both sides: a broker made of plain functions, and the real plugin on a small policy.
 
 mod fake;
+mod reload_tests;
+mod rounds;
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::{fs, thread};
+use std::{fs, mem, thread};
+
+use tempfile::TempDir;
 
 use super::broker::HostBroker;
 use super::callbacks;
@@ -15,7 +19,7 @@ use super::served::Served;
 use super::sys;
 use crate::broker::{Broker, BrokerFamily, ConnectedClient, LogLevel, PublishError};
 use crate::options::PluginOptions;
-use crate::plugin::{Plugin, SessionId};
+use crate::plugin::{Delay, Plugin, SessionId};
 
 use fake::{ANN, CERTIFIED, FakeClient, NOBODY, REFUSES, called, calls, functions};
 
@@ -37,8 +41,12 @@ fn context(family: BrokerFamily) -> Arc<Context> {
     Arc::new(Context::new(functions, Arc::new(HostBroker::new(functions)), served))
 }
 
+/// A plugin that cannot save: its folder is gone.
 fn plugin(family: BrokerFamily) -> Plugin {
-    let directory = tempfile::tempdir().unwrap();
+    plugin_in(&tempfile::tempdir().unwrap(), family)
+}
+
+fn plugin_in(directory: &TempDir, family: BrokerFamily) -> Plugin {
     let file = directory.path().join("policy.json");
     fs::write(&file, POLICY).unwrap();
     Plugin::start(&PluginOptions::new(file), Arc::new(Silent), family).unwrap()
@@ -60,7 +68,9 @@ impl Broker for Silent {
         Ok(())
     }
 
-    fn kick_username(&self, _: &[u8]) {}
+    fn kick_username(&self, username: &[u8]) {
+        called(format!("plugin disconnects {}", username.escape_ascii()));
+    }
 
     fn kick_clientid(&self, _: &[u8]) {}
 }
@@ -115,6 +125,7 @@ fn without_event_or_user_data_everything_is_refused() {
         (callbacks::on_basic_auth, 11),
         (callbacks::on_control, 0),
         (callbacks::on_tick, 0),
+        (callbacks::on_first_tick, 0),
         (callbacks::on_disconnect, 0),
         (callbacks::on_connect, 0),
         (callbacks::on_reload, 0),
@@ -128,22 +139,20 @@ fn without_event_or_user_data_everything_is_refused() {
     assert_eq!(calls(), [""; 0]);
 }
 
+/// A payload, or no memory at all for an empty one.
+fn control(payload: &[u8]) -> sys::mosquitto_evt_control {
+    // 2.1 gives it a member more.
+    // SAFETY: its members are numbers, and pointers that may be null.
+    let mut event: sys::mosquitto_evt_control = unsafe { mem::zeroed() };
+    event.payload = if payload.is_empty() { ptr::null() } else { payload.as_ptr().cast() };
+    event.payloadlen = payload.len().try_into().unwrap();
+    event
+}
+
 #[test]
 fn a_control_payload_of_nothing_is_answered() {
     let context = context(BrokerFamily::V2_0);
-    let mut event = sys::mosquitto_evt_control {
-        future: ptr::null_mut(),
-        client: ptr::null_mut(),
-        topic: ptr::null(),
-        payload: ptr::null(),
-        properties: ptr::null(),
-        reason_string: ptr::null_mut(),
-        payloadlen: 0,
-        qos: 0,
-        reason_code: 0,
-        retain: false,
-        future2: [ptr::null_mut(); 4],
-    };
+    let mut event = control(b"");
     for (callback, topic) in [
         (callbacks::on_control as Callback, "$CONTROL/dynamic-security/v1/response"),
         (callbacks::on_query, "$CONTROL/dynamic-security/v1/query/response"),
@@ -168,7 +177,7 @@ fn all_callbacks_are_registered_and_in_the_end_unregistered() {
     let query = format!("6 {topic}/query");
     let own = format!("6 {topic}/self");
     let (login, acl, tick, left, reload) = ("3 ".into(), "2 ".into(), "9 ".into(), "10 ".into(), "1 ".into());
-    let events = [format!("6 {topic}"), query, own, login, acl, tick, left, reload];
+    let events = [format!("6 {topic}"), query, own, login, acl, left, reload, tick];
     assert_eq!(calls(), events.clone().map(|event| format!("register {event}")));
     drop(registration);
     let mut unregistered = events.map(|event| format!("unregister {event}"));
@@ -177,11 +186,12 @@ fn all_callbacks_are_registered_and_in_the_end_unregistered() {
 }
 
 #[test]
-fn a_2_1_broker_is_told_our_name_first_and_asked_for_sessions_that_go_offline() {
+fn a_2_1_broker_is_told_our_name_first_and_asked_for_sessions_that_go_offline_and_for_ticks_last() {
     let registration = registration(BrokerFamily::V2_1).unwrap();
     let calls = calls();
     assert_eq!(calls.first().unwrap(), &format!("introduce dynamic-security {}", env!("CARGO_PKG_VERSION")));
-    assert_eq!(calls.last().unwrap(), "register 28 ");
+    // The first tick of each scope has to come before the others.
+    assert_eq!(calls[calls.len() - 3..], ["register 28 ", "register 9 ", "register 9 "]);
     drop(registration);
 }
 
@@ -246,6 +256,18 @@ fn another_thread_than_the_broker_s_cannot_call_it() {
     assert_eq!(called, [""; 0]);
 }
 
+#[test]
+fn a_login_on_another_thread_than_the_broker_s_is_told_from_others() {
+    for family in [BrokerFamily::V2_0, BrokerFamily::V2_1] {
+        let broker = HostBroker::new(functions(family));
+        // SAFETY: a client of these tests.
+        let delay = || unsafe { broker.delay_of_login(ptr::from_ref(&ANN).cast()) };
+        assert_eq!(delay(), Delay::Impossible, "this broker cannot wait");
+        let elsewhere = thread::scope(|scope| scope.spawn(delay).join().unwrap());
+        assert_eq!(elsewhere, Delay::Elsewhere);
+    }
+}
+
 fn disconnect(client: &FakeClient) -> sys::mosquitto_evt_disconnect {
     sys::mosquitto_evt_disconnect {
         future: ptr::null_mut(),
@@ -253,6 +275,12 @@ fn disconnect(client: &FakeClient) -> sys::mosquitto_evt_disconnect {
         reason: -1,
         future2: [ptr::null_mut(); 4],
     }
+}
+
+fn tick() -> sys::mosquitto_evt_tick {
+    // A member of it is called otherwise in 2.1.
+    // SAFETY: its members are numbers, and pointers that may be null.
+    unsafe { mem::zeroed() }
 }
 
 #[test]
@@ -268,10 +296,31 @@ fn on_2_0_a_certificate_is_looked_for_once_in_a_connection() {
         assert!(context.plugin.knows(session));
         assert_eq!(call(callbacks::on_disconnect, &context, &mut disconnect(&CERTIFIED)), 0);
         assert!(!context.plugin.knows(session));
+        assert_eq!(call(callbacks::on_tick, &context, &mut tick()), 0);
     }
     let mut event = acl_check(&ANN, c"yes".as_ptr(), sys::MOSQ_ACL_WRITE);
     assert_eq!(call(callbacks::on_acl_check, &context, &mut event), 0);
     assert!(!context.plugin.knows(SessionId(ptr::from_ref(&ANN).addr())), "it has none");
+}
+
+#[test]
+fn the_will_of_a_connection_that_has_ended_does_not_show_it_again() {
+    let context = context(BrokerFamily::V2_0);
+    let session = SessionId(ptr::from_ref(&CERTIFIED).addr());
+    let knows_after_a_check = || {
+        let mut event = acl_check(&CERTIFIED, c"yes".as_ptr(), sys::MOSQ_ACL_WRITE);
+        assert_eq!(call(callbacks::on_acl_check, &context, &mut event), 0);
+        context.plugin.knows(session)
+    };
+    assert!(knows_after_a_check());
+    // From 2.0.14 on the will comes after this, and the certificate goes after both.
+    assert_eq!(call(callbacks::on_disconnect, &context, &mut disconnect(&CERTIFIED)), 0);
+    assert!(!knows_after_a_check());
+    // The will may have found out others that are dead.
+    assert_eq!(call(callbacks::on_disconnect, &context, &mut disconnect(&ANN)), 0);
+    assert!(!knows_after_a_check());
+    assert_eq!(call(callbacks::on_tick, &context, &mut tick()), 0);
+    assert!(knows_after_a_check(), "another at that address");
 }
 
 #[test]
@@ -309,15 +358,19 @@ fn a_panic_does_not_pass_through_the_broker() {
     let broker = HostBroker::new(functions(BrokerFamily::V2_1));
     assert!(!broker.each_client(&mut |_| panic!("out of luck")));
 }
+
+fn reload() -> sys::mosquitto_evt_reload {
+    sys::mosquitto_evt_reload {
+        future: ptr::null_mut(),
+        options: ptr::null_mut(),
+        option_count: 0,
+        future2: [ptr::null_mut(); 4],
+    }
+}
+
 #[test]
 fn a_reload_is_answered_as_each_broker_has_to_be() {
     for (family, answer) in [(BrokerFamily::V2_0, 17), (BrokerFamily::V2_1, 0)] {
-        let mut event = sys::mosquitto_evt_reload {
-            future: ptr::null_mut(),
-            options: ptr::null_mut(),
-            option_count: 0,
-            future2: [ptr::null_mut(); 4],
-        };
-        assert_eq!(call(callbacks::on_reload, &context(family), &mut event), answer);
+        assert_eq!(call(callbacks::on_reload, &context(family), &mut reload()), answer);
     }
 }

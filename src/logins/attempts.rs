@@ -4,15 +4,15 @@
 //! logins of that address for that username are refused without hashing. Other addresses are not concerned, so
 //! nobody can lock a client out from elsewhere.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::address::Origin;
 use super::leak::Level;
+use crate::origin::Origin;
 
 /// How many pairs of address and username are told apart.
 const MOST: usize = 65_536;
@@ -36,6 +36,11 @@ impl Lockout {
         Some(Self { failures: failures?.get(), window })
     }
 
+    /// About how long it takes until one failure is over, a second at least.
+    fn time_for_one(&self) -> Duration {
+        self.window.checked_div(self.failures).unwrap_or_default().max(Duration::from_secs(1))
+    }
+
     fn rate(&self) -> f64 {
         f64::from(self.failures) / self.window.as_secs_f64().max(0.001)
     }
@@ -56,6 +61,8 @@ struct State {
     /// Every key in `failures`, once.
     order: VecDeque<u64>,
     of_address: HashMap<u64, u32>,
+    /// When it was last looked which failures are over.
+    looked: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -96,8 +103,8 @@ impl Attempts {
         let Some(lockout) = &self.lockout else { return };
         let (own, common, address) = self.keys_of(username, address);
         let mut state = self.state.lock();
-        let is_one_of_too_many = !state.failures.contains_key(&own)
-            && state.of_address.get(&address).is_some_and(|&count| count >= MOST_OF_ADDRESS);
+        let is_one_of_too_many =
+            !state.failures.contains_key(&own) && !state.has_room_for(address, lockout, now);
         let (key, username) =
             if is_one_of_too_many { (common, None) } else { (own, Some(self.keys.hash_one(username))) };
         if !state.failures.contains_key(&key) {
@@ -155,7 +162,34 @@ impl State {
                 Some(_) => self.order.push_back(key),
             }
         }
-        let Some(removed) = least.and_then(|(_, key)| self.failures.remove(&key)) else { return };
+        if let Some((_, key)) = least {
+            self.forget(key);
+        }
+    }
+
+    /// Whether an address may have one more username. Where it has all that it may, all failures that are over go first: that
+    /// is looked for now and then, since it is a look at all.
+    fn has_room_for(&mut self, address: u64, lockout: &Lockout, now: Instant) -> bool {
+        let has_room =
+            |state: &Self| state.of_address.get(&address).is_none_or(|&count| count < MOST_OF_ADDRESS);
+        let is_new = |looked| now.saturating_duration_since(looked) >= lockout.time_for_one();
+        if has_room(self) || !self.looked.is_none_or(is_new) {
+            return has_room(self);
+        }
+        self.looked = Some(now);
+        let is_over = |failures: &Failures| failures.level.now(now, lockout.rate()) <= 0.0;
+        let over = self.failures.iter().filter(|(_, failures)| is_over(failures));
+        let over: HashSet<u64> = over.map(|(key, _)| *key).collect();
+        self.order.retain(|key| !over.contains(key));
+        for key in over {
+            self.forget(key);
+        }
+        has_room(self)
+    }
+
+    /// Forgets what is not in `order` any more.
+    fn forget(&mut self, key: u64) {
+        let Some(removed) = self.failures.remove(&key) else { return };
         if let Some(count) = self.of_address.get_mut(&removed.address) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -242,6 +276,40 @@ mod tests {
         assert_eq!(attempts.state.lock().failures.len(), 257);
         assert!(attempts.is_locked_out(b"another", Some(b"192.0.2.1"), now));
         assert!(!attempts.is_locked_out(b"another", Some(b"192.0.2.2"), now));
+    }
+
+    #[test]
+    fn usernames_that_failed_long_ago_take_no_place_of_their_address() {
+        let (attempts, start) = (attempts(3, 60), Instant::now());
+        let many = |first: u32, now| {
+            for number in first..first.saturating_add(1000) {
+                attempts.failed(format!("user{number}").as_bytes(), Some(b"192.0.2.1"), now);
+            }
+        };
+        let is_common = |now| attempts.is_locked_out(b"another", Some(b"192.0.2.1"), now);
+        attempts.failed(b"elsewhere", Some(b"192.0.2.2"), start);
+        many(0, start);
+        assert!(is_common(start));
+        // One failure is over after a third of the window.
+        let now = later(start, 100);
+        for name in ["ann", "bob", "carl"] {
+            attempts.failed(name.as_bytes(), Some(b"192.0.2.1"), now);
+        }
+        assert!(!is_common(now), "each has a place of its own");
+        {
+            let state = attempts.state.lock();
+            assert_eq!((state.failures.len(), state.order.len(), state.of_address.len()), (3, 3, 1));
+            assert!(state.order.iter().all(|key| state.failures.contains_key(key)));
+        }
+        many(1000, now);
+        assert!(is_common(now), "as before");
+        assert_eq!(attempts.state.lock().failures.len(), 257);
+        // It is not looked for old ones at each failure.
+        let looked = || attempts.state.lock().looked;
+        many(2000, later(now, 10));
+        assert_eq!(looked(), Some(now));
+        many(3000, later(now, 21));
+        assert_eq!(looked(), Some(later(now, 21)));
     }
 
     #[test]

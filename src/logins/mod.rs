@@ -3,7 +3,6 @@
 //!
 //! Nothing here calls the broker; who is asked holds no lock of this part while it does.
 
-mod address;
 mod attempts;
 mod leak;
 mod pending;

@@ -1,8 +1,10 @@
 //! [`Pending`]: logins that workers verify while the broker goes on (2.1's delayed logins).
 //!
-//! An attempt is known by its client id and a generation: a verdict that is not of the last attempt of that client id
-//! is void. The broker says nothing when a pending client leaves; what remains of it, its will, it then asks about with
-//! the client id alone. So an attempt stays here for some ticks after it was answered.
+//! An attempt is known by its connection and a generation: a verdict that is not of the last attempt of that connection, or
+//! of its client id, is void. The broker says nothing when a pending client leaves; what remains of it, its will, it then
+//! asks about as that connection, without the username. So an attempt stays here for some ticks after it was answered.
+//! That its client has left shows when another has its connection's identity, or its client id: then it is not verified
+//! any more. Nobody learns anything from what is not verified, so that counts as no failure either.
 //!
 //! What waits is bounded by its bytes. Workers take turns through the network addresses, so a flood from one of them
 //! delays only itself; and no address may have more waiting than there is room left, so none takes all of it.
@@ -13,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use super::address::Origin;
+use crate::origin::Origin;
 use crate::panics::Panicked;
 use crate::password::{PasswordHash, Plaintext, at_once};
 use crate::policy::{Client, LoginStamp};
@@ -23,14 +25,14 @@ use crate::sessions::SessionId;
 const MOST: usize = 32 << 20;
 /// What an attempt takes beside its texts.
 const OF_ATTEMPT: usize = 512;
-/// How many ticks an answered attempt is remembered: a client that is gone is asked about within one.
+/// How many ticks an answered attempt is remembered: a client that has left is asked about within one.
 const REMEMBERED: u64 = 50;
 
 /// A login to be verified.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) session: SessionId,
-    pub(crate) clientid: Box<[u8]>,
+    pub(crate) clientid: Arc<[u8]>,
     pub(crate) username: Box<[u8]>,
     pub(crate) address: Option<Box<[u8]>>,
     pub(crate) password: Plaintext,
@@ -63,6 +65,7 @@ pub(crate) struct Verified {
 /// A login that the broker has let in.
 #[derive(Debug)]
 pub(crate) struct LetIn {
+    pub(crate) clientid: Arc<[u8]>,
     pub(crate) username: Box<[u8]>,
     pub(crate) address: Option<Box<[u8]>>,
 }
@@ -71,13 +74,15 @@ pub(crate) struct LetIn {
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     state: Mutex<State>,
-    /// How many client ids are known here: most checks need not look.
+    /// How many attempts are known here: most checks need not look.
     known: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    by_clientid: HashMap<Box<[u8]>, Entry>,
+    by_session: HashMap<SessionId, Entry>,
+    /// Whose the last attempt of a client id is.
+    by_clientid: HashMap<Arc<[u8]>, SessionId>,
     queues: HashMap<Origin, Queue>,
     turns: VecDeque<Origin>,
     found: VecDeque<Verified>,
@@ -92,7 +97,7 @@ struct State {
 #[derive(Debug)]
 struct Entry {
     generation: u64,
-    session: SessionId,
+    clientid: Arc<[u8]>,
     username: Box<[u8]>,
     address: Option<Box<[u8]>>,
     /// The tick at which it was answered.
@@ -136,17 +141,41 @@ impl State {
             }
             self.waiting = self.waiting.saturating_sub(weight);
             self.attempts = self.attempts.saturating_sub(1);
-            let is_last = |entry: &Entry| entry.generation == generation && entry.answered.is_none();
-            if self.by_clientid.get(&attempt.clientid).is_some_and(is_last) {
+            if self.waits(generation, &attempt).is_some() {
                 return Some((generation, attempt));
             }
         }
         None
     }
+
+    /// What is known of an attempt that is neither answered nor void.
+    fn waits(&mut self, generation: u64, attempt: &Attempt) -> Option<&mut Entry> {
+        let entry = self.by_session.get_mut(&attempt.session)?;
+        (entry.generation == generation && entry.answered.is_none()).then_some(entry)
+    }
+
+    /// That client id logs in anew, or not as an attempt.
+    fn void(&mut self, clientid: &[u8]) {
+        if let Some(session) = self.by_clientid.remove(clientid)
+            && let Some(entry) = self.by_session.get_mut(&session)
+        {
+            entry.is_right = false;
+            entry.answered.get_or_insert(self.ticks);
+        }
+    }
+
+    /// Whoever had that identity of a connection is gone.
+    fn gone(&mut self, session: SessionId) -> Option<Entry> {
+        let entry = self.by_session.remove(&session)?;
+        if self.by_clientid.get(&entry.clientid) == Some(&session) {
+            self.by_clientid.remove(&entry.clientid);
+        }
+        Some(entry)
+    }
 }
 
 impl Pending {
-    /// Takes an attempt in; false if there is no room for it. Any other of that client id is void.
+    /// Takes an attempt in; false if there is no room for it. Any other of that client id or connection is void.
     pub(crate) fn begin(&self, attempt: Attempt) -> bool {
         let mut state = self.state.lock();
         let (weight, origin) = (attempt.weight(), Origin::of(attempt.address.as_deref()));
@@ -158,13 +187,16 @@ impl Pending {
         let generation = state.generation;
         let entry = Entry {
             generation,
-            session: attempt.session,
+            clientid: Arc::clone(&attempt.clientid),
             username: attempt.username.clone(),
             address: attempt.address.clone(),
             answered: None,
             is_right: false,
         };
-        state.by_clientid.insert(attempt.clientid.clone(), entry);
+        state.gone(attempt.session);
+        state.void(&attempt.clientid);
+        state.by_session.insert(attempt.session, entry);
+        state.by_clientid.insert(Arc::clone(&attempt.clientid), attempt.session);
         state.waiting = state.waiting.saturating_add(weight);
         state.attempts = state.attempts.saturating_add(1);
         if !state.queues.contains_key(&origin) {
@@ -173,7 +205,7 @@ impl Pending {
         let queue = state.queues.entry(origin).or_default();
         queue.waiting = queue.waiting.saturating_add(weight);
         queue.attempts.push_back((generation, attempt));
-        self.known.store(state.by_clientid.len(), Ordering::Release);
+        self.known.store(state.by_session.len(), Ordering::Release);
         true
     }
 
@@ -228,19 +260,16 @@ impl Pending {
         loop {
             let verified = state.found.pop_front()?;
             let ticks = state.ticks;
-            if let Some(entry) = state.by_clientid.get_mut(&verified.attempt.clientid)
-                && entry.generation == verified.generation
-                && entry.answered.is_none()
-            {
+            if let Some(entry) = state.waits(verified.generation, &verified.attempt) {
                 entry.answered = Some(ticks);
                 return Some(verified);
             }
         }
     }
 
-    /// The verdict on an attempt stands: it is let in.
-    pub(crate) fn let_in(&self, clientid: &[u8]) {
-        if let Some(entry) = self.state.lock().by_clientid.get_mut(clientid) {
+    /// The verdict on a connection's attempt stands: it is let in.
+    pub(crate) fn let_in(&self, session: SessionId) {
+        if let Some(entry) = self.state.lock().by_session.get_mut(&session) {
             entry.is_right = true;
         }
     }
@@ -252,34 +281,26 @@ impl Pending {
 
     /// That client id logs in anew, so that an attempt of before is gone.
     pub(crate) fn void(&self, clientid: &[u8]) {
-        if !self.is_in_use() {
-            return;
-        }
-        let mut state = self.state.lock();
-        let ticks = state.ticks;
-        if let Some(entry) = state.by_clientid.get_mut(clientid) {
-            entry.is_right = false;
-            entry.answered.get_or_insert(ticks);
+        if self.is_in_use() {
+            self.state.lock().void(clientid);
         }
     }
 
-    /// The broker has let a client in: the login that it had waited for, if it had.
-    pub(crate) fn connected(&self, session: SessionId, clientid: &[u8]) -> Option<LetIn> {
+    /// A connection of that identity has come, so that any of before is gone: the login that it had waited for, if it
+    /// was let in just now.
+    pub(crate) fn came(&self, session: SessionId) -> Option<LetIn> {
         if !self.is_in_use() {
             return None;
         }
         let mut state = self.state.lock();
-        if !state.by_clientid.get(clientid).is_some_and(|entry| entry.is_right && entry.session == session) {
-            return None;
-        }
-        let entry = state.by_clientid.remove(clientid)?;
-        self.known.store(state.by_clientid.len(), Ordering::Release);
-        Some(LetIn { username: entry.username, address: entry.address })
+        let Entry { clientid, username, address, is_right, .. } = state.gone(session)?;
+        self.known.store(state.by_session.len(), Ordering::Release);
+        is_right.then_some(LetIn { clientid, username, address })
     }
 
-    /// Whether that client id has an attempt that is no connection, now or a moment ago.
-    pub(crate) fn knows(&self, clientid: &[u8]) -> bool {
-        self.is_in_use() && self.state.lock().by_clientid.contains_key(clientid)
+    /// Whether that connection is none, since its login waits, or did until a moment ago.
+    pub(crate) fn is_no_login(&self, session: SessionId) -> bool {
+        self.is_in_use() && self.state.lock().by_session.contains_key(&session)
     }
 
     /// Whether somebody of that name, or that client id, waits.
@@ -287,10 +308,10 @@ impl Pending {
         if username.is_none() || !self.is_in_use() {
             return false;
         }
-        self.state.lock().by_clientid.iter().any(|(id, entry)| {
+        self.state.lock().by_session.values().any(|entry| {
             entry.answered.is_none()
                 && username == Some(&entry.username)
-                && clientid.is_none_or(|clientid| **id == *clientid)
+                && clientid.is_none_or(|clientid| *entry.clientid == *clientid)
         })
     }
 
@@ -304,10 +325,11 @@ impl Pending {
         let ticks = state.ticks;
         // Now and then is enough.
         if ticks.is_multiple_of(16) {
-            state
-                .by_clientid
+            let State { by_session, by_clientid, .. } = &mut *state;
+            by_session
                 .retain(|_, entry| entry.answered.is_none_or(|at| ticks.saturating_sub(at) < REMEMBERED));
-            self.known.store(state.by_clientid.len(), Ordering::Release);
+            by_clientid.retain(|_, session| by_session.contains_key(session));
+            self.known.store(state.by_session.len(), Ordering::Release);
         }
     }
 

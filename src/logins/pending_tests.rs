@@ -92,15 +92,39 @@ fn workers_share_what_waits() {
 fn an_attempt_is_answered_once_and_becomes_a_connection() {
     let pending = Pending::default();
     assert!(pending.begin(attempt("x", 1)));
-    assert!(pending.knows(b"x") && pending.is_waiting(Some(b"ann"), None));
+    assert!(pending.is_no_login(SessionId(1)) && pending.is_waiting(Some(b"ann"), None));
     assert!(work(&pending, Found::Right));
     assert_eq!(pending.take_found().unwrap().found, Found::Right);
     assert!(pending.take_found().is_none());
-    assert!(pending.connected(SessionId(1), b"x").is_none(), "that is not decided yet");
-    pending.let_in(b"x");
-    assert!(pending.connected(SessionId(2), b"x").is_none(), "another connection");
-    assert_eq!(*pending.connected(SessionId(1), b"x").unwrap().username, *b"ann");
-    assert!(!pending.knows(b"x"));
+    pending.let_in(SessionId(1));
+    assert!(pending.came(SessionId(2)).is_none(), "another connection");
+    let let_in = pending.came(SessionId(1)).unwrap();
+    assert_eq!((&*let_in.clientid, &*let_in.username), (&b"x"[..], &b"ann"[..]));
+    assert!(!pending.is_no_login(SessionId(1)));
+    assert!(pending.came(SessionId(1)).is_none());
+}
+
+/// The broker tells of no end, but gives the memory of a connection to another.
+#[test]
+fn an_attempt_whose_connection_is_anothers_is_not_even_verified() {
+    let pending = Pending::default();
+    assert!(pending.begin(attempt("x", 1)));
+    assert!(pending.begin(attempt("y", 1)));
+    assert!(pending.begin(attempt("z", 2)));
+    assert!(pending.came(SessionId(2)).is_none());
+    assert_eq!(*next(&pending).unwrap().1.clientid, *b"y");
+    assert!(next(&pending).is_none());
+    let state = pending.state.lock();
+    assert_eq!((state.waiting, state.by_session.len(), state.by_clientid.len()), (0, 1, 1));
+}
+
+#[test]
+fn a_verdict_that_is_not_told_yet_does_not_let_another_connection_in() {
+    let pending = Pending::default();
+    assert!(pending.begin(attempt("x", 1)));
+    assert!(work(&pending, Found::Right));
+    assert!(pending.came(SessionId(1)).is_none());
+    assert!(pending.take_found().is_none());
 }
 
 #[test]
@@ -122,7 +146,7 @@ fn an_attempt_that_was_followed_by_another_login_is_not_even_verified() {
     assert!(pending.begin(attempt("x", 1)));
     pending.void(b"x");
     assert!(!work(&pending, Found::Right));
-    assert!(pending.knows(b"x"), "its will may still be asked about");
+    assert!(pending.is_no_login(SessionId(1)), "its will may still be asked about");
     assert!(!pending.is_waiting(Some(b"ann"), Some(b"x")));
 }
 
@@ -136,12 +160,12 @@ fn who_was_answered_is_remembered_for_some_ticks() {
     for _ in 0..10 {
         pending.tick();
     }
-    assert!(pending.knows(b"x"));
+    assert!(pending.is_no_login(SessionId(1)));
     for _ in 0..100 {
         pending.tick();
     }
-    assert!(!pending.knows(b"x"));
-    assert!(pending.knows(b"y"), "it still waits");
+    assert!(!pending.is_no_login(SessionId(1)));
+    assert!(pending.is_no_login(SessionId(2)), "it still waits");
 }
 
 #[test]

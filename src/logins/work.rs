@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::address::Origin;
 use super::leak::Level;
+use crate::origin::Origin;
 
 /// How many addresses are told apart.
 const MOST: usize = 4096;

@@ -14,7 +14,7 @@ const ACTIONS: [&str; 4] = ["publishClientSend", "publishClientReceive", "subscr
 /// The outcomes, likewise.
 const OUTCOMES: [&str; 3] = ["allow", "deny", "defer"];
 /// Why logins are not granted; what is none of these is counted as the last.
-const REASONS: [&str; 12] = [
+const REASONS: [&str; 14] = [
     "anonymous",
     "clientNotFound",
     "clientDisabled",
@@ -26,6 +26,8 @@ const REASONS: [&str; 12] = [
     "lockedOut",
     "tooManyLogins",
     "answerPending",
+    "clientChanged",
+    "internalError",
     "other",
 ];
 
@@ -36,8 +38,8 @@ pub struct Metrics {
     /// Those that threads have made in turn.
     decisions_in_turn: [[AtomicU64; 3]; 4],
     logins_allowed: AtomicU64,
-    logins_denied: [AtomicU64; 12],
-    logins_deferred: [AtomicU64; 12],
+    logins_denied: [AtomicU64; REASONS.len()],
+    logins_deferred: [AtomicU64; REASONS.len()],
     cache_hits: AtomicU64,
     cache_misses: AtomicU64,
     saves_done: AtomicU64,
@@ -68,7 +70,7 @@ pub struct Counts {
     pub commands: (u64, u64),
     /// Payloads that are not answered yet.
     pub queue: u64,
-    /// Clients that the plugin has had disconnected.
+    /// Connections that the plugin has had ended.
     pub disconnects: u64,
 }
 
@@ -151,9 +153,9 @@ impl Metrics {
         self.commands_refused.fetch_add(refused, Relaxed);
     }
 
-    /// A client is disconnected.
-    pub fn disconnected(&self) {
-        self.disconnects.fetch_add(1, Relaxed);
+    /// So many connections were ended.
+    pub fn disconnected(&self, connections: usize) {
+        self.disconnects.fetch_add(connections as u64, Relaxed);
     }
 
     /// What the counters say now.

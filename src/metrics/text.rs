@@ -33,7 +33,7 @@ pub fn prometheus(counts: &Counts, sizes: &Sizes) -> String {
     text.family("commands_total", "counter", "Commands of payloads.");
     text.sample("commands_total", &[("outcome", "done")], counts.commands.0);
     text.sample("commands_total", &[("outcome", "refused")], counts.commands.1);
-    text.family("disconnects_total", "counter", "Clients that the plugin has had disconnected.");
+    text.family("disconnects_total", "counter", "Connections that the plugin has had ended.");
     text.sample("disconnects_total", &[], counts.disconnects);
     text.family("queued_payloads", "gauge", "Payloads that are not answered yet.");
     text.sample("queued_payloads", &[], counts.queue);
@@ -136,7 +136,7 @@ mod tests {
             metrics.payload();
         }
         metrics.answered(2, 1);
-        metrics.disconnected();
+        metrics.disconnected(1);
         let sizes = Sizes { clients: 5, groups: 4, roles: 3, acls: 2, change_index: 17, connections: 1 };
         let text = prometheus(&metrics.counts(), &sizes);
         check(&text);

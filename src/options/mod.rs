@@ -38,8 +38,7 @@ pub struct PluginOptions {
     pub rehash_on_login: bool,
     /// How much a payload of commands may ask for.
     pub limits: Limits,
-    /// Where a copy of the policy is kept while it cannot be replaced at once; `None` is the broker's
-    /// usual state directory.
+    /// Where copies of the policy are kept; `None` is the broker's usual state directory.
     pub state_dir: Option<PathBuf>,
     /// The denial log.
     pub denial_log: DenialLog,

@@ -95,8 +95,8 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "password_iterations",
         accepts: "a number of iterations from 101 to 10000000",
         default: Some("1000 with a 2.0 broker, 10000 with 2.1"),
-        meaning: "PBKDF2 iterations of passwords that are set from now on. Every login takes as many: \
-                  about half a millisecond for 1000.",
+        meaning: "PBKDF2 iterations of passwords that are set from now on. The first login with a password \
+                  takes as many: about half a millisecond for 1000.",
         set: |options, value| {
             options.password_iterations = Iterations::try_from(small(value, 0..=u32::MAX)?).ok()?;
             Some(())
@@ -198,9 +198,9 @@ pub const OPTIONS: [OptionInfo; 30] = [
     OptionInfo {
         name: "state_dir",
         accepts: "a path",
-        default: Some("the broker's usual state directory"),
-        meaning: "Where a copy of the policy is kept during a save, if the policy's own directory \
-                  cannot be written.",
+        default: Some("/var/lib/mosquitto, or /mosquitto/data where that cannot be written"),
+        meaning: "Where copies of the policy are kept: during a save if the policy's own directory cannot be \
+                  written, of what somebody else had written into it, and its last versions.",
         set: |options, value| {
             options.state_dir = Some(path(value)?);
             Some(())

@@ -1,6 +1,5 @@
 //! Who may publish, subscribe, and be sent what: [`Plugin::on_acl_check`].
 
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,26 +13,44 @@ use crate::memo::Key;
 use crate::policy::{AclRequest, Action, Client, Decision, Effect, Hashed, Policy, Reason, Subject};
 use crate::sessions::Kind;
 
-/// How many clients are noted between two ticks for their roles to be merged.
-pub(super) const MOST_WALKED: usize = 256;
-/// After how many ACLs, filed at one tick, the rest of the merging waits: about a millisecond.
-const MOST_FILED: usize = 2_000;
+/// How many ACLs are filed at one tick: less than half a millisecond.
+const MOST_FILED: usize = 1_024;
+
+/// What can be asked about the client of a check, and seldom has to be.
+pub trait Peer {
+    /// Its network address.
+    fn address(&self) -> Option<&[u8]>;
+
+    /// Whether it is connected and has shown a certificate.
+    fn has_certificate(&self) -> bool;
+}
+
+/// A client of which no more is known.
+impl Peer for () {
+    fn address(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn has_certificate(&self) -> bool {
+        false
+    }
+}
 
 impl Plugin {
-    /// A client wants to publish, subscribe or unsubscribe, or is about to be sent a message. Its network address is
-    /// asked for only if the log is to name it. Where the policy is wanted, `lock` says how it is locked.
+    /// A client wants to publish, subscribe or unsubscribe, or is about to be sent a message. `peer` is asked
+    /// only where the log is to name its address, or it may not be connected. Where the policy is wanted, `lock` says how it is locked.
     #[inline]
-    pub fn on_acl_check<'a>(
+    pub fn on_acl_check(
         &self,
         session: SessionId,
         request: AclRequest<'_>,
         lock: &impl PolicyLock,
-        address: impl FnOnce() -> Option<&'a [u8]>,
+        peer: &impl Peer,
     ) -> Effect {
         if self.broken.load(Ordering::Acquire) {
             return Effect::Deny;
         }
-        if request.subject.username.is_none() && self.is_of_no_login(request.subject.clientid.get()) {
+        if request.subject.username.is_none() && self.is_of_no_login(session) {
             return Effect::Deny;
         }
         let hashed = Hashed::new(request, &self.text_keys);
@@ -52,7 +69,7 @@ impl Plugin {
                 return effect;
             }
         }
-        self.decide(hashed, key, lock, address)
+        self.decide(hashed, key, lock, peer)
     }
 
     /// Notes a denial that is remembered and to be logged; false if the log does not know it any more.
@@ -75,21 +92,15 @@ impl Plugin {
     /// [`Self::on_acl_check`] of what is not remembered.
     #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
     #[inline(always)]
-    fn decide<'a>(
-        &self,
-        hashed: Hashed<'_>,
-        key: Key,
-        lock: &impl PolicyLock,
-        address: impl FnOnce() -> Option<&'a [u8]>,
-    ) -> Effect {
+    fn decide(&self, hashed: Hashed<'_>, key: Key, lock: &impl PolicyLock, peer: &impl Peer) -> Effect {
         let action = hashed.request.action;
         let effect = lock.with(self, |Locked { policy, in_turn }| {
             panic_point("an ACL check, the policy being read");
             let mut walked = None;
             let (mut effect, is_barred) = policy
                 .authorize_saying(&hashed, &mut walked, |decision| (decision.effect, is_barred(&decision)));
-            if let Some(client) = walked {
-                self.note_walk(client);
+            if let Some((client, asked)) = walked {
+                self.note_walk(client, asked);
             }
             // What becomes of the barred depends on how they came in, too.
             if !is_barred {
@@ -98,7 +109,7 @@ impl Plugin {
             if effect != Effect::Allow
                 && (is_barred || self.denials.wants(action, effect, hashed.request.topic))
             {
-                effect = self.deny(policy, &hashed, (effect, is_barred), address);
+                effect = self.deny(policy, &hashed, (effect, is_barred), peer);
             }
             self.metrics.decided_by(in_turn, action as usize, effect as usize);
             effect
@@ -112,12 +123,12 @@ impl Plugin {
     /// What becomes of a request that is not allowed, of the barred or to be logged, and what was decided of it: why is asked for
     /// once more, so that others need not say.
     #[inline(never)]
-    fn deny<'a>(
+    fn deny(
         &self,
         policy: &Policy,
         hashed: &Hashed<'_>,
         (effect, is_barred): (Effect, bool),
-        address: impl FnOnce() -> Option<&'a [u8]>,
+        peer: &impl Peer,
     ) -> Effect {
         let request = &hashed.request;
         if !is_barred && self.denials.count_beyond_room(request.action, &request.subject) {
@@ -125,10 +136,10 @@ impl Plugin {
         }
         let mut decision = policy.authorize(request);
         if is_barred {
-            decision = self.decision_on_the_barred(policy, request, decision);
+            decision = self.decision_on_the_barred(policy, request, decision, peer);
         }
         if self.denials.wants(request.action, decision.effect, request.topic) {
-            let denial = Denial::of_action(request, &decision, address());
+            let denial = Denial::of_action(request, &decision, peer.address());
             if is_barred {
                 self.denials.note(&denial);
             } else {
@@ -150,6 +161,7 @@ impl Plugin {
     /// let them in.
     pub fn on_connect(&self, session: SessionId, username: Option<&[u8]>, clientid: Option<&[u8]>) {
         self.delayed_login_is_over(session, clientid.unwrap_or_default());
+        self.sessions.lock().connected(session);
         let Some(username) = username else { return };
         // 2.1 itself tells where its clients are connected from.
         let subject = Subject::known(Some(username), clientid);
@@ -175,11 +187,17 @@ impl Plugin {
         policy: &'a Policy,
         request: &AclRequest<'_>,
         decision: Decision<'a>,
+        peer: &impl Peer,
     ) -> Decision<'a> {
         let username = request.subject.username.unwrap_or_default();
         let clientid = request.subject.clientid.get().unwrap_or_default();
         let mut sessions = self.sessions.lock();
-        match (decision.reason, sessions.kind(username, clientid)) {
+        let kind = match sessions.kind(username, clientid) {
+            // 2.1 asks about what waits for a client, and sends that, before it tells that the client has connected.
+            Kind::Unseen if peer.has_certificate() => Kind::NoLogin,
+            kind => kind,
+        };
+        match (decision.reason, kind) {
             // What is left of a disabled client is its session: that gets its messages, which the broker asks
             // about again before it hands them out, and keeps its subscriptions. Should somebody be connected
             // all the same whom 2.0 does not show, they are disconnected.
@@ -193,7 +211,10 @@ impl Plugin {
                 policy.authorize_though_disabled(request)
             }
             (_, Kind::NoLogin | Kind::Unseen) => {
-                if clientid != HTTP_API && !self.is_kicking.load(Ordering::Relaxed) {
+                // An absent client's session is sent something for each message; should somebody be connected all the
+                // same, they do not get it, and the first thing that they do ends that.
+                let is_session = kind == Kind::Unseen && request.action == Action::PublishClientReceive;
+                if clientid != HTTP_API && !is_session && !self.is_kicking.load(Ordering::Relaxed) {
                     sessions.disconnect_uninvited(username, clientid);
                 }
                 Decision { effect: Effect::Deny, ..decision }
@@ -208,36 +229,20 @@ impl Plugin {
         }
     }
 
-    /// A client's roles were asked one by one. They are merged at a tick, if they are many.
+    /// So many of a client's roles were asked one by one. They are merged at a tick, once that is worth it.
     #[cold]
-    fn note_walk(&self, client: &Arc<Client>) {
-        // Whoever finds it locked or full is noted the next time.
-        if let Some(mut walked) = self.walked.try_lock()
-            && walked.len() < MOST_WALKED
-            && !walked.iter().any(|other| Arc::ptr_eq(other, client))
-        {
-            walked.push(Arc::clone(client));
+    fn note_walk(&self, client: &Arc<Client>, asked: u32) {
+        // What finds it locked does not count.
+        if let Some(mut walks) = self.walks.try_lock() {
+            walks.note(client, asked);
         }
     }
 
-    /// Merges the roles of those who were seen to need it.
+    /// Merges the roles of those for whom it is worth it.
     pub(super) fn merge_roles(&self) {
-        let walked = {
-            let mut walked = self.walked.lock();
-            if walked.is_empty() {
-                return;
-            }
-            mem::replace(&mut *walked, Vec::with_capacity(MOST_WALKED))
-        };
-        let mut policy = self.policy.write();
-        policy.tend_merged();
-        let mut filed = 0_usize;
-        for client in &walked {
-            filed = filed.saturating_add(policy.merge(client));
-            // Those that are left are noted again when they are next asked about.
-            if filed >= MOST_FILED {
-                break;
-            }
+        let mut walks = self.walks.lock();
+        if !walks.is_empty() {
+            self.policy.write().merge(&mut walks, MOST_FILED);
         }
     }
 }
@@ -247,3 +252,7 @@ impl Plugin {
 fn is_barred(decision: &Decision<'_>) -> bool {
     matches!(decision.reason, Reason::ClientDisabled | Reason::ClientDeleted)
 }
+
+#[cfg(test)]
+#[path = "acl_check_tests.rs"]
+mod tests;

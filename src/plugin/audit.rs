@@ -2,23 +2,24 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
 use super::{Actor, Plugin};
-use crate::audit::{self, Deed};
+use crate::audit::{self, Deed, Lines};
 use crate::broker::LogLevel;
 use crate::control::{ControlTopic, Responses};
-use crate::store::{Trail, TrailNews};
+use crate::store::{Missing, Trail, TrailNews};
 use crate::workers::Workers;
 
 /// How soon a file that could not be written is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// How many lines wait for the thread, which may wait for the disk.
-const MOST_LINES: usize = 100_000;
+/// The bytes that wait for the thread, which may wait for the disk; a payload that comes before they are reached is taken
+/// whole.
+const MOST_BYTES: usize = 16_777_216;
 
 /// Who did what, where an option asks for that.
 #[derive(Debug)]
@@ -26,7 +27,6 @@ pub(super) struct Audit(Option<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    path: PathBuf,
     /// One thread, so that lines keep their order.
     worker: Workers,
     shared: Arc<Shared>,
@@ -34,15 +34,26 @@ struct Inner {
 
 #[derive(Debug)]
 struct Shared {
-    lines: Mutex<Vec<Vec<u8>>>,
-    /// How many lines were not taken, since so many wait.
-    lost: AtomicU64,
-    /// Whether those that wait have to be on the disk.
-    sync: AtomicBool,
+    path: PathBuf,
+    queue: Mutex<Queue>,
     trail: Mutex<Trail>,
+    /// How many lines were taken from the queue and are not known to be in the file.
+    unfinished: AtomicU64,
     /// Since when what could not be written waits.
     waits_since: Mutex<Option<Instant>>,
-    news: Mutex<Vec<TrailNews>>,
+    news: Mutex<Vec<(LogLevel, String)>>,
+}
+
+/// What waits for the thread.
+#[derive(Debug, Default)]
+struct Queue {
+    all: Vec<Lines>,
+    bytes: usize,
+    count: u64,
+    /// How many lines were not taken after these, since so much waits.
+    lost: u64,
+    /// Whether these have to be on the disk.
+    sync: bool,
 }
 
 impl Audit {
@@ -50,22 +61,21 @@ impl Audit {
         Self(path.map(|path| Inner {
             worker: Workers::with_threads(1, 2),
             shared: Arc::new(Shared {
-                lines: Mutex::default(),
-                lost: AtomicU64::new(0),
-                sync: AtomicBool::new(false),
+                queue: Mutex::default(),
                 trail: Mutex::new(Trail::new(path.clone())),
+                unfinished: AtomicU64::new(0),
                 waits_since: Mutex::new(None),
                 news: Mutex::default(),
+                path,
             }),
-            path,
         }))
     }
 
     /// Opens the file, so that a start says if that cannot be done.
     pub(super) fn open(&self) {
-        if let Some(inner) = &self.0 {
-            let news = inner.shared.trail.lock().open();
-            inner.shared.news.lock().extend(news);
+        if let Some(Inner { shared, .. }) = &self.0 {
+            let news = shared.trail.lock().open();
+            shared.tell(news);
         }
     }
 
@@ -79,35 +89,16 @@ impl Audit {
         if actor.topic == ControlTopic::Own {
             return;
         }
-        let now = SystemTime::now();
-        {
-            let mut lines = inner.shared.lines.lock();
-            for entry in responses.entries() {
-                if lines.len() >= MOST_LINES {
-                    inner.shared.lost.fetch_add(1, Ordering::Relaxed);
-                    continue;
-                }
-                lines.push(audit::line(actor, &entry, now));
-                if entry.changes {
-                    inner.shared.sync.store(true, Ordering::Release);
-                }
-            }
-        }
+        let (done, refused) = responses.counts();
+        let lines = || Lines::of_commands(actor, responses.entries(), SystemTime::now());
+        inner.shared.add(done.saturating_add(refused), lines);
         inner.submit();
     }
 
     /// Takes down what was done without a command.
     fn record_deed(&self, deed: &Deed) {
         let Some(inner) = &self.0 else { return };
-        {
-            let mut lines = inner.shared.lines.lock();
-            if lines.len() >= MOST_LINES {
-                inner.shared.lost.fetch_add(1, Ordering::Relaxed);
-            } else {
-                lines.push(audit::line_of_deed(deed, SystemTime::now()));
-                inner.shared.sync.store(true, Ordering::Release);
-            }
-        }
+        inner.shared.add(1, || Lines::of_deed(deed, SystemTime::now()));
         inner.submit();
     }
 
@@ -118,18 +109,17 @@ impl Audit {
         if is_due {
             inner.submit();
         }
-        let news = std::mem::take(&mut *inner.shared.news.lock());
-        news.iter().map(|news| inner.told(news)).collect()
+        std::mem::take(&mut *inner.shared.news.lock())
     }
 
     /// Writes what waits, and ends the thread; if the disk hangs, not longer than until then.
     pub(super) fn end(&self, until: Instant) {
-        if let Some(inner) = &self.0
-            && inner.worker.end_by(until)
-        {
+        let Some(Inner { worker, shared }) = &self.0 else { return };
+        if worker.end_by(until) {
             // What came in while no thread could be started.
-            inner.shared.write();
+            shared.write();
         }
+        shared.tell_what_is_unfinished();
     }
 }
 
@@ -139,42 +129,102 @@ impl Inner {
         // Where the queue is full, the job that waits there writes these lines too.
         let _ = self.worker.submit(move || shared.write());
     }
+}
 
-    fn told(&self, news: &TrailNews) -> (LogLevel, String) {
+impl Shared {
+    /// Adds so many lines to those that wait, if there is room.
+    fn add(&self, count: u64, lines: impl FnOnce() -> Lines) {
+        let mut queue = self.queue.lock();
+        if queue.bytes >= MOST_BYTES {
+            if queue.lost == 0 {
+                let line = format!(
+                    "dynsec: the disk does not take the audit trail {} in time: so much waits for it that commands are \
+                     not written there until it does",
+                    self.path.display()
+                );
+                self.news.lock().push((LogLevel::Warning, line));
+            }
+            queue.lost = queue.lost.saturating_add(count);
+            return;
+        }
+        let lines = lines();
+        queue.bytes = queue.bytes.saturating_add(lines.bytes());
+        queue.count = queue.count.saturating_add(lines.count());
+        queue.sync |= lines.changes();
+        queue.all.push(lines);
+    }
+
+    fn write(&self) {
+        let mut trail = self.trail.lock();
+        let Queue { all, lost, sync, .. } = {
+            let mut queue = self.queue.lock();
+            let taken = std::mem::take(&mut *queue);
+            self.set_unfinished(trail.unfinished().saturating_add(taken.count).saturating_add(taken.lost));
+            taken
+        };
+        if all.is_empty() && lost == 0 && !trail.has_waiting() {
+            return;
+        }
+        let lines = all.iter().flat_map(Lines::each);
+        let line_of = |missing: Missing| audit::missing(missing.lost, missing.doubtful, SystemTime::now());
+        let news = trail.write(lines, lost, sync, line_of);
+        self.set_unfinished(trail.unfinished());
+        *self.waits_since.lock() = trail.has_waiting().then(Instant::now);
+        self.tell(news);
+    }
+
+    fn set_unfinished(&self, count: u64) {
+        self.unfinished.store(count, Ordering::Release);
+    }
+
+    fn tell(&self, news: Option<TrailNews>) {
+        let Some(news) = news else { return };
         let path = self.path.display();
-        match news {
+        let news = match news {
             TrailNews::Broken(error) => (
                 LogLevel::Error,
                 format!(
                     "dynsec: the audit trail {path} cannot be written: {error}; commands go on, and are written there when it can be"
                 ),
             ),
-            TrailNews::Mended { lost: 0 } => (
+            TrailNews::Mended(missing) if !missing.is_any() => (
                 LogLevel::Notice,
                 format!("dynsec: the audit trail {path} can be written again; nothing is missing"),
             ),
-            TrailNews::Mended { lost } => (
+            TrailNews::Mended(missing) => (
                 LogLevel::Warning,
-                format!("dynsec: the audit trail {path} can be written again; {lost} commands are missing"),
+                format!("dynsec: the audit trail {path} can be written again; {}", told(missing)),
             ),
+            TrailNews::Missing(missing) => (
+                LogLevel::Warning,
+                format!("dynsec: the audit trail {path} is not complete: {}", told(missing)),
+            ),
+        };
+        self.news.lock().push(news);
+    }
+
+    /// At the end: how much does not get there any more.
+    fn tell_what_is_unfinished(&self) {
+        let queue = self.queue.lock();
+        let taken = self.unfinished.load(Ordering::Acquire);
+        let count = taken.saturating_add(queue.count).saturating_add(queue.lost);
+        if count > 0 {
+            let line = format!(
+                "dynsec: ended before the audit trail {} was written: {count} commands are missing there, or not known \
+                 to be on the disk",
+                self.path.display()
+            );
+            self.news.lock().push((LogLevel::Error, line));
         }
     }
 }
 
-impl Shared {
-    fn write(&self) {
-        let mut trail = self.trail.lock();
-        for line in std::mem::take(&mut *self.lines.lock()) {
-            trail.add(line);
-        }
-        trail.lose(self.lost.swap(0, Ordering::Relaxed));
-        if !trail.has_waiting() {
-            return;
-        }
-        let sync = self.sync.swap(false, Ordering::AcqRel);
-        let news = trail.write(sync, |count| audit::lost(count, SystemTime::now()));
-        *self.waits_since.lock() = trail.has_waiting().then(Instant::now);
-        self.news.lock().extend(news);
+fn told(missing: Missing) -> String {
+    let Missing { lost, doubtful } = missing;
+    match (lost, doubtful) {
+        (_, 0) => format!("{lost} commands are missing"),
+        (0, _) => format!("{doubtful} commands are perhaps missing, since the disk failed"),
+        _ => format!("{lost} commands are missing, and {doubtful} more perhaps, since the disk failed"),
     }
 }
 

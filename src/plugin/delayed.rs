@@ -27,8 +27,11 @@ const SLICE: Duration = Duration::from_millis(1);
 /// Whether the broker can wait for the verdict on a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delay {
-    /// It cannot: it is 2.0, or this is another thread than its own.
+    /// It cannot: it is 2.0.
     Impossible,
+    /// It cannot and need not: this is another thread than its own. 2.1 asks there about requests to `http_api` listeners,
+    /// which are no connections, and gives no address of theirs.
+    Elsewhere,
     /// It can: the client speaks MQTT 3.1.1 or before.
     Safe,
     /// It can, but if the client has a Will Delay and leaves before, 2.1.2 crashes: it speaks MQTT 5.0.
@@ -122,10 +125,11 @@ impl Verifier {
 
     /// What is found without hashing.
     fn known(&self, attempt: &Attempt) -> Option<Found> {
-        let Attempt { username, address, password, client, .. } = attempt;
+        let Attempt { username, address, password, hash, client, .. } = attempt;
         let (password, address) = (password.as_bytes(), address.as_deref());
+        let was_verified = |stamp| self.verified.matches(username, password, stamp);
         // Another login with the same password may have come before it.
-        if client.as_ref().is_some_and(|(_, stamp)| self.verified.matches(username, password, *stamp)) {
+        if client.as_ref().is_some_and(|(_, stamp)| was_verified(*stamp) && !self.rehash.is_due(hash)) {
             return Some(Found::Right);
         }
         self.attempts.is_locked_out(username, address, Instant::now()).then_some(Found::LockedOut)
@@ -165,7 +169,9 @@ impl Plugin {
     /// Whether a login may be answered later.
     pub(super) fn may_delay(&self, delay: Delay) -> bool {
         let may = match (self.login_mode, delay) {
-            (LoginMode::Sync, _) | (_, Delay::Impossible) | (LoginMode::Auto, Delay::Risky) => false,
+            (LoginMode::Sync, _)
+            | (_, Delay::Impossible | Delay::Elsewhere)
+            | (LoginMode::Auto, Delay::Risky) => false,
             (LoginMode::Auto | LoginMode::Delayed, Delay::Safe) | (LoginMode::Delayed, Delay::Risky) => true,
         };
         may && self.has_ticked.load(Ordering::Relaxed) && !self.is_reloading()
@@ -173,7 +179,7 @@ impl Plugin {
 
     /// Has a login verified by a worker; `None` if nobody can: then it has to be verified at once.
     pub(super) fn verify_later(&self, attempt: Attempt) -> Option<Result<(), TooMany>> {
-        let clientid = attempt.clientid.clone();
+        let clientid = Arc::clone(&attempt.clientid);
         if !self.verifier.pending.begin(attempt) {
             return Some(Err(TooMany));
         }
@@ -216,7 +222,7 @@ impl Plugin {
         let attempt = &verified.attempt;
         let Some(reason) = self.why_refused(verified) else {
             self.metrics.login_allowed();
-            self.verifier.pending.let_in(&attempt.clientid);
+            self.verifier.pending.let_in(attempt.session);
             return true;
         };
         let request = LoginRequest {
@@ -224,7 +230,7 @@ impl Plugin {
             address: attempt.address.as_deref(),
             password: None,
         };
-        self.note_denied_login(&request, reason, Effect::Deny);
+        self.note_denied_login(&request, reason, Effect::Deny, false);
         false
     }
 
@@ -246,7 +252,8 @@ impl Plugin {
 
     /// A client is connected: if its login was delayed, it counts from now on.
     pub(super) fn delayed_login_is_over(&self, session: SessionId, clientid: &[u8]) {
-        let Some(let_in) = self.verifier.pending.connected(session, clientid) else { return };
+        let let_in = self.verifier.pending.came(session);
+        let Some(let_in) = let_in.filter(|let_in| *let_in.clientid == *clientid) else { return };
         self.sessions.lock().logged_in(&Login {
             session,
             username: Some(&let_in.username),
@@ -256,11 +263,10 @@ impl Plugin {
         });
     }
 
-    /// Whether what is asked about is the will of a client that left before its login was answered: it has its
-    /// client id and nothing else. An anonymous client of that id may be connected beside it.
-    pub(super) fn is_of_no_login(&self, clientid: Option<&[u8]>) -> bool {
-        let clientid = clientid.unwrap_or_default();
-        self.verifier.pending.knows(clientid) && !self.sessions.lock().is_anonymous(clientid)
+    /// Whether what is asked about is the will of a client that left before its login was answered: its username is gone
+    /// by then. Others of its client id, connected, absent or on an `http_api` listener, are not concerned.
+    pub(super) fn is_of_no_login(&self, session: SessionId) -> bool {
+        self.verifier.pending.is_no_login(session)
     }
 
     /// Whether somebody of that name, or that client id, waits for its login.

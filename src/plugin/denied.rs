@@ -23,18 +23,24 @@ impl Plugin {
         }
     }
 
-    /// The same for brokers that do not tick: 2.0 with `per_listener_settings true`. Those call from one thread only.
+    /// The same for brokers that do not tick: 2.0 before 2.0.15 with `per_listener_settings true`. Those call from one thread only.
     pub(super) fn log_denials_without_ticks(&self) {
         if self.family == BrokerFamily::V2_0 && !self.has_ticked.load(Ordering::Relaxed) {
             self.log_denials();
         }
     }
 
-    /// Notes a login that is not granted, for that reason.
-    pub(super) fn note_denied_login(&self, request: &LoginRequest<'_>, reason: &'static str, effect: Effect) {
+    /// Notes a login that is not granted, for that reason; `of_reload`, if a reload has asked for it.
+    pub(super) fn note_denied_login(
+        &self,
+        request: &LoginRequest<'_>,
+        reason: &'static str,
+        effect: Effect,
+        of_reload: bool,
+    ) {
         self.metrics.login_not_allowed(reason, effect == Effect::Defer);
         if self.denials.wants_login(effect) {
-            self.denials.note(&Denial::of_login(request, reason, effect));
+            self.denials.note(&Denial::of_login(request, reason, effect, of_reload));
             self.log_denials_without_ticks();
         }
     }

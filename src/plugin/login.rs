@@ -14,8 +14,11 @@ use crate::policy::{Client, Effect, LoginRefusal, LoginRequest, LoginStamp, Logi
 use crate::rehash::LoggedIn;
 use crate::sessions::Login;
 
-/// The client id of 2.1's `http_api` listener, whose requests are no connections: they have no address.
+/// The client id of requests to 2.1's `http_api` listeners.
 pub(super) const HTTP_API: &[u8] = b"http-api";
+
+/// What stands for their address, of which the broker tells nothing: so they are one, and no client is of them.
+const OVER_HTTP: &[u8] = b"http_api";
 
 /// Why a login is refused whose password nobody has looked at.
 const TOO_MANY_LOGINS: &str = "tooManyLogins";
@@ -55,20 +58,24 @@ impl Plugin {
         if self.broken.load(Ordering::Acquire) {
             return LoginAnswer::Now(Effect::Deny);
         }
-        if self.own.would_overhear(&request.subject, self.has_ticked.load(Ordering::Relaxed)) {
-            self.note_denied_login(request, "answerPending", Effect::Deny);
+        let has_ticked = self.has_ticked.load(Ordering::Relaxed);
+        let is_connection = delay != Delay::Elsewhere;
+        let of_reload = is_connection && self.is_reloading();
+        if is_connection && self.own.would_overhear(&request.subject, has_ticked, || self.broker.now()) {
+            self.note_denied_login(request, "answerPending", Effect::Deny, of_reload);
             return LoginAnswer::Now(Effect::Deny);
         }
-        let is_connection = request.subject.clientid.get() != Some(HTTP_API) || request.address.is_some();
-        if is_connection && !self.is_reloading() {
+        // Whoever had this identity of a connection before is gone. Of a client id, a reload asks about absent ones too.
+        let _ = self.verifier.pending.came(session);
+        if is_connection && !of_reload {
             self.verifier.pending.void(request.subject.clientid.get().unwrap_or_default());
         }
         let plan = {
             let policy = self.policy.read();
             panic_point("a login, the policy being read");
-            self.plan(&policy, request)
+            self.plan(&policy, request, of_reload)
         };
-        let Some(Verdict { effect, reason }) = self.verify(&plan, session, request, delay) else {
+        let Some(Verdict { effect, reason }) = self.verify(&plan, session, request, delay, of_reload) else {
             return LoginAnswer::Later;
         };
         match effect {
@@ -77,21 +84,28 @@ impl Plugin {
             _ if request.subject.username.is_none() => {
                 self.metrics.login_not_allowed(reason, effect == Effect::Defer);
             }
-            _ => self.note_denied_login(request, reason, effect),
+            _ => self.note_denied_login(request, reason, effect, of_reload),
         }
         if effect != Effect::Deny
             && (plan.is_known || plan.was_deleted || request.subject.username.is_none())
             && is_connection
         {
             let has_ticked = {
-                let mut sessions = self.sessions.lock();
-                sessions.logged_in(&Login {
+                let login = Login {
                     session,
                     username: request.subject.username,
                     clientid: request.subject.clientid.get().unwrap_or_default(),
                     address: request.address,
                     is_others: plan.was_deleted,
-                });
+                };
+                let mut sessions = self.sessions.lock();
+                if of_reload {
+                    sessions.asked_again(&login);
+                } else if effect == Effect::Allow {
+                    sessions.logged_in(&login);
+                } else {
+                    sessions.may_log_in(&login);
+                }
                 sessions.has_ticked()
             };
             if !has_ticked {
@@ -110,7 +124,7 @@ impl Plugin {
         }
     }
 
-    fn plan(&self, policy: &Policy, request: &LoginRequest<'_>) -> Plan {
+    fn plan(&self, policy: &Policy, request: &LoginRequest<'_>, of_reload: bool) -> Plan {
         let Some(username) = request.subject.username else {
             return Plan::answer(Effect::Defer, "anonymous");
         };
@@ -118,7 +132,10 @@ impl Plugin {
             // What most logins are: they are not looked up twice.
             LoginVerdict::Verify { client, hash, stamp } => {
                 let password = request.password.unwrap_or_default();
-                let was_verified = self.verified.matches(username, password, stamp);
+                // For a password that is to be hashed again that is not enough, but a reload asks for all who are connected
+                // at once.
+                let was_verified = self.verified.matches(username, password, stamp)
+                    && (of_reload || !self.rehash.is_due(hash));
                 self.metrics.looked_up_login(was_verified);
                 if was_verified {
                     return Plan { is_known: true, ..Plan::answer(Effect::Allow, "") };
@@ -156,6 +173,7 @@ impl Plugin {
         session: SessionId,
         request: &LoginRequest<'_>,
         delay: Delay,
+        of_reload: bool,
     ) -> Option<Verdict> {
         let refused = |reason| Some(Verdict { effect: Effect::Deny, reason });
         let allowed = Some(Verdict { effect: Effect::Allow, reason: "" });
@@ -166,14 +184,18 @@ impl Plugin {
             return otherwise;
         };
         let clientid = request.subject.clientid.get().unwrap_or_default();
+        let is_connection = delay != Delay::Elsewhere;
+        let address = if is_connection { request.address } else { Some(OVER_HTTP) };
         // SIGHUP: the broker asks for everybody who is connected again.
-        let is_again = self.is_reloading() || self.sessions.lock().is_login_of(session, username, clientid);
+        let is_again =
+            of_reload || (is_connection && self.sessions.lock().is_login_of(session, username, clientid));
+        let is_work_of_brokers = is_connection && !is_again;
         if is_again && plan.client.is_none() {
             return otherwise;
         }
         let counts = plan.otherwise == Effect::Deny && !is_again;
         let start = Instant::now();
-        if counts && self.attempts.is_locked_out(username, request.address, start) {
+        if counts && self.attempts.is_locked_out(username, address, start) {
             return refused("lockedOut");
         }
         if !is_again && self.may_delay(delay) {
@@ -187,25 +209,27 @@ impl Plugin {
                 None => {}
             }
         }
-        if !is_again && !self.work.may(request.address, start) {
+        if is_work_of_brokers && !self.work.may(address, start) {
             return if plan.otherwise == Effect::Defer { otherwise } else { refused(TOO_MANY_LOGINS) };
         }
         let is_right = black_box(hash.verify(password));
         let now = Instant::now();
-        if !is_again {
-            self.work.done(request.address, now.saturating_duration_since(start), now);
+        if is_work_of_brokers {
+            self.work.done(address, now.saturating_duration_since(start), now);
         }
         match &plan.client {
             Some((client, stamp)) if is_right => {
                 let is_connected = |username: &[u8]| self.sessions.lock().is_connected(username);
                 self.verified.remember(&client.username, password, *stamp, is_connected);
-                self.rehash.after_logins(&[LoggedIn { client, hash, password }], || ());
-                self.attempts.succeeded(username, request.address, now);
+                if !of_reload {
+                    self.rehash.after_logins(&[LoggedIn { client, hash, password }], || ());
+                }
+                self.attempts.succeeded(username, address, now);
                 allowed
             }
             _ => {
                 if counts {
-                    self.attempts.failed(username, request.address, now);
+                    self.attempts.failed(username, address, now);
                 }
                 otherwise
             }
@@ -230,5 +254,35 @@ impl Plan {
             client: self.client.clone(),
             reason: self.reason,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::BrokerFamily;
+    use crate::broker::tests::Silent;
+    use crate::options::PluginOptions;
+    use crate::policy::Subject;
+
+    /// Its hashes have 101 iterations, new ones 1000.
+    const POLICY: &str = r#"{"clients": [
+        {"username": "ann", "encoded_password": "$7$101$AAECAwQFBgcICQoL$l8zqSPOVOsX6BzXddvHVSUz51tfFGYiwZgYMerEYSK2kmFD86m93us2E5cM8HAComZhsUAqG/9HmFNzmBd+GRQ=="},
+        {"username": "off", "disabled": true},
+        {"username": "without"}
+    ]}"#;
+
+    #[test]
+    fn from_the_start_a_name_without_a_password_takes_the_work_of_one_that_has_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("policy.json");
+        std::fs::write(&file, POLICY).unwrap();
+        let plugin = Plugin::start(&PluginOptions::new(file), Arc::new(Silent), BrokerFamily::V2_1).unwrap();
+        for name in ["ann", "off", "without", "unknown"] {
+            let subject = Subject::known(Some(name.as_bytes()), Some(b"id"));
+            let request = LoginRequest { subject, address: None, password: Some(b"pw") };
+            let hash = plugin.plan(&plugin.policy.read(), &request, false).hash;
+            assert_eq!(hash.and_then(|hash| hash.iterations()), Some(101), "{name}");
+        }
     }
 }

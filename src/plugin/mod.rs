@@ -18,7 +18,7 @@ mod reload;
 mod tick;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -34,7 +34,7 @@ use crate::memo::Memo;
 use crate::metrics::Metrics;
 use crate::options::{CompatOption, DenialLogOption, LoginMode, PluginOptions, UnknownUserOption};
 use crate::password::{Iterations, PasswordHash};
-use crate::policy::{Client, Compat, TextKeys};
+use crate::policy::{Compat, TextKeys, Walks};
 use crate::rehash::Rehash;
 use crate::sessions::Sessions;
 use crate::start;
@@ -50,10 +50,11 @@ use own::Own;
 pub use crate::control::{Actor, ControlTopic};
 pub use crate::sessions::SessionId;
 pub use crate::start::StartError;
+pub use acl_check::Peer;
 pub use delayed::{Delay, LoginAnswer};
 pub use live_policy::{EachTime, HeldPolicy, Locked, PolicyGuard, PolicyLock};
 
-/// How many jobs may wait for a worker.
+/// How many jobs may wait for a worker. Passwords of commands take one for each thread, logins another, however many wait.
 const MOST_JOBS: usize = 1024;
 
 /// How long the end of the broker waits for the disk: less than the ten seconds after which containers are killed.
@@ -66,8 +67,8 @@ pub struct Plugin {
     policy: LivePolicy,
     memo: Memo,
     text_keys: TextKeys,
-    /// Clients whose roles are to be merged.
-    walked: Mutex<Vec<Arc<Client>>>,
+    /// Whose roles had to be asked one by one.
+    walks: Mutex<Walks>,
     /// What was wrong with the policy file when it was last loaded.
     issues: Mutex<Vec<Issue>>,
     store: Arc<Mutex<Store>>,
@@ -104,6 +105,8 @@ pub struct Plugin {
     decoy: PasswordHash,
     /// Clients are being disconnected.
     is_kicking: AtomicBool,
+    /// How many connections have ended while they were.
+    ended_by_kicks: AtomicUsize,
     /// The logins that are asked for are those of a reload.
     is_reloading: AtomicBool,
     reload_began: Mutex<Option<Instant>>,
@@ -164,7 +167,7 @@ impl Plugin {
             policy: LivePolicy::new(policy),
             memo: Memo::new(),
             text_keys: TextKeys::of_process(),
-            walked: Mutex::new(Vec::with_capacity(acl_check::MOST_WALKED)),
+            walks: Mutex::default(),
             issues: Mutex::new(loaded.issues),
             strict: options.strict_config,
             sessions: Arc::clone(&verifier.sessions),
@@ -192,6 +195,7 @@ impl Plugin {
             denies_unknown: options.unknown_user == UnknownUserOption::Deny,
             decoy: PasswordHash::of_none(options.password_iterations),
             is_kicking: AtomicBool::new(false),
+            ended_by_kicks: AtomicUsize::new(0),
             is_reloading: AtomicBool::new(false),
             reload_began: Mutex::new(None),
             broken: AtomicBool::new(false),
@@ -203,6 +207,9 @@ impl Plugin {
 
     /// A connection has ended.
     pub fn on_disconnect(&self, session: SessionId) {
+        if self.is_kicking.load(Ordering::Relaxed) {
+            self.ended_by_kicks.fetch_add(1, Ordering::Relaxed);
+        }
         self.sessions.lock().ended(session);
         self.own.left(session);
     }
@@ -216,6 +223,7 @@ impl Plugin {
         self.log_last_denials();
         self.finish_unanswered(until);
         self.audit.end(until);
+        self.tell_of_audit();
         self.metrics_file.end(until);
         self.end_threads(until);
     }

@@ -3,7 +3,7 @@
 //! The broker looks for the client of an answer by its id, when its loop comes round. So an answer is given only while the
 //! connection that asked is there, and until the broker has sent it, nobody else is let in under that id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -43,7 +43,8 @@ struct State {
     /// Questions that are not answered yet, by number, and the connections that asked.
     asked: HashMap<u64, SessionId>,
     count: u64,
-    answers: Vec<Answered>,
+    /// In the order of time.
+    answers: VecDeque<Answered>,
     of_clients: HashMap<u64, Bucket>,
     of_all: Bucket,
 }
@@ -54,6 +55,16 @@ struct Answered {
     username: Option<Vec<u8>>,
     at: Instant,
     ticks: u32,
+}
+
+impl State {
+    /// Forgets the answers that a broker which does not tick has sent by now.
+    fn forget_sent(&mut self, now: Instant) {
+        let is_sent = |answered: &Answered| now.saturating_duration_since(answered.at) >= TIME_TO_SEND;
+        while self.answers.front().is_some_and(is_sent) {
+            self.answers.pop_front();
+        }
+    }
 }
 
 /// A token bucket: each question takes a token.
@@ -100,40 +111,40 @@ impl Own {
         let state = State {
             asked: HashMap::new(),
             count: 0,
-            answers: Vec::new(),
+            answers: VecDeque::new(),
             of_clients: HashMap::new(),
             of_all,
         };
         Self { state: Mutex::new(state), answering: AtomicBool::new(false), keys: RandomState::new() }
     }
 
-    /// Takes a question; the number that its answer needs, and whether it is to be answered otherwise.
-    fn ask(
-        &self,
-        session: SessionId,
-        actor: &Actor,
-        length: usize,
-        now: Instant,
-    ) -> (u64, Result<(), Refused>) {
-        let client = self.keys.hash_one((&actor.username, &actor.clientid));
+    /// Notes a question; the number that its answer needs.
+    fn note(&self, session: SessionId) -> u64 {
         let mut state = self.state.lock();
         state.count = state.count.saturating_add(1);
         let number = state.count;
         state.asked.insert(number, session);
+        number
+    }
+
+    /// Takes a question, unless there are too many.
+    fn take(&self, actor: &Actor, length: usize, now: Instant) -> Result<(), Refused> {
+        let client = self.keys.hash_one((&actor.username, &actor.clientid));
+        let mut state = self.state.lock();
         if length > MOST_BYTES {
-            return (number, Err(Refused::TooLong));
+            return Err(Refused::TooLong);
         }
         if state.of_clients.len() >= MOST_CLIENTS {
             let long_ago = Duration::from_secs(AT_ONCE.into());
             state.of_clients.retain(|_, bucket| now.saturating_duration_since(bucket.filled) < long_ago);
             if state.of_clients.len() >= MOST_CLIENTS {
-                return (number, Err(Refused::TooMany));
+                return Err(Refused::TooMany);
             }
         }
         let full = Bucket { tokens: AT_ONCE, filled: now };
         let may = state.of_clients.entry(client).or_insert(full).take(AT_ONCE, 1, now)
             && state.of_all.take(AT_ONCE_OF_ALL, A_SECOND_OF_ALL, now);
-        (number, if may { Ok(()) } else { Err(Refused::TooMany) })
+        if may { Ok(()) } else { Err(Refused::TooMany) }
     }
 
     /// A connection has ended: it gets no answer any more.
@@ -149,9 +160,13 @@ impl Own {
         self.state.lock().asked.remove(&number).is_some()
     }
 
-    fn answered(&self, clientid: &[u8], username: Option<&[u8]>, now: Instant) {
+    fn answered(&self, clientid: &[u8], username: Option<&[u8]>, now: Instant, has_ticked: bool) {
         let (clientid, username) = (clientid.to_vec(), username.map(<[u8]>::to_vec));
-        self.state.lock().answers.push(Answered { clientid, username, at: now, ticks: 0 });
+        let mut state = self.state.lock();
+        if !has_ticked {
+            state.forget_sent(now);
+        }
+        state.answers.push_back(Answered { clientid, username, at: now, ticks: 0 });
         self.answering.store(true, Ordering::Release);
     }
 
@@ -167,14 +182,19 @@ impl Own {
     }
 
     /// Whether a login would get an answer that is meant for another client.
-    pub(super) fn would_overhear(&self, subject: &Subject<'_>, has_ticked: bool) -> bool {
+    pub(super) fn would_overhear(
+        &self,
+        subject: &Subject<'_>,
+        has_ticked: bool,
+        now: impl FnOnce() -> Instant,
+    ) -> bool {
         if !self.answering.load(Ordering::Acquire) {
             return false;
         }
-        let now = Instant::now();
         let mut state = self.state.lock();
         if !has_ticked {
-            state.answers.retain(|answered| now.saturating_duration_since(answered.at) < TIME_TO_SEND);
+            state.forget_sent(now());
+            self.answering.store(!state.answers.is_empty(), Ordering::Release);
         }
         let is_anothers = |answered: &Answered| {
             subject.clientid.get() == Some(&answered.clientid)
@@ -185,12 +205,16 @@ impl Own {
 }
 
 impl Plugin {
-    /// A payload on the topic for questions about oneself, from that connection.
-    pub fn on_own_question(&self, session: SessionId, actor: &mut Actor, payload: &[u8]) {
+    /// Has that connection answered what it asks about itself, whatever comes of it. To be called before
+    /// [`Self::on_own_question`].
+    pub fn note_own_question(&self, session: SessionId, actor: &mut Actor) {
         actor.topic = ControlTopic::Own;
-        let (number, taken) = self.own.ask(session, actor, payload.len(), Instant::now());
-        actor.question = number;
-        match taken {
+        actor.question = self.own.note(session);
+    }
+
+    /// A payload on the topic for questions about oneself.
+    pub fn on_own_question(&self, actor: &Actor, payload: &[u8]) {
+        match self.own.take(actor, payload.len(), Instant::now()) {
             Ok(()) => self.on_control(actor, payload),
             Err(refused) => {
                 self.metrics.payload();
@@ -212,7 +236,8 @@ impl Plugin {
         if self.policy.read().authorize(&request).effect != Effect::Allow {
             return Ok(());
         }
-        self.own.answered(clientid, to.username.as_deref(), Instant::now());
+        let has_ticked = self.has_ticked.load(Ordering::Relaxed);
+        self.own.answered(clientid, to.username.as_deref(), self.broker.now(), has_ticked);
         self.broker.publish_to(clientid, topic, &responses.to_json())
     }
 }

@@ -12,7 +12,7 @@ use crate::control::Disconnect;
 use crate::injection::panic_point;
 use crate::panics::caught;
 use crate::start;
-use crate::store::Loaded;
+use crate::store::{Loaded, Writable};
 
 /// How long the logins may take that a reload asks for, where no tick shows that it is over.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -22,14 +22,25 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 impl Plugin {
     /// If somebody else has changed the policy file, what it says comes in force. Then the broker will ask for the
-    /// logins of all that are connected.
+    /// logins of all that are connected. It tells each listener that has the plugin of the reload: the file is looked at once.
     pub fn on_reload(&self) {
-        if let Err(panicked) = caught(|| self.load_edit()) {
+        if !self.is_the_same_reload()
+            && let Err(panicked) = caught(|| self.load_edit())
+        {
             // The logins that come now are a reload's all the same.
             self.report_bug("a reload", &panicked);
         }
+        self.expose();
+        self.sessions.lock().reloads();
         *self.reload_began.lock() = Some(Instant::now());
         self.is_reloading.store(true, Ordering::Release);
+    }
+
+    /// Whether the broker tells of a reload of which it has told already. It sees to SIGHUP once in a round of its loop, and
+    /// ticks in each (2.0.21: `src/loop.c`; 2.1.2: `src/signals.c`), so that another one comes after a tick. Where it does
+    /// not tick, each may be another one.
+    fn is_the_same_reload(&self) -> bool {
+        self.has_ticked.load(Ordering::Relaxed) && self.is_reloading.load(Ordering::Acquire)
     }
 
     /// Whether a login is one that a reload asks for.
@@ -64,7 +75,11 @@ impl Plugin {
         let refused = match read {
             Ok(Ok(None)) => return,
             Ok(Ok(Some(loaded))) => return self.take_over(loaded),
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => {
+                start::report_refused(&error, &*self.broker);
+                let in_place = matches!(self.store.lock().writable(), Writable::InPlace { .. });
+                error.while_running(in_place).to_string()
+            }
             Err(panicked) => format!("a bug in the plugin: {}; please report it", panicked.text),
         };
         self.audit_deed(&Deed::RefusedReload(refused.clone()));
@@ -110,12 +125,7 @@ impl Plugin {
             self.report_bug("a reload", &panicked);
         }
         *self.issues.lock() = loaded.issues;
-        let kicks = {
-            let mut sessions = self.sessions.lock();
-            let logins = sessions.logins();
-            sessions.disconnect_later(Disconnect::holders(difference.concerned), logins);
-            if sessions.has_ticked() { Vec::new() } else { sessions.all_due() }
-        };
-        self.kick(kicks);
+        let logins = self.sessions.lock().logins();
+        self.disconnect_later(Disconnect::holders(difference.concerned), logins);
     }
 }

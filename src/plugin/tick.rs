@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Plugin;
 use crate::broker::LogLevel;
+use crate::control::Disconnect;
 use crate::injection::panic_point;
 use crate::panics::{Panicked, caught};
 use crate::sessions::Kick;
@@ -52,15 +53,15 @@ impl Plugin {
 
     fn disconnect_who_is_due(&self) {
         let start = self.broker.now();
-        let mut kicks = self.sessions.lock().tick();
+        self.sessions.lock().tick();
         loop {
-            self.kick(kicks);
+            self.kick();
             let is_over = self.broker.now().saturating_duration_since(start) >= SLICE;
             let mut sessions = self.sessions.lock();
             if is_over || !sessions.has_ready() {
                 break;
             }
-            kicks = sessions.more();
+            sessions.more();
         }
     }
 
@@ -88,28 +89,68 @@ impl Plugin {
         }
     }
 
-    pub(super) fn kick(&self, kicks: Vec<Kick>) {
+    /// Has those disconnected whom a change concerns, and who had come when there were so many logins: at a tick, if there
+    /// are any.
+    pub(super) fn disconnect_later(&self, whom: impl IntoIterator<Item = Disconnect>, logins: u64) {
+        let has_ticked = {
+            let mut sessions = self.sessions.lock();
+            sessions.disconnect_later(whom, logins);
+            if !sessions.has_ticked() {
+                sessions.all_due();
+            }
+            sessions.has_ticked()
+        };
+        if !has_ticked {
+            self.kick();
+        }
+    }
+
+    /// Disconnects those whose turn it is.
+    pub(super) fn kick(&self) {
         // The broker asks about the subscriptions of whom it disconnects: those are no new acts.
         self.is_kicking.store(true, Ordering::Relaxed);
-        for kick in kicks {
-            self.metrics.disconnected();
+        while let Some(kick) = self.next_kick() {
             match kick {
                 Kick::Username(username) if self.has_login_pending(Some(&username), None) => {
                     self.kick_beside_who_waits(&username);
                 }
-                Kick::Username(username) => self.broker.kick_username(&username),
-                Kick::ClientId(clientid) => self.broker.kick_clientid(&clientid),
+                Kick::Username(username) => self.kick_all_of(&username),
+                Kick::ClientId(clientid) => self.kick_clientid(&clientid),
             }
         }
         self.is_kicking.store(false, Ordering::Relaxed);
     }
 
+    /// Disconnects a client that is known to be there.
+    fn kick_clientid(&self, clientid: &[u8]) {
+        self.broker.kick_clientid(clientid);
+        self.metrics.disconnected(1);
+    }
+
+    /// Disconnects who is there under a username; perhaps nobody is. Not all of them need be known, and the end of a
+    /// connection through websockets is told later.
+    fn kick_all_of(&self, username: &[u8]) {
+        let known = self.sessions.lock().of(username).len();
+        let before = self.ended_by_kicks.load(Ordering::Relaxed);
+        self.broker.kick_username(username);
+        let ended = self.ended_by_kicks.load(Ordering::Relaxed).saturating_sub(before);
+        self.metrics.disconnected(ended.max(known));
+    }
+
+    /// The lock is not held while the broker disconnects: it tells of that.
+    fn next_kick(&self) -> Option<Kick> {
+        self.sessions.lock().next()
+    }
+
     /// Disconnects who is known under a username, but nobody who waits for its login, whom the broker would find by name, too:
     /// that is decided under the new policy. Where logins wait, the broker tells of all who are connected.
     fn kick_beside_who_waits(&self, username: &[u8]) {
-        let clientids = self.sessions.lock().clientids(username);
-        for clientid in clientids {
-            self.broker.kick_clientid(&clientid);
+        let theirs = self.sessions.lock().of(username);
+        for session in theirs {
+            let clientid = self.sessions.lock().clientid(session);
+            if let Some(clientid) = clientid {
+                self.kick_clientid(&clientid);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Client, Compat, LoginRequest, LoginStamp, Password, Policy};
+use super::{Client, LoginRequest, LoginStamp, Password, Policy};
 use crate::password::PasswordHash;
 
 /// How far the policy can decide a login.
@@ -76,7 +76,7 @@ impl Policy {
         match &client.password {
             Password::Hash(hash) => LoginVerdict::Verify { client, hash, stamp },
             Password::Unusable => LoginVerdict::Refuse(LoginRefusal::UnusablePassword),
-            Password::None if self.compat() < Compat::V2_1 => LoginVerdict::Defer,
+            password if password.is_for_others(self.compat()) => LoginVerdict::Defer,
             Password::None => LoginVerdict::Refuse(LoginRefusal::NoPassword),
         }
     }

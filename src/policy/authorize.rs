@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::asked::{Asked, Cut};
 use super::index::Index;
-use super::merged::{ENOUGH_ROLES, Irregular, Walked};
+use super::merged::Irregular;
+use super::merging::{ENOUGH_ROLES, Walked};
 use super::rank::Ranked;
 use super::role_index::RoleIndex;
 use super::self_service;
@@ -179,14 +180,18 @@ impl Policy {
         question: &mut Question<'_, '_>,
         walked: &mut Walked<'a>,
     ) -> Option<Decision<'a>> {
-        let groups = || client.groups.iter().filter_map(|link| self.linked_group(&link.name));
-        let roles = groups()
-            .fold(client.roles.iter().len(), |roles, group| roles.saturating_add(group.roles.iter().len()));
-        if roles >= ENOUGH_ROLES {
-            *walked = Some(client);
+        let groups = client.groups.iter().filter_map(|link| self.linked_group(&link.name));
+        let through_groups =
+            groups.flat_map(|group| group.roles.iter().map(move |link| (link, Some(&**group))));
+        let links = client.roles.iter().map(|link| (link, None)).chain(through_groups);
+        let mut asked = 0_u32;
+        let decided = links
+            .inspect(|_| asked = asked.saturating_add(1))
+            .find_map(|(link, group)| self.ask_link(question, &link.name, group));
+        if asked >= ENOUGH_ROLES {
+            *walked = Some((client, asked));
         }
-        self.ask_roles(question, &client.roles, None)
-            .or_else(|| groups().find_map(|group| self.ask_roles(question, &group.roles, Some(group))))
+        decided
     }
 
     #[inline(never)]

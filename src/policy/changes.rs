@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::extra::InertIn;
 use super::journal::Replaced;
 use super::role_index::RoleIndex;
 use super::{
-    Client, DefaultAccess, Extra, Group, GroupName, Links, LoginStamp, MissingReference, Newcomers, Policy,
-    Role, RoleName, Username,
+    Client, DefaultAccess, Extra, Group, GroupName, Link, Links, LoginStamp, MissingReference, Newcomers,
+    Password, Policy, Role, RoleName, Username,
 };
+use crate::password::PasswordHash;
 
 impl Policy {
     /// Adds a client or replaces the one of its name, without its links to what was deleted meanwhile.
@@ -16,13 +16,29 @@ impl Policy {
     /// # Errors
     /// [`MissingReference`], and no change, if it names a role or group that does not exist.
     pub fn put_client(&mut self, client: Client) -> Result<(), MissingReference> {
-        let client = self.client_to_put(client);
+        let mut client = self.client_to_put(client);
         self.require_links(&client)?;
-        if self.client(client.username.as_bytes()).is_none() {
-            self.drop_inert_members(client.username.as_bytes());
+        let old = self.client(client.username.as_bytes()).cloned();
+        if old.is_some() {
+            client.extra = client.extra.alone();
         }
+        self.leave_groups_alone(old.as_deref(), Some(&client));
         self.exchange_client(client.username.clone(), Some(client));
         Ok(())
+    }
+
+    /// Replaces the hash of a client's password by another one of the same password, if it is still that: whoever is let in by
+    /// the one is by the other, so its login stamp stays, and it concerns nobody that this is undone. Says whether it was.
+    pub fn put_rehashed(&mut self, username: &Username, old: &PasswordHash, new: PasswordHash) -> bool {
+        let Some(client) = self.client(username.as_bytes()) else { return false };
+        if !matches!(&client.password, Password::Hash(present) if present == old) {
+            return false;
+        }
+        let before = Arc::clone(client);
+        let client = Client { password: Password::Hash(new), ..Client::clone(&before) };
+        self.swap_hash(&Arc::new(client));
+        self.journal.push(Replaced::Hash(before));
+        true
     }
 
     /// Adds many clients to a policy without clients, much faster than one by one. There is no way back to before.
@@ -41,6 +57,7 @@ impl Policy {
             }
         }
         self.relations.fill(&clients, &self.groups, &self.roles, &self.keys)?;
+        self.costs.fill(&clients);
         self.clients.fill(clients, by_name, LoginStamp::follow);
         self.journal.clear();
         Ok(())
@@ -52,27 +69,29 @@ impl Policy {
     /// # Errors
     /// [`MissingReference`], and no change, if it names a role that does not exist.
     pub fn put_group(&mut self, group: Group) -> Result<(), MissingReference> {
-        let group = self.group_to_put(group);
+        let mut group = self.group_to_put(group);
         self.require_roles(&group.roles)?;
-        if self.group(group.name.as_bytes()).is_none() {
-            self.drop_inert(InertIn::AnonymousGroup, group.name.as_bytes());
+        if self.group(group.name.as_bytes()).is_some() {
+            group.extra = group.extra.alone();
         }
         self.exchange_group(&group.name.clone(), Some(group));
         Ok(())
     }
 
     /// Adds a role or replaces the one of its name; its holders stay.
-    pub fn put_role(&mut self, role: Role) {
-        if self.role(role.name.as_bytes()).is_none() {
-            self.drop_inert_links(role.name.as_bytes());
+    pub fn put_role(&mut self, mut role: Role) {
+        if self.role(role.name.as_bytes()).is_some() {
+            role.extra = role.extra.alone();
         }
         self.replace_role(&role.name.clone(), Some(role));
     }
 
     /// Takes a client away.
     pub fn remove_client(&mut self, username: &Username) {
-        self.drop_inert(InertIn::Clients, username.as_bytes());
+        let old = self.client(username.as_bytes()).cloned();
+        self.leave_groups_alone(old.as_deref(), None);
         self.replace_client(username.clone(), None);
+        self.revoke_client(username);
     }
 
     /// Sets what applies where no ACL matches.
@@ -89,7 +108,6 @@ impl Policy {
         if self.group(name.as_bytes()).is_none() {
             return Err(MissingReference::Group(name.clone()));
         }
-        self.drop_inert_anonymous_group();
         self.journal.push(Replaced::AnonymousGroup(self.anonymous_group.take()));
         self.anonymous_group = Some(name.clone());
         Ok(())
@@ -104,6 +122,27 @@ impl Policy {
     /// Sets what the file holds beside all this.
     pub fn set_extra(&mut self, extra: Extra) {
         self.journal.push(Replaced::Extra(std::mem::replace(&mut self.extra, extra)));
+    }
+
+    /// Drops what was set aside beside the groups that a client comes into or leaves: it says who is in them, too.
+    fn leave_groups_alone(&mut self, old: Option<&Client>, new: Option<&Client>) {
+        let [old, new] = [old, new].map(|client| client.map(|client| &client.groups));
+        if old == new {
+            return;
+        }
+        let both = || old.into_iter().chain(new);
+        let stays = |link: &Link<GroupName>| {
+            both().filter(|links| links.iter().any(|other| other == link)).count() > 1
+        };
+        let with_others = both().flatten().filter_map(|link| {
+            let group = self.linked_group(&link.name)?;
+            (!group.extra.is_alone() && !stays(link)).then(|| Group::clone(group))
+        });
+        let groups: Vec<Group> =
+            with_others.map(|group| Group { extra: group.extra.clone().alone(), ..group }).collect();
+        for group in groups {
+            self.replace_group(&group.name.clone(), Some(group));
+        }
     }
 
     /// Whether all its links lead somewhere.
@@ -180,6 +219,14 @@ impl Policy {
         self.relations.replace_client(id, old.as_deref(), new.map(|new| &**new));
         self.costs.follow(old.as_deref(), new.map(|new| &**new));
         old
+    }
+
+    /// Puts a client in the place of one that differs in nothing but the hash of the same password.
+    pub(super) fn swap_hash(&mut self, new: &Arc<Client>) {
+        self.journal.touch();
+        let (id, old) = self.clients.put(Arc::clone(new), &self.keys, |_, _, _| ());
+        self.relations.replace_client(id, old.as_deref(), Some(new));
+        self.costs.follow(old.as_deref(), Some(new));
     }
 
     pub(super) fn swap_group(&mut self, name: &GroupName, new: Option<&Arc<Group>>) -> Option<Arc<Group>> {

@@ -1,6 +1,6 @@
 //! A client: somebody who logs in by username and password.
 
-use super::{ClientId, Extra, GroupName, Links, RoleName, Text, Username};
+use super::{ClientId, Compat, Extra, GroupName, Links, RoleName, Text, Username};
 use crate::password::PasswordHash;
 
 /// A client.
@@ -54,6 +54,14 @@ pub enum Password {
     /// The file holds something that no password can be compared with: every login is refused. What
     /// the file holds is in the client's [`Extra`].
     Unusable,
+}
+
+impl Password {
+    /// Whether it is for others to decide who logs in with a password.
+    #[must_use]
+    pub fn is_for_others(&self, compat: Compat) -> bool {
+        matches!(self, Self::None) && compat < Compat::V2_1
+    }
 }
 
 impl Client {

@@ -4,6 +4,7 @@
 //! tell the names that exist. Whose work that is, a keyed hash of the name chooses, each cost as often as it occurs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Client, Password, Policy};
 use crate::password::{Cost, PasswordHash};
@@ -32,11 +33,7 @@ impl Costs {
             return;
         }
         if let Some(hash) = new {
-            let in_use = self
-                .by_cost
-                .entry(hash.cost())
-                .or_insert_with(|| InUse { clients: 0, example: hash.clone() });
-            in_use.clients = in_use.clients.saturating_add(1);
+            self.add(hash, 1);
         }
         if let Some(cost) = old.map(PasswordHash::cost)
             && let Some(in_use) = self.by_cost.get_mut(&cost)
@@ -46,6 +43,22 @@ impl Costs {
                 self.by_cost.remove(&cost);
             }
         }
+    }
+
+    /// Follows clients that come all at once. Most have hashes like the one before.
+    pub(super) fn fill(&mut self, clients: &[Arc<Client>]) {
+        let cost = |client: &Arc<Client>| hash_of(Some(client)).map(PasswordHash::cost);
+        for alike in clients.chunk_by(|one, other| cost(one) == cost(other)) {
+            if let Some(hash) = alike.first().and_then(|client| hash_of(Some(client))) {
+                self.add(hash, alike.len());
+            }
+        }
+    }
+
+    fn add(&mut self, hash: &PasswordHash, clients: usize) {
+        let example = || InUse { clients: 0, example: hash.clone() };
+        let in_use = self.by_cost.entry(hash.cost()).or_insert_with(example);
+        in_use.clients = in_use.clients.saturating_add(u32::try_from(clients).unwrap_or(u32::MAX));
     }
 
     /// The hash whose work a name without a password takes. `key` is a keyed hash of the name. Which one it is
@@ -87,12 +100,15 @@ impl Policy {
 mod tests {
     use super::*;
     use crate::password::Iterations;
-    use crate::policy::{Compat, Username};
+    use crate::policy::{Compat, Newcomers, Username};
+
+    fn hash_with(iterations: u32) -> PasswordHash {
+        PasswordHash::create(b"pw", Iterations::try_from(iterations).unwrap()).unwrap()
+    }
 
     fn put(policy: &mut Policy, name: &str, iterations: u32) {
-        let hash = PasswordHash::create(b"pw", Iterations::try_from(iterations).unwrap()).unwrap();
         let client = Client::new(Username::new(name.as_bytes()).unwrap());
-        policy.put_client(Client { password: Password::Hash(hash), ..client }).unwrap();
+        policy.put_client(Client { password: Password::Hash(hash_with(iterations)), ..client }).unwrap();
     }
 
     fn chosen(policy: &Policy, iterations: u32) -> usize {
@@ -118,6 +134,28 @@ mod tests {
             (0..100).map(|n| policy.decoy(format!("n{n}").as_bytes()).unwrap().cost()).collect();
         let others = before.iter().zip(&after).filter(|(before, after)| before != after).count();
         assert!(others < 10, "{others} have changed");
+    }
+
+    #[test]
+    fn the_costs_of_clients_that_come_all_at_once_are_chosen_and_counted() {
+        let mut policy = Policy::new(Compat::V2_1);
+        let mut newcomers = Newcomers::new(&policy, 5);
+        for (name, iterations) in
+            [("a", Some(101)), ("b", Some(101)), ("c", None), ("d", Some(101)), ("e", Some(200))]
+        {
+            let hash = iterations.map(hash_with);
+            let client = Client::new(Username::new(name.as_bytes()).unwrap());
+            newcomers.add(Client { password: hash.map_or(Password::None, Password::Hash), ..client });
+        }
+        policy.fill(newcomers).unwrap();
+        let rare = chosen(&policy, 200);
+        assert!((125..375).contains(&rare), "{rare} of about 250");
+        policy.remove_client(&Username::new(b"e").unwrap());
+        policy.remove_client(&Username::new(b"a").unwrap());
+        policy.remove_client(&Username::new(b"b").unwrap());
+        assert_eq!(chosen(&policy, 101), 1000);
+        policy.remove_client(&Username::new(b"d").unwrap());
+        assert!(policy.decoy(b"x").is_none());
     }
 
     #[test]

@@ -40,6 +40,16 @@ impl Deleted {
 }
 
 impl Policy {
+    /// What was deleted from the policy whose place this takes was deleted here too, unless it is there.
+    pub fn take_deleted_of(&mut self, other: &mut Self) {
+        let mut deleted = std::mem::take(&mut other.deleted);
+        let present = deleted.by_name.keys().filter(|name| self.client(name.as_bytes()).is_some());
+        for name in present.cloned().collect::<Vec<_>>() {
+            deleted.remove(&name);
+        }
+        self.deleted = deleted;
+    }
+
     /// Whether there was a client of that name since the start, and is none now.
     #[must_use]
     pub fn was_deleted(&self, username: &[u8]) -> bool {
@@ -50,9 +60,23 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::{Client, Compat};
 
     fn name(number: usize) -> Username {
         Username::new(number.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn who_takes_another_policy_s_place_has_what_was_deleted_from_it_and_is_not_there() {
+        let [mut policy, mut next] = [(); 2].map(|()| Policy::new(Compat::V2_1));
+        for number in 0..2 {
+            policy.put_client(Client::new(name(number))).unwrap();
+            policy.remove_client(&name(number));
+        }
+        next.put_client(Client::new(name(1))).unwrap();
+        next.take_deleted_of(&mut policy);
+        assert_eq!([&b"0"[..], b"1", b"2"].map(|name| next.was_deleted(name)), [true, false, false]);
+        assert_eq!((next.deleted.by_name.len(), next.deleted.by_age.len()), (1, 1));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use super::asked::{Asked, Cut};
 use super::topic::{self, Match, Placeholder};
 use super::{
-    AclRequest, AclType, Action, Compat, Decision, HeldRole, Policy, Reason, Rule, Subject, is_valid_filter,
+    AclRequest, AclType, Action, Compat, Decision, HeldRole, Policy, Reason, Rule, Subject, Work,
+    is_valid_filter,
 };
 
 /// A part of the ACLs that somebody has.
@@ -18,6 +19,10 @@ pub struct EffectiveAcls<'a> {
     pub acls: Vec<EffectiveAcl<'a>>,
     /// Whether one of all depends on the client id, which was not given.
     pub needs_clientid: bool,
+    /// Of some it was not found out whether they can decide, since that would have taken too long.
+    pub is_uncompared: bool,
+    /// Fewer than were asked for, since that is all that may be listed.
+    pub is_cut: bool,
 }
 
 /// An ACL that somebody has.
@@ -42,9 +47,23 @@ pub enum Never<'a> {
     MatchesNothing,
 }
 
+impl EffectiveAcl<'_> {
+    /// How long its topic and names are, with those of what is said of it.
+    fn bytes(&self) -> usize {
+        let by = match &self.never {
+            Some(Never::CoveredBy(rule)) => rule.bytes(),
+            Some(Never::CoveredByBoth([first, second])) => first.bytes().saturating_add(second.bytes()),
+            Some(Never::WildcardsRefused(held)) => held.bytes(),
+            Some(Never::MatchesNothing) | None => 0,
+        };
+        self.rule.bytes().saturating_add(by)
+    }
+}
+
 impl Policy {
     /// The ACLs of these types that a client has, from the `offset`-th on, at most `limit`; `None` if there
-    /// is no such client. Without a client id what depends on it is left open.
+    /// is no such client. Without a client id what depends on it is left open. Whether those behind others can decide is
+    /// found out as long as there is work for it, and no more are listed than it has room for.
     #[must_use]
     pub fn effective_acls(
         &self,
@@ -52,61 +71,80 @@ impl Policy {
         acl_types: &[AclType],
         offset: usize,
         limit: usize,
+        work: &mut Work,
     ) -> Option<EffectiveAcls<'_>> {
         let held = self.held_roles(subject.username)?;
-        let all = || rules(&held).filter(|rule| acl_types.contains(&rule.acl_type));
-        let needs_clientid = subject.clientid.get().is_none() && all().any(|rule| is_for_a_clientid(&rule));
-        let part = all().skip(offset).take(limit);
-        let acls = part.map(|rule| EffectiveAcl { rule, never: self.never(&held, &rule, subject) }).collect();
+        let needs_clientid = subject.clientid.get().is_none()
+            && rules(&held, acl_types, 0).any(|rule| is_for_a_clientid(&rule));
+        let (mut acls, mut is_uncompared, mut is_cut) = (Vec::new(), false, false);
+        for rule in rules(&held, acl_types, offset).take(limit) {
+            is_cut = !work.may_list();
+            if is_cut {
+                break;
+            }
+            let never = self.never(&held, &rule, subject, work);
+            is_uncompared |= work.is_incomplete();
+            let acl = EffectiveAcl { rule, never };
+            work.list(acl.bytes());
+            acls.push(acl);
+        }
         let of_role =
             |held: &HeldRole<'_>| acl_types.iter().map(|acl_type| held.role.acls(*acl_type).len()).sum();
         Some(EffectiveAcls {
             total: held.iter().map(of_role).fold(0, usize::saturating_add),
             acls,
             needs_clientid,
+            is_uncompared,
+            is_cut,
         })
     }
 
     /// Why a rule can never decide for that subject, whose roles these are.
-    fn never<'a>(
+    pub(super) fn never<'a>(
         &'a self,
         held: &[HeldRole<'a>],
         rule: &Rule<'a>,
         subject: Subject<'_>,
+        work: &mut Work,
     ) -> Option<Never<'a>> {
         if rule.acl_type.is_literal() {
-            return self.literal_never(held, rule, subject);
+            return self.never_about(held, rule, &rule.acl.topic, subject, work);
         }
         if !topic::is_well_formed(&rule.acl.topic) {
             return None;
         }
         let Some(filled) = filled(&rule.acl.topic, subject) else { return Some(Never::MatchesNothing) };
+        if !is_of_publishes(rule.acl_type) && is_one_topic(&filled) {
+            return self.never_about(held, rule, &filled, subject, work);
+        }
         let subject = Subject::known(subject.username, subject.clientid.get().or(Some(b"%c")));
-        if let Some(by) = self.covering(held, rule, &filled, subject) {
+        if let Some(by) = self.covering(held, rule, &filled, subject, work) {
             return Some(Never::CoveredBy(by));
         }
         let (itself, below) = parts(rule.acl_type, &filled)?;
-        let first = self.covering(held, rule, itself, subject)?;
-        let second = self.covering(held, rule, &below, subject)?;
+        let first = self.covering(held, rule, itself, subject, work)?;
+        let second = self.covering(held, rule, &below, subject, work)?;
         Some(Never::CoveredByBoth([first, second]))
     }
 
-    /// A literal ACL is asked about one filter only, so what decides about that can be looked up.
-    fn literal_never<'a>(
+    /// An ACL that matches one filter only, as literal ones do, and patterns without wildcards: what decides about that
+    /// can be looked up.
+    fn never_about<'a>(
         &'a self,
         held: &[HeldRole<'a>],
         rule: &Rule<'a>,
+        topic: &[u8],
         subject: Subject<'_>,
+        work: &mut Work,
     ) -> Option<Never<'a>> {
-        if rule.acl.topic.is_empty() || !is_valid_filter(&rule.acl.topic, Compat::V2_1) {
+        if !is_valid_filter(topic, Compat::V2_1) {
             return Some(Never::MatchesNothing);
         }
         let action = match rule.acl_type {
-            AclType::SubscribeLiteral => Action::Subscribe,
+            AclType::SubscribeLiteral | AclType::SubscribePattern => Action::Subscribe,
             _ => Action::Unsubscribe,
         };
-        let (held, decision) =
-            self.ask_held(held, &AclRequest { subject, action, topic: &rule.acl.topic })?;
+        let (held, decision) = self.ask_held(held, &AclRequest { subject, action, topic }, work)?;
         match decision.reason {
             Reason::Acl { acl_type, acl, .. } | Reason::MalformedAcl { acl_type, acl, .. } => {
                 let decider = Rule { held, acl_type, acl };
@@ -122,24 +160,46 @@ impl Policy {
         &'a self,
         held: &[HeldRole<'a>],
         request: &AclRequest<'_>,
+        work: &mut Work,
     ) -> Option<(HeldRole<'a>, Decision<'a>)> {
+        // With no steps left nothing is hashed for it either.
+        if !work.may(0) {
+            return None;
+        }
         let hashed = self.hashed(request);
         let mut question = self.question(&hashed);
-        held.iter().find_map(|held| Some((*held, question.ask_role(held.role, held.index, None)?)))
+        let acl_type = request.action.pattern_type();
+        for held in held {
+            if !work.may(held.index.steps(acl_type).saturating_add(1)) {
+                return None;
+            }
+            if let Some(decision) = question.ask_role(held.role, held.index, None) {
+                return Some((*held, decision));
+            }
+        }
+        None
     }
 
     /// The first rule of these roles that matches all that a pattern matches, if it is asked before it.
-    /// The pattern, which must be well-formed, is such a rule itself, so the search ends with it.
+    /// The pattern, which must be well-formed, is such a rule itself, so the search ends with it. None is found where there
+    /// is no work left.
     pub(super) fn covering<'a>(
         &self,
         held: &[HeldRole<'a>],
         rule: &Rule<'a>,
         filled: &[u8],
         subject: Subject<'_>,
+        work: &mut Work,
     ) -> Option<Rule<'a>> {
+        if !work.may(0) {
+            return None;
+        }
         let asked = self.filter_as_asked(rule.acl_type, filled, &subject);
         let cut = Cut::of(&asked, self.keys())?;
         for held in held {
+            if !work.may(held.index.steps(rule.acl_type).saturating_add(1)) {
+                return None;
+            }
             let found = held.index.first(rule.acl_type, &asked, &cut);
             if held.is(&rule.held) {
                 let found = found.filter(|found| found.ranked.rank < rule.acl.rank())?;
@@ -170,26 +230,35 @@ impl Policy {
         filter: &'q [u8],
         subject: &'q Subject<'q>,
     ) -> Asked<'q> {
-        let compat = match acl_type {
-            AclType::PublishClientSend | AclType::PublishClientReceive => Compat::V2_1,
-            _ => self.compat(),
-        };
+        if is_of_publishes(acl_type) {
+            let topic = with_first_level(filter);
+            return Asked { topic, subject, is_filter: true, compat: Compat::V2_1 };
+        }
         // To 2.0 a `#` that is asked for is a level without a name, and more of it; one in an ACL is all.
-        let topic = if filter == b"#" && compat < Compat::V2_1 { b"+/#" } else { filter };
-        Asked { topic, subject, is_filter: true, compat }
+        let topic = if filter == b"#" && self.compat() < Compat::V2_1 { b"+/#" } else { filter };
+        Asked { topic, subject, is_filter: true, compat: self.compat() }
     }
 }
 
-/// All ACLs of these roles, by action, then in the order of evaluation.
-fn rules<'r, 'a>(held: &'r [HeldRole<'a>]) -> impl Iterator<Item = Rule<'a>> + use<'r, 'a> {
-    Action::ALL.into_iter().flat_map(move |action| {
+/// The ACLs of these types that these roles have, by action, then in the order of evaluation, from the `offset`-th on: those
+/// before it are not looked at one by one.
+fn rules<'r, 'a>(
+    held: &'r [HeldRole<'a>],
+    acl_types: &'r [AclType],
+    offset: usize,
+) -> impl Iterator<Item = Rule<'a>> + use<'r, 'a> {
+    let lists = Action::ALL.into_iter().flat_map(move |action| {
         held.iter().flat_map(move |held| {
-            action.acl_types().iter().flat_map(move |acl_type| {
-                let held = *held;
-                let acls = held.role.acls(*acl_type).iter();
-                acls.map(move |acl| Rule { held, acl_type: *acl_type, acl })
-            })
+            let asked = action.acl_types().iter().filter(|acl_type| acl_types.contains(acl_type));
+            asked.map(move |acl_type| (*held, *acl_type))
         })
+    });
+    let mut to_pass = offset;
+    lists.flat_map(move |(held, acl_type)| {
+        let acls = held.role.acls(acl_type);
+        let passed = to_pass.min(acls.len());
+        to_pass = to_pass.saturating_sub(passed);
+        acls.iter().skip(passed).map(move |acl| Rule { held, acl_type, acl })
     })
 }
 
@@ -198,10 +267,28 @@ fn rules<'r, 'a>(held: &'r [HeldRole<'a>]) -> impl Iterator<Item = Rule<'a>> + u
 ///
 /// For topics of publishes only: a subscription to `a/#` itself is covered by neither.
 pub(super) fn parts(acl_type: AclType, filter: &[u8]) -> Option<(&[u8], Vec<u8>)> {
-    let is_of_publishes = matches!(acl_type, AclType::PublishClientSend | AclType::PublishClientReceive);
-    let (itself, is_open) = topic::without_hash(filter);
-    let has_parts = is_of_publishes && is_open && !itself.is_empty();
-    has_parts.then(|| (itself, [itself, b"/+/#"].concat()))
+    let (itself, is_open) = topic::without_hash(with_first_level(filter));
+    (is_of_publishes(acl_type) && is_open).then(|| (itself, [itself, b"/+/#"].concat()))
+}
+
+pub(super) fn is_of_publishes(acl_type: AclType) -> bool {
+    matches!(acl_type, AclType::PublishClientSend | AclType::PublishClientReceive)
+}
+
+/// A filter for topics, with what each of them has, where that leaves the filter the same: no topic is empty.
+pub(super) fn with_first_level(filter: &[u8]) -> &[u8] {
+    match filter {
+        b"#" => b"+/#",
+        b"/#" => b"/+/#",
+        _ => filter,
+    }
+}
+
+/// Whether a pattern matches a single topic, whoever asks.
+pub(super) fn is_one_topic(pattern: &[u8]) -> bool {
+    let is_open = |level: &[u8]| topic::has_wildcard(level) || Placeholder::of(level).is_some();
+    // An empty one is malformed to 2.1, which may deny what gets as far as to it.
+    !pattern.is_empty() && !pattern.split(|byte| *byte == b'/').any(is_open)
 }
 
 fn is_for_a_clientid(rule: &Rule<'_>) -> bool {
@@ -210,7 +297,7 @@ fn is_for_a_clientid(rule: &Rule<'_>) -> bool {
 }
 
 /// A filter with what is known of the subject in it; `None` if that keeps it from ever matching.
-fn filled<'t>(filter: &'t [u8], subject: Subject<'_>) -> Option<Cow<'t, [u8]>> {
+pub(super) fn filled<'t>(filter: &'t [u8], subject: Subject<'_>) -> Option<Cow<'t, [u8]>> {
     let mut levels: Vec<&[u8]> = Vec::new();
     let mut changed = false;
     for level in filter.split(|byte| *byte == b'/') {
@@ -230,3 +317,7 @@ fn filled<'t>(filter: &'t [u8], subject: Subject<'_>) -> Option<Cow<'t, [u8]>> {
     }
     Some(if changed { Cow::Owned(levels.join(&b'/')) } else { Cow::Borrowed(filter) })
 }
+
+#[cfg(test)]
+#[path = "effective_tests.rs"]
+mod tests;

@@ -11,6 +11,7 @@ pub struct Extra(Option<Arc<Content>>);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Content {
     members: Vec<Member>,
+    // INVARIANT: by their arrays.
     inert: Vec<InertElement>,
 }
 
@@ -21,6 +22,8 @@ pub struct Member {
     pub name: Box<[u8]>,
     /// The value, as JSON text.
     pub raw: Box<[u8]>,
+    /// Whether it stands behind another one of its name, which is the one that is read.
+    pub again: bool,
 }
 
 /// An element of one of dynsec's arrays that takes no part in decisions, such as a link to a role
@@ -29,16 +32,19 @@ pub struct Member {
 pub struct InertElement {
     /// The array that holds it.
     pub array: InertIn,
-    /// The name that the element has or links to, where it has one: creating or deleting what is so
-    /// named drops the element, so that it cannot come alive at the next start.
-    pub name: Option<Box<[u8]>>,
+    /// The name that the element links to, where that is all that is wrong with it: while there is something of that
+    /// name, the element is in no file, so that it cannot come alive at the next start.
+    pub missing: Option<Box<[u8]>>,
     /// The element, as JSON text.
     pub raw: Box<[u8]>,
 }
 
 /// The array of the surrounding object that an [`InertElement`] stands in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum InertIn {
+    /// That in which the object itself stands: the element says to be the same record, link or ACL, and does not count. What
+    /// changes the object drops it.
+    Beside,
     /// `clients`: of the file, or a group's members.
     Clients,
     /// `groups` of the file.
@@ -54,7 +60,8 @@ pub enum InertIn {
 impl Extra {
     /// Keeps these.
     #[must_use]
-    pub fn new(members: Vec<Member>, inert: Vec<InertElement>) -> Self {
+    pub fn new(members: Vec<Member>, mut inert: Vec<InertElement>) -> Self {
+        inert.sort_by_key(|element| element.array);
         if members.is_empty() && inert.is_empty() {
             Self(None)
         } else {
@@ -75,8 +82,12 @@ impl Extra {
     }
 
     /// The elements set aside from that array, in the file's order.
-    pub fn inert(&self, array: InertIn) -> impl Iterator<Item = &InertElement> {
-        self.all_inert().iter().filter(move |element| element.array == array)
+    #[must_use]
+    pub fn inert(&self, array: InertIn) -> &[InertElement] {
+        let all = self.all_inert();
+        let start = all.partition_point(|element| element.array < array);
+        let end = all.partition_point(|element| element.array <= array);
+        all.get(start..end).unwrap_or_default()
     }
 
     /// All elements set aside.
@@ -85,14 +96,26 @@ impl Extra {
         self.0.as_ref().map_or(&[], |content| &content.inert)
     }
 
-    /// The same without the elements of `array` that bear `name`; `None` if there are none.
+    /// The same, with these set aside too.
     #[must_use]
-    pub fn without_inert(&self, array: InertIn, name: &[u8]) -> Option<Self> {
-        let drops = |element: &InertElement| element.array == array && element.name.as_deref() == Some(name);
-        if !self.all_inert().iter().any(drops) {
-            return None;
+    pub fn with_inert(&self, more: Vec<InertElement>) -> Self {
+        let inert = self.all_inert().iter().cloned().chain(more).collect();
+        Self::new(self.members().to_vec(), inert)
+    }
+
+    /// Whether nothing is set aside [beside](InertIn::Beside) the object.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.inert(InertIn::Beside).is_empty()
+    }
+
+    /// The same without the elements [beside](InertIn::Beside) the object.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        let beside = self.inert(InertIn::Beside).len();
+        match self.all_inert().get(beside..) {
+            Some(others) if beside > 0 => Self::new(self.members().to_vec(), others.to_vec()),
+            _ => self,
         }
-        let inert = self.all_inert().iter().filter(|element| !drops(element)).cloned().collect();
-        Some(Self::new(self.members().to_vec(), inert))
     }
 }

@@ -337,15 +337,16 @@ impl Policy {
     }
 }
 
+/// What was set aside beside the record names the role, too.
 fn client_without(client: &Client, name: Name<'_>) -> Option<Client> {
     match name {
         Name::Role(role) => {
             let roles = without_very(&client.roles, role)?;
-            Some(Client { roles, ..client.clone() })
+            Some(Client { roles, extra: client.extra.clone().alone(), ..client.clone() })
         }
         Name::Group(group) => {
             let groups = without_very(&client.groups, group)?;
-            Some(Client { groups, ..client.clone() })
+            Some(Client { groups, extra: client.extra.clone().alone(), ..client.clone() })
         }
     }
 }
@@ -353,5 +354,5 @@ fn client_without(client: &Client, name: Name<'_>) -> Option<Client> {
 fn group_without(group: &Group, name: Name<'_>) -> Option<Group> {
     let Name::Role(role) = name else { return None };
     let roles = without_very(&group.roles, role)?;
-    Some(Group { roles, ..group.clone() })
+    Some(Group { roles, extra: group.extra.clone().alone(), ..group.clone() })
 }

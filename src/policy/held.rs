@@ -42,12 +42,23 @@ impl HeldRole<'_> {
         let others = other.group.map(|group| std::ptr::from_ref(group.group).addr());
         std::ptr::eq(self.role, other.role) && name(self) == others
     }
+
+    /// How long its names are.
+    pub(super) fn bytes(&self) -> usize {
+        let group = self.group.map_or(0, |held| held.group.name.as_bytes().len());
+        self.role.name.as_bytes().len().saturating_add(group)
+    }
 }
 
 impl Rule<'_> {
     /// Whether both are the same ACL, had in the same way.
     pub(super) fn is(&self, other: &Rule<'_>) -> bool {
         std::ptr::eq(self.acl, other.acl) && self.held.is(&other.held)
+    }
+
+    /// How long its topic and its role's names are.
+    pub(super) fn bytes(&self) -> usize {
+        self.acl.topic.len().saturating_add(self.held.bytes())
     }
 }
 

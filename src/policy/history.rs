@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::journal::Replaced;
+use super::revoked::Name;
 use super::{Action, Crowd, DefaultAccess, GroupName, Holders, Mark, Policy, RoleName, Username};
 
 /// What a part of the history is about.
@@ -58,6 +59,10 @@ impl Policy {
                     }
                     clients.push(name);
                 }
+                Replaced::Hash(old) => {
+                    self.swap_hash(&old);
+                    clients.push(old.username.clone());
+                }
                 Replaced::Group(name, old) => {
                     drop(self.swap_group(&name, old.as_ref()));
                     groups.push(name);
@@ -67,6 +72,9 @@ impl Policy {
                 Replaced::AnonymousGroup(old) => self.anonymous_group = old,
                 Replaced::ChangeIndex(old) => self.change_index = old,
                 Replaced::Extra(old) => self.extra = old,
+                Replaced::Revoked(Name::Role(name)) => self.revoked.forget_role(&name),
+                Replaced::Revoked(Name::Client(name)) => self.revoked.forget_client(&name),
+                Replaced::AllRevoked(old) => self.revoked = old,
             }
         }
         self.remains.keep_none_beyond(self.journal.end_mark());
@@ -87,7 +95,12 @@ impl Policy {
                 Replaced::Role(name, _) => _ = touched.roles.insert(name.clone()),
                 Replaced::AnonymousGroup(_) => touched.anonymous = true,
                 Replaced::DefaultAccess(before) => touched.default_access.push(*before),
-                Replaced::ChangeIndex(_) | Replaced::Extra(_) => {}
+                // A new hash is of the same password.
+                Replaced::Hash(_)
+                | Replaced::ChangeIndex(_)
+                | Replaced::Extra(_)
+                | Replaced::Revoked(_)
+                | Replaced::AllRevoked(_) => {}
             }
         }
         touched.default_access.push(self.default_access());
@@ -118,7 +131,8 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Client, Compat, Extra, Group, Link, Links, Priority, Role};
+    use crate::password::{Iterations, PasswordHash};
+    use crate::policy::{Client, Compat, Extra, Group, Link, Links, Password, Priority, Role, Text};
 
     fn name(name: &str) -> Username {
         Username::new(name.as_bytes()).unwrap()
@@ -200,6 +214,79 @@ mod tests {
         assert!(holders.anonymous && holders.clients.is_empty());
         let crowd: Vec<_> = crowd.iter().flat_map(Crowd::usernames).map(ToString::to_string).collect();
         assert_eq!(crowd, ["ann", "bob", "eve"]);
+    }
+
+    #[test]
+    fn a_new_hash_of_the_same_password_concerns_nobody_and_leaves_the_login_stamp_also_when_it_is_undone() {
+        let of = |salt: &str| {
+            let hash = format!(
+                "$6${salt}$nJi904LR9MHJuWsrxoeU9OYCwKeAwjEX7WYcVbBePPtrX4Wvr0lZ3vRYd/exlGmyC2Y9jK1b1PhAE1Rwd9Srdw=="
+            );
+            PasswordHash::from_encoded(hash.as_bytes()).unwrap()
+        };
+        let (old, new, other) = (of("AAECAwQFBgcICQoL"), of("BBECAwQFBgcICQoL"), of("CCECAwQFBgcICQoL"));
+        let hash = |policy: &Policy| policy.client(b"ann").unwrap().password.clone();
+        let mut policy = policy();
+        let with_hash = |policy: &Policy, hash: &PasswordHash| {
+            let client = Client::clone(policy.client(b"ann").unwrap());
+            Client { password: Password::Hash(hash.clone()), ..client }
+        };
+        policy.put_client(with_hash(&policy, &old)).unwrap();
+        let stamp = policy.login_stamp(b"ann");
+        let (mark, generation) = (policy.mark(), policy.generation());
+        assert!(!policy.put_rehashed(&name("ann"), &other, new.clone()), "it has another password by now");
+        assert!(!policy.put_rehashed(&name("nobody"), &old, new.clone()));
+        assert!(policy.put_rehashed(&name("ann"), &old, new.clone()) && policy.changed_since(mark));
+        assert_ne!(policy.generation(), generation);
+        assert_eq!((policy.login_stamp(b"ann"), hash(&policy)), (stamp, Password::Hash(new.clone())));
+        let (concerned, crowd) = policy.take_back(mark);
+        assert!(concerned == Holders::default() && crowd.is_none());
+        assert_eq!((policy.login_stamp(b"ann"), hash(&policy)), (stamp, Password::Hash(old.clone())));
+
+        // Changes before and behind it, all in one go, are undone in their order.
+        policy.put_client(with_hash(&policy, &new)).unwrap();
+        assert!(policy.put_rehashed(&name("ann"), &new, old.clone()));
+        policy.put_client(with_hash(&policy, &other)).unwrap();
+        assert!(policy.put_rehashed(&name("ann"), &other, new.clone()));
+        policy.remove_client(&name("ann"));
+        let (concerned, crowd) = policy.take_back(mark);
+        assert_eq!(
+            (concerned.clients.into_iter().collect::<Vec<_>>(), crowd.is_none()),
+            (vec![name("ann")], true)
+        );
+        assert_eq!(hash(&policy), Password::Hash(old.clone()));
+        assert!(!policy.was_deleted(b"ann"));
+
+        // A password that was good for a while has a stamp that does not come back.
+        let texts = with_hash(&policy, &old).with_text_name(Some(Text::new(b"text")));
+        policy.put_client(texts).unwrap();
+        assert!(policy.put_rehashed(&name("ann"), &old, new));
+        policy.put_client(with_hash(&policy, &other)).unwrap();
+        let stamp = policy.login_stamp(b"ann");
+        policy.undo_to(mark);
+        assert_eq!(hash(&policy), Password::Hash(old));
+        assert_ne!(policy.login_stamp(b"ann"), stamp);
+    }
+
+    #[test]
+    fn a_hash_that_is_undone_brings_no_link_back_that_was_taken_out_meanwhile() {
+        let mut policy = policy();
+        let [old, new] =
+            ["old", "new"].map(|text| PasswordHash::create(text.as_bytes(), Iterations::MIN).unwrap());
+        let bob = Client::clone(policy.client(b"bob").unwrap());
+        policy.put_client(Client { password: Password::Hash(old.clone()), ..bob }).unwrap();
+        policy.remove_role(&RoleName::new(b"r").unwrap());
+        policy.keep();
+        let mark = policy.mark();
+        assert!(policy.put_rehashed(&name("bob"), &old, new));
+        while policy.sweep(256) {}
+        let (concerned, _) = policy.take_back(mark);
+        assert!(concerned == Holders::default());
+        while policy.sweep(256) {}
+        let bob = Client::clone(policy.client(b"bob").unwrap());
+        assert_eq!((bob.roles.iter().len(), &bob.password), (0, &Password::Hash(old)));
+        // Nothing in it leads nowhere.
+        policy.put_client(bob).unwrap();
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl<T: Borrow<Acl>> Index<T> {
             Filed::Deep | Filed::Malformed => false,
         };
         if !is_removed {
-            self.scanned.remove(rank);
+            self.scanned.remove(rank, topic, keys);
         }
     }
 
@@ -135,7 +135,8 @@ impl<T: Borrow<Acl>> Index<T> {
     pub(super) fn get(&self, topic: &[u8], keys: &Keys) -> Option<&T> {
         let is_it = |entry: &Ranked<T>| *entry.item.borrow().topic == *topic;
         let entry = match Shape::file(topic, keys) {
-            Filed::Literal(hash) => self.literals.find(hash, is_it),
+            // That is never scanned.
+            Filed::Literal(hash) => return self.literals.find(hash, is_it).map(|entry| &entry.item),
             Filed::Shaped(shape, sieve, levels) => {
                 let head = self.heads.key_of(&sieve, &levels, keys);
                 let alone = head.and_then(|head| self.heads.alone(head)).filter(|entry| is_it(entry));
@@ -147,10 +148,7 @@ impl<T: Borrow<Acl>> Index<T> {
             }
             Filed::Deep | Filed::Malformed => None,
         };
-        if let Some(entry) = entry {
-            return Some(&entry.item);
-        }
-        self.scanned.iter().find(|item| *(*item).borrow().topic == *topic)
+        entry.map(|entry| &entry.item).or_else(|| self.scanned.get(topic, keys))
     }
 
     /// The item whose filter is all literal and that very topic, which has that hash.
@@ -335,7 +333,53 @@ impl ShapeInUse {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+    use crate::policy::Priority;
+
+    thread_local! {
+        static LOOKED_AT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// An ACL that counts how often it is looked at.
+    struct Counted(Acl);
+
+    impl Borrow<Acl> for Counted {
+        fn borrow(&self) -> &Acl {
+            LOOKED_AT.set(LOOKED_AT.get().saturating_add(1));
+            &self.0
+        }
+    }
+
+    #[test]
+    fn what_is_filed_under_a_topic_is_found_without_a_look_at_all_that_is_scanned() {
+        let keys = Keys::random();
+        let mut index = Index::default();
+        let deep = |number: u64| format!("{}{number}/+", "a/".repeat(20));
+        let malformed = |number: u64| format!("a/{number}#");
+        let topics: Vec<String> = (0..500).flat_map(|number| [deep(number), malformed(number)]).collect();
+        for (rank, topic) in (0..).zip(&topics) {
+            let acl = Acl::new(topic.as_bytes(), Priority::DEFAULT_ACL, true);
+            index.insert(Rank::of_number(rank), Counted(acl), &keys);
+        }
+        let mut gone = 0;
+        for (rank, topic) in (0..).zip(&topics) {
+            if rank % 3 == 0 {
+                index.remove(Rank::of_number(rank), topic.as_bytes(), &keys);
+                gone += 1;
+            }
+        }
+        assert!(gone > 0 && !index.scanned.is_empty());
+        let strangers = ["a/b".into(), "a/+/b".into(), deep(500), malformed(500), "+/+/+/+/#".into()];
+        for (rank, topic) in topics.iter().chain(&strangers).enumerate() {
+            LOOKED_AT.set(0);
+            let found = index.get(topic.as_bytes(), &keys).map(|found| &found.0.topic);
+            assert!(LOOKED_AT.get() < 10, "{} for {topic}", LOOKED_AT.get());
+            let is_there = rank < topics.len() && rank % 3 != 0;
+            assert_eq!(found.map(|topic| &**topic), is_there.then_some(topic.as_bytes()), "{topic}");
+        }
+    }
 
     /// Were it not so, a filter of another shape, with a hash that is the same by chance, might be taken for one of this.
     #[test]

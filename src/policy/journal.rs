@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::revoked::{Name, Revoked};
 use super::{Client, DefaultAccess, Extra, Group, GroupName, Role, RoleName, Username};
 
 /// A point in the history of a [`super::Policy`] to which it can be taken back, as long as it is not
@@ -77,6 +78,12 @@ impl Journal {
             Replaced::Client { name, .. } => Record::Client(name.clone()),
             Replaced::Group(name, _) => Record::Group(name.clone()),
             Replaced::Role(name, _) => Record::Role(name.clone()),
+            Replaced::Hash(client) => {
+                // What is done to the client after that is undone before it.
+                self.since_mark.remove(&Record::Client(client.username.clone()));
+                self.entries.push_back(replaced);
+                return;
+            }
             _ => {
                 self.entries.push_back(replaced);
                 return;
@@ -116,11 +123,20 @@ const KEPT: usize = 64;
 /// One replacement: what stood there before.
 #[derive(Debug)]
 pub(super) enum Replaced {
-    Client { name: Username, old: Option<Arc<Client>>, was_deleted: bool },
+    Client {
+        name: Username,
+        old: Option<Arc<Client>>,
+        was_deleted: bool,
+    },
+    /// A client that has the same password since, but another hash of it.
+    Hash(Arc<Client>),
     Group(GroupName, Option<Arc<Group>>),
     Role(RoleName, Option<Arc<Role>>),
     DefaultAccess(DefaultAccess),
     AnonymousGroup(Option<GroupName>),
     ChangeIndex(i64),
     Extra(Extra),
+    /// That was not remembered as deleted.
+    Revoked(Name),
+    AllRevoked(Revoked),
 }

@@ -90,13 +90,33 @@ impl<'t> Levels<'t> {
     #[expect(clippy::cast_possible_truncation, reason = "a topic has no more bytes than a `u16` counts")]
     pub(super) fn cut(&mut self, text: &'t [u8]) {
         self.text = text;
-        let slashes = if text.len() <= BLOCK { self.cut_block(text, 0, 0) } else { self.cut_blocks(text) };
+        let slashes = if text.len() <= BLOCK { self.cut_one_block(text) } else { self.cut_blocks(text) };
         self.count = slashes.wrapping_add(1);
         if self.count <= MAX_HASHED
             && let Some(end) = self.ends.get_mut(self.count)
         {
             *end = text.len() as u16;
         }
+    }
+
+    /// Cuts a text that is no longer than a block; says how many `/` there are.
+    #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a place in a block is a small number")]
+    fn cut_one_block(&mut self, block: &[u8]) -> usize {
+        let (mut found, is_wild) = marks(block);
+        self.has_wildcard |= is_wild;
+        // Always as many times at most, and from the start: it is no loop any more when it is compiled.
+        for count in 0..MAX_HASHED {
+            if found == 0 {
+                return count;
+            }
+            if let Some(end) = self.ends.get_mut(count.wrapping_add(1)) {
+                *end = found.trailing_zeros() as u16;
+            }
+            found &= found.wrapping_sub(1);
+        }
+        MAX_HASHED.wrapping_add(found.count_ones() as usize)
     }
 
     #[inline(never)]
@@ -239,6 +259,16 @@ mod tests {
             for (index, level) in text.split('/').enumerate().take(MAX_HASHED) {
                 assert_eq!(levels.level(index), level.as_bytes());
             }
+        }
+    }
+
+    #[test]
+    fn levels_are_counted_beyond_those_that_are_hashed_in_short_topics_and_long_ones() {
+        for slashes in 0..=2 * BLOCK {
+            let text = "/".repeat(slashes);
+            let levels = Levels::of(text.as_bytes());
+            assert_eq!(levels.count(), slashes + 1);
+            assert_eq!(levels.tail().map(<[u8]>::len), slashes.checked_sub(MAX_HASHED), "{slashes}");
         }
     }
 

@@ -131,6 +131,12 @@ pub(super) fn lead_to<N: Linked>(links: &Links<N>, name: &N) -> bool {
     links.iter().any(|link| link.name.is(name))
 }
 
+/// Whether both lead to what has the very same names, in the same order.
+pub(super) fn lead_alike<N: Linked>(one: &Links<N>, other: &Links<N>) -> bool {
+    let (one, other) = (one.as_slice(), other.as_slice());
+    one.len() == other.len() && one.iter().zip(other).all(|(link, other)| link.name.is(&other.name))
+}
+
 /// The same without the link to what has this very name; `None` if there is none.
 pub(super) fn without_very<N: Linked>(links: &Links<N>, name: &N) -> Option<Links<N>> {
     if !lead_to(links, name) {

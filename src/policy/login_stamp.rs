@@ -6,7 +6,8 @@ use super::{Client, Policy};
 
 /// Stands for a client's password, client id and disabled flag as they are: each change to one of them, and
 /// each time the client is made, gives another one. No two are ever the same in a process, also not of two
-/// policies. What does not touch logins, as a change of roles, leaves it.
+/// policies. What does not touch logins, as a change of roles or another hash of the same password
+/// ([`Policy::put_rehashed`]), leaves it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LoginStamp(u64);
 

@@ -1,10 +1,8 @@
-//! The roles of clients that have many, merged into one index, so that a check takes one look-up.
-//!
-//! What is merged holds the records that it follows from; whether it is stale is seen from whether they are still
-//! the policy's. It is made beside the checks ([`Policy::merge`]), for those who were seen to need it ([`Walked`]),
-//! and in bounded memory. All others' roles are asked one by one.
+//! The roles of clients that have many, merged into one index, so that a check takes one look-up. Whose are merged, and
+//! when, is in `merging.rs`.
 
 use std::borrow::Borrow;
+use std::mem;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -14,41 +12,14 @@ use super::index::Index;
 use super::levels::Keys;
 use super::rank::Rank;
 use super::topic::{self, Match};
-use super::{Acl, AclType, Action, Client, Decision, Effect, Group, Links, Policy, Reason, Role, RoleName};
+use super::{Acl, AclType, Action, Decision, Effect, Group, Reason, Role};
 
-/// From how many roles on they are merged.
-pub(super) const ENOUGH_ROLES: usize = 3;
-/// How many ACLs one client's roles may have, to be merged.
-const MOST_ACLS: usize = 10_000;
-/// How many ACLs all that is merged may have.
-const MOST_ACLS_IN_ALL: usize = 100_000;
-/// How many different sets of roles are merged.
-const MOST_SETS: usize = 256;
-/// How many clients may be linked to what is merged.
-const MOST_CLIENTS: usize = 65_536;
-
-/// The client whose roles had to be asked one by one, if they were many.
-pub type Walked<'a> = Option<&'a Arc<Client>>;
-
-/// All that is merged.
+/// Roles, merged as far as their ACLs are filed: it decides only once all are.
 #[derive(Debug, Default)]
-pub(super) struct MergedRoles {
-    // INVARIANT: the numbers of a client's set are those of a set in `sets`; only `tend` takes sets away.
-    sets: Vec<Merged>,
-    /// By the address of the client's record, which is held, so that no other can come to lie there.
-    clients: HashTable<(Arc<Client>, usize)>,
-    /// Rises whenever a role or group is replaced: what is of an earlier time may be stale.
-    time: u64,
-}
-
-/// The roles that some clients have, their own and those of their groups.
-#[derive(Debug)]
 pub(super) struct Merged {
-    /// One of those clients.
-    client: Arc<Client>,
     held: Held,
-    /// When it was known to be true.
-    time: u64,
+    /// How many ACLs are filed, of how many.
+    filed: usize,
     acls: usize,
     send: Index<Ruled>,
     receive: Index<Ruled>,
@@ -64,7 +35,7 @@ pub(super) struct Merged {
 pub(super) struct Irregular;
 
 /// Roles in the order in which they are asked, each with the group that it comes through.
-type Held = Vec<(Option<Arc<Group>>, Arc<Role>)>;
+pub(super) type Held = Vec<(Option<Arc<Group>>, Arc<Role>)>;
 
 /// An ACL, and which of the roles it is from.
 #[derive(Debug)]
@@ -100,170 +71,81 @@ impl Literals {
     }
 }
 
-impl MergedRoles {
-    /// What a client's roles are merged to.
-    #[inline]
-    pub(super) fn of(&self, client: &Arc<Client>, keys: &Keys) -> Option<&Merged> {
-        let (_, set) = self.clients.find(place(client, keys), |(other, _)| Arc::ptr_eq(other, client))?;
-        self.sets.get(*set).filter(|merged| merged.time == self.time)
-    }
-
-    /// A role or group is replaced.
-    pub(super) fn outdate(&mut self) {
-        self.time = self.time.wrapping_add(1);
-    }
-
-    fn link(&mut self, client: &Arc<Client>, set: usize, keys: &Keys) {
-        if self.clients.len() >= MOST_CLIENTS {
-            self.clients.clear();
-        }
-        let place_of = |client: &Arc<Client>| place(client, keys);
-        if let Some((_, old)) =
-            self.clients.find_mut(place_of(client), |(other, _)| Arc::ptr_eq(other, client))
-        {
-            *old = set;
-            return;
-        }
-        let entry = (Arc::clone(client), set);
-        self.clients.insert_unique(place_of(client), entry, |(client, _)| place_of(client));
-    }
+fn count_acls(role: &Role) -> usize {
+    AclType::ALL.iter().map(|acl_type| role.acls(*acl_type).len()).fold(0, usize::saturating_add)
 }
 
-#[inline]
-fn place(client: &Arc<Client>, keys: &Keys) -> u64 {
-    keys.hash_pair(Arc::as_ptr(client).addr() as u64, 0)
+/// That of an ACL before which so many others are asked.
+fn rank(before: usize) -> Rank {
+    Rank::of_number((before as u64).saturating_mul(2).saturating_add(1))
 }
 
-impl Policy {
-    /// Merges a client's roles, if they are many and it is not done already, and says how many ACLs were filed.
-    pub fn merge(&mut self, client: &Arc<Client>) -> usize {
-        let is_current =
-            self.client(client.username.as_bytes()).is_some_and(|current| Arc::ptr_eq(current, client));
-        if !is_current || self.merged.of(client, self.keys()).is_some() {
-            return 0;
-        }
-        let held = self.roles_held(client);
-        let acls = held
-            .iter()
-            .flat_map(|(_, role)| AclType::ALL.map(|acl_type| role.acls(acl_type).len()))
-            .fold(0_usize, usize::saturating_add);
-        if held.len() < ENOUGH_ROLES || acls > MOST_ACLS {
-            return 0;
-        }
-        let is_same = |merged: &Merged| are_same(&merged.held, &held);
-        if let Some(set) = self.merged.sets.iter().position(is_same) {
-            let keys = *self.keys();
-            self.merged.link(client, set, &keys);
-            return 0;
-        }
-        let in_all = self.merged.sets.iter().map(|merged| merged.acls).fold(acls, usize::saturating_add);
-        if in_all > MOST_ACLS_IN_ALL || self.merged.sets.len() >= MOST_SETS {
-            // All begins anew, with those who are asked about now.
-            let time = self.merged.time;
-            self.merged = MergedRoles { time, ..MergedRoles::default() };
-        }
-        let keys = *self.keys();
-        let merged = Merged::new(Arc::clone(client), held, acls, self.merged.time, &keys);
-        let set = self.merged.sets.len();
-        self.merged.sets.push(merged);
-        self.merged.link(client, set, &keys);
-        acls
-    }
-
-    /// Keeps of what is merged what is still true, once something was replaced.
-    pub fn tend_merged(&mut self) {
-        let time = self.merged.time;
-        if self.merged.sets.iter().all(|merged| merged.time == time) {
-            return;
-        }
-        let is_true = |merged: &Merged| are_same(&merged.held, &self.roles_held(&merged.client));
-        let are_true: Vec<bool> = self.merged.sets.iter().map(is_true).collect();
-        // The numbers of those that stay, once the others are gone.
-        let numbers: Vec<Option<usize>> = are_true
-            .iter()
-            .scan(0_usize, |next, is_true| {
-                let number = is_true.then_some(*next);
-                *next = next.saturating_add(usize::from(*is_true));
-                Some(number)
-            })
-            .collect();
-        let merged = &mut self.merged;
-        let mut are_true = are_true.into_iter();
-        merged.sets.retain(|_| are_true.next().unwrap_or_default());
-        for set in &mut merged.sets {
-            set.time = time;
-        }
-        merged.clients.retain(|(_, set)| match numbers.get(*set) {
-            Some(Some(number)) => {
-                *set = *number;
-                true
-            }
-            _ => false,
-        });
-    }
-
-    /// A client's roles, first asked first.
-    fn roles_held(&self, client: &Client) -> Held {
-        let mut held = Vec::new();
-        let mut add = |roles: &Links<RoleName>, group: Option<&Arc<Group>>| {
-            let roles = roles.iter().filter_map(|link| self.linked_role(&link.name));
-            held.extend(roles.map(|(role, _)| (group.cloned(), Arc::clone(role))));
-        };
-        add(&client.roles, None);
-        for group in client.groups.iter().filter_map(|link| self.linked_group(&link.name)) {
-            add(&group.roles, Some(group));
-        }
-        held
-    }
-}
-
-/// Whether both are the same records.
-fn are_same(one: &Held, other: &Held) -> bool {
-    let is_same = |((group, role), (other_group, other_role)): (&(_, Arc<Role>), &(_, Arc<Role>))| {
-        let same_group = match (group, other_group) {
-            (None, None) => true,
-            (Some(group), Some(other)) => Arc::<Group>::ptr_eq(group, other),
-            _ => false,
-        };
-        same_group && Arc::ptr_eq(role, other_role)
-    };
-    one.len() == other.len() && one.iter().zip(other).all(is_same)
+/// Behind all of these ACLs, and before the next.
+fn first_rank(before: usize) -> Rank {
+    Rank::of_number((before as u64).saturating_mul(2))
 }
 
 impl Merged {
-    fn new(client: Arc<Client>, held: Held, acls: usize, time: u64, keys: &Keys) -> Self {
-        let mut merged = Self {
-            client,
-            held: Vec::new(),
-            time,
-            acls,
-            send: Index::default(),
-            receive: Index::default(),
-            subscribe: Index::default(),
-            unsubscribe: Index::default(),
-            subscribe_literals: Literals::default(),
-            unsubscribe_literals: Literals::default(),
-            refuses_wildcards: None,
-        };
-        let mut ranks = 0_u64..;
+    /// These roles, of which nothing is filed yet.
+    pub(super) fn new(held: Held) -> Self {
+        let (mut acls, mut refuses_wildcards) = (0_usize, None);
         for (number, (_, role)) in held.iter().enumerate() {
-            let Some(first) = ranks.next().map(Rank::of_number) else { break };
-            if !role.allow_wildcard_subs && merged.refuses_wildcards.is_none() {
-                merged.refuses_wildcards = Some((number, first));
+            if !role.allow_wildcard_subs && refuses_wildcards.is_none() {
+                refuses_wildcards = Some((number, first_rank(acls)));
             }
-            // Literal types come before their patterns.
-            for acl_type in AclType::ALL {
-                for (acl, rank) in role.acls(acl_type).iter().zip(&mut ranks) {
-                    merged.file(
-                        acl_type,
-                        Rank::of_number(rank),
-                        Ruled { held: number, acl: Arc::clone(acl) },
-                        keys,
-                    );
-                }
+            acls = acls.saturating_add(count_acls(role));
+        }
+        Self { held, acls, refuses_wildcards, ..Self::default() }
+    }
+
+    pub(super) fn acls(&self) -> usize {
+        self.acls
+    }
+
+    pub(super) fn roles(&self) -> usize {
+        self.held.len()
+    }
+
+    pub(super) fn is_filed(&self) -> bool {
+        self.filed >= self.acls
+    }
+
+    /// Files up to so many more ACLs, and says how many.
+    pub(super) fn file_some(&mut self, most: usize, keys: &Keys) -> usize {
+        if most == 0 || self.is_filed() {
+            return 0;
+        }
+        let held = mem::take(&mut self.held);
+        let (before, mut passed) = (self.filed, 0_usize);
+        let until = before.saturating_add(most);
+        // Literal types come before their patterns.
+        let lists = held.iter().enumerate().flat_map(|(number, (_, role))| {
+            AclType::ALL.map(|acl_type| (number, acl_type, role.acls(acl_type)))
+        });
+        for (number, acl_type, acls) in lists {
+            let done = self.filed.saturating_sub(passed);
+            passed = passed.saturating_add(acls.len());
+            for acl in acls.iter().skip(done).take(until.saturating_sub(self.filed)) {
+                let ruled = Ruled { held: number, acl: Arc::clone(acl) };
+                self.file(acl_type, rank(self.filed), ruled, keys);
+                self.filed = self.filed.saturating_add(1);
             }
         }
-        Self { held, ..merged }
+        self.held = held;
+        self.filed.saturating_sub(before)
+    }
+
+    /// Whether it is these very records that are merged.
+    pub(super) fn is_of(&self, held: &Held) -> bool {
+        let is_same = |((group, role), (other_group, other_role)): (&(_, Arc<Role>), &(_, Arc<Role>))| {
+            let same_group = match (group, other_group) {
+                (None, None) => true,
+                (Some(group), Some(other)) => Arc::<Group>::ptr_eq(group, other),
+                _ => false,
+            };
+            same_group && Arc::ptr_eq(role, other_role)
+        };
+        self.held.len() == held.len() && self.held.iter().zip(held).all(is_same)
     }
 
     fn file(&mut self, acl_type: AclType, rank: Rank, ruled: Ruled, keys: &Keys) {
@@ -325,7 +207,3 @@ impl Merged {
         Ok(Some(decided_by(how, group.as_deref(), role, acl_type, &ruled.acl)))
     }
 }
-
-#[cfg(test)]
-#[path = "merged_tests.rs"]
-mod tests;

@@ -2,18 +2,23 @@
 
 use proptest::prelude::*;
 
+use std::borrow::Borrow;
+
 use super::*;
 use crate::policy::authorize::tests::{acl, topic};
-use crate::policy::{AclRequest, Compat, Extra, GroupName, Link, Priority, Subject, Username};
+use crate::policy::{
+    Acl, AclRequest, AclType, Action, Compat, Effect, Extra, GroupName, Link, Priority, Role, Subject,
+    Username, Walks,
+};
 
-fn role(name: &str, acls: Vec<(AclType, Acl)>, allow_wildcard_subs: bool, compat: Compat) -> Role {
+pub(super) fn role(name: &str, acls: Vec<(AclType, Acl)>, allow_wildcard_subs: bool, compat: Compat) -> Role {
     let mut role = Role::new(RoleName::new(name.as_bytes()).unwrap());
     role.allow_wildcard_subs = allow_wildcard_subs;
     role.set_acls(acls, compat);
     role
 }
 
-fn links<N: Ord + Clone + Borrow<[u8]>>(names: impl IntoIterator<Item = N>) -> Links<N> {
+pub(super) fn links<N: Ord + Clone + Borrow<[u8]>>(names: impl IntoIterator<Item = N>) -> Links<N> {
     let link = |name| Link { name, priority: Priority::DEFAULT_LINK, extra: Extra::default() };
     Links::from_given(names.into_iter().map(link))
 }
@@ -56,17 +61,29 @@ fn is_merged(policy: &Policy) -> bool {
     policy.merged.of(&ann(policy), policy.keys()).is_some()
 }
 
-/// Asks for the roles to be merged, as a check does and then a tick.
-fn tick(policy: &mut Policy) {
-    let mut walked = None;
-    let subject = Subject::known(Some(b"ann"), Some(b"dev"));
-    let request = AclRequest { subject, action: Action::Subscribe, topic: b"x" };
-    policy.authorize_saying(&policy.hashed(&request), &mut walked, drop);
-    let walked = walked.cloned();
-    policy.tend_merged();
-    if let Some(client) = walked {
-        policy.merge(&client);
+/// Merges a client's roles, as a tick does when walks have earned that.
+pub(super) fn merge(policy: &mut Policy, client: &Arc<Client>) -> usize {
+    merge_walked(policy, [(Arc::clone(client), u32::MAX)], usize::MAX)
+}
+
+/// A tick after these walks, in which so many roles were asked.
+pub(super) fn merge_walked(
+    policy: &mut Policy,
+    walked: impl IntoIterator<Item = (Arc<Client>, u32)>,
+    most: usize,
+) -> usize {
+    let mut walks = Walks::default();
+    for (client, asked) in walked {
+        walks.note(&client, asked);
     }
+    policy.merge(&mut walks, most)
+}
+
+fn tick(policy: &mut Policy) {
+    let client = ann(policy);
+    // What is stale is forgotten first.
+    merge(policy, &client);
+    merge(policy, &client);
 }
 
 proptest! {
@@ -141,12 +158,11 @@ fn what_is_taken_back_is_not_decided_by_what_was_merged_in_between() {
 fn a_change_that_concerns_others_costs_no_merging_anew() {
     let mut policy = policy(&some_roles(), Compat::V2_1);
     let client = ann(&policy);
-    assert_eq!(policy.merge(&client), 4, "ACLs that are filed");
+    assert_eq!(merge(&mut policy, &client), 4, "ACLs that are filed");
     policy.put_role(role("other", Vec::new(), true, Compat::V2_1));
     assert!(!is_merged(&policy), "it may be stale");
-    policy.tend_merged();
+    assert_eq!(merge(&mut policy, &client), 0);
     assert!(is_merged(&policy));
-    assert_eq!(policy.merge(&client), 0);
 }
 
 #[test]
@@ -155,32 +171,6 @@ fn clients_with_the_same_roles_share_what_is_merged() {
     let ann = ann(&policy);
     policy.put_client(Client { username: Username::new(b"bob").unwrap(), ..Client::clone(&ann) }).unwrap();
     let bob = Arc::clone(policy.client(b"bob").unwrap());
-    assert_eq!((policy.merge(&ann), policy.merge(&bob)), (4, 0));
+    assert_eq!((merge(&mut policy, &ann), merge_walked(&mut policy, [(Arc::clone(&bob), 3)], 0)), (4, 0));
     assert!(policy.merged.of(&bob, policy.keys()).is_some());
-}
-
-#[test]
-fn what_is_merged_is_bounded() {
-    let acls = |prefix: usize| {
-        let acl = move |index| Acl::new(format!("{prefix}/{index}").as_bytes(), Priority::DEFAULT_LINK, true);
-        (0..3_000).map(move |index| (AclType::PublishClientSend, acl(index))).collect::<Vec<_>>()
-    };
-    let mut policy = Policy::new(Compat::V2_1);
-    for prefix in 0..30 {
-        policy.put_role(role(&format!("r{prefix}"), acls(prefix), true, Compat::V2_1));
-    }
-    let mut merge = |name: &str, roles: std::ops::Range<usize>| {
-        let roles = links(roles.map(|role| RoleName::new(format!("r{role}").as_bytes()).unwrap()));
-        let client = Client::new(Username::new(name.as_bytes()).unwrap());
-        policy.put_client(Client { roles, ..client }).unwrap();
-        let client = Arc::clone(policy.client(name.as_bytes()).unwrap());
-        let filed = policy.merge(&client);
-        let merged = &policy.merged;
-        assert!(merged.sets.iter().map(|merged| merged.acls).sum::<usize>() <= MOST_ACLS_IN_ALL);
-        filed
-    };
-    assert_eq!(merge("too many", 0..4), 0);
-    for first in 0..27 {
-        assert_eq!(merge(&format!("c{first}"), first..first + 3), 9_000);
-    }
 }

@@ -18,7 +18,7 @@ impl Priority {
     #[must_use]
     pub fn new(value: i32, compat: Compat) -> Self {
         match compat {
-            Compat::V2_0 | Compat::V2_0_21 => Self(value),
+            Compat::V2_0 | Compat::V2_0_15 | Compat::V2_0_21 => Self(value),
             Compat::V2_1 => Self(value.clamp(-Self::BOUND_2_1, Self::BOUND_2_1)),
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::levels::Keys;
 use super::name::Linked;
 use super::table::{Id, Table};
-use super::{Client, Extra, Group, GroupName, Link, Links, MissingReference, Role, RoleName};
+use super::{Client, Group, GroupName, Link, Links, MissingReference, Role, RoleName};
 
 /// The holders of each group and role, by their numbers in the tables: those do not change when the
 /// holder's record is replaced, and a million take little room. What is called like one that is gone has holders of its
@@ -18,8 +18,6 @@ pub(super) struct Relations {
     members: Holders<GroupName>,
     role_clients: Holders<RoleName>,
     role_groups: Holders<RoleName>,
-    /// How many clients and groups hold elements that were set aside.
-    records_with_inert: usize,
 }
 
 /// By the place of the name that is linked to.
@@ -66,13 +64,11 @@ impl Relations {
     pub(super) fn replace_client(&mut self, id: Id, old: Option<&Client>, new: Option<&Client>) {
         relink(&mut self.role_clients, old.map(|old| &old.roles), new.map(|new| &new.roles), id);
         relink(&mut self.members, old.map(|old| &old.groups), new.map(|new| &new.groups), id);
-        self.count_inert(old.map(|old| &old.extra), new.map(|new| &new.extra));
     }
 
     /// A group takes the place of another state of it; either may be none.
     pub(super) fn replace_group(&mut self, id: Id, old: Option<&Group>, new: Option<&Group>) {
         relink(&mut self.role_groups, old.map(|old| &old.roles), new.map(|new| &new.roles), id);
-        self.count_inert(old.map(|old| &old.extra), new.map(|new| &new.extra));
     }
 
     /// All clients come at once, numbered from zero on; there were none before. Their links lead to these tables.
@@ -104,18 +100,7 @@ impl Relations {
         let role = |id| roles.by_id(id).map(|role| role.name.clone());
         self.members = packed(members, group);
         self.role_clients = packed(with_role, role);
-        for client in clients {
-            self.count_inert(None, Some(&client.extra));
-        }
         Ok(())
-    }
-
-    fn count_inert(&mut self, old: Option<&Extra>, new: Option<&Extra>) {
-        let has_inert = |extra: &Extra| usize::from(!extra.all_inert().is_empty());
-        self.records_with_inert = self
-            .records_with_inert
-            .saturating_sub(old.map_or(0, has_inert))
-            .saturating_add(new.map_or(0, has_inert));
     }
 
     pub(super) fn members(&self, group: &GroupName) -> impl Iterator<Item = Id> {
@@ -147,10 +132,6 @@ impl Relations {
     /// Whether a record links to a role of this very name.
     pub(super) fn is_role_linked_to(&self, role: &RoleName) -> bool {
         self.role_clients.of(role).is_some() || self.role_groups.of(role).is_some()
-    }
-
-    pub(super) fn has_inert(&self) -> bool {
-        self.records_with_inert > 0
     }
 }
 

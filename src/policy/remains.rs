@@ -1,13 +1,15 @@
-//! What is left of roles that were deleted: of a large one it takes as long to be dropped as it took to be made, and
-//! whoever deletes it is not to wait for that.
+//! What is left of roles that were deleted, and of what was merged of roles: of a large one it takes as long to be dropped as
+//! it took to be made, and whoever deletes it is not to wait for that.
 
+use std::mem;
 use std::sync::Arc;
 
+use super::merged::Merged;
 use super::role_index::RoleIndex;
 use super::{AclType, Mark, Policy, Role};
 
-/// From how many ACLs on a role is dropped elsewhere.
-const LARGE: usize = 256;
+/// From how many ACLs on something is dropped elsewhere.
+pub(super) const LARGE: usize = 256;
 
 /// Deleted roles that somebody may still want back, or that nobody has dropped yet.
 #[derive(Debug, Default)]
@@ -23,14 +25,10 @@ struct Deleted {
 
 /// What nobody wants back. To drop it may take long, and any thread may do that.
 #[derive(Debug)]
-pub struct ToDrop(Vec<Deleted>);
-
-impl ToDrop {
-    /// How many roles that are.
-    #[must_use]
-    pub fn roles(&self) -> usize {
-        self.0.len()
-    }
+#[expect(dead_code, reason = "what there is of it is dropped")]
+pub struct ToDrop {
+    roles: Vec<Deleted>,
+    merged: Vec<Merged>,
 }
 
 impl Remains {
@@ -67,14 +65,16 @@ impl Policy {
     /// Whether there is something for [`Self::take_remains`].
     #[must_use]
     pub fn has_remains(&self) -> bool {
-        self.remains.0.iter().any(|deleted| self.journal.is_forgotten(deleted.since))
+        let is_for_good = |deleted: &Deleted| self.journal.is_forgotten(deleted.since);
+        !self.merged.to_drop.is_empty() || self.remains.0.iter().any(is_for_good)
     }
 
-    /// What is left of large roles that were deleted for good.
+    /// What is left of large roles that were deleted for good, and of large ones that were merged.
     #[must_use]
     pub fn take_remains(&mut self) -> ToDrop {
         let journal = &self.journal;
-        ToDrop(self.remains.0.extract_if(.., |deleted| journal.is_forgotten(deleted.since)).collect())
+        let roles = self.remains.0.extract_if(.., |deleted| journal.is_forgotten(deleted.since)).collect();
+        ToDrop { roles, merged: mem::take(&mut self.merged.to_drop) }
     }
 }
 
@@ -105,13 +105,13 @@ mod tests {
         let (mut policy, name, role) = policy(LARGE);
         policy.remove_role(&name);
         let deleted = policy.mark();
-        assert!(!policy.has_remains() && policy.take_remains().roles() == 0, "it can come back");
+        assert!(!policy.has_remains() && policy.take_remains().roles.is_empty(), "it can come back");
         policy.put_role(Role::new(name.clone()));
         policy.keep_to(deleted);
         assert!(policy.has_remains() && role.upgrade().is_some());
         let remains = policy.take_remains();
         assert!(!policy.has_remains());
-        assert_eq!((role.strong_count(), remains.roles()), (1, 1), "nothing else has it");
+        assert_eq!((role.strong_count(), remains.roles.len()), (1, 1), "nothing else has it");
         goes_anywhere(&remains);
         drop(remains);
         assert!(role.upgrade().is_none());
@@ -141,7 +141,7 @@ mod tests {
         assert!(Arc::ptr_eq(&role.upgrade().unwrap(), policy.role(b"r").unwrap()));
         policy.keep();
         let others = policy.take_remains();
-        assert_eq!(others.roles(), 1, "that one is left");
+        assert_eq!(others.roles.len(), 1, "that one is left");
         drop(others);
         assert!(acl(&policy).is_some());
     }

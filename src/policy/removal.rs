@@ -1,6 +1,6 @@
 //! Taking groups and roles away. Those who have them keep links that lead nowhere (`gone.rs`).
 
-use super::{GroupName, InertIn, Policy, RoleName};
+use super::{GroupName, Policy, RoleName};
 
 impl Policy {
     /// Takes a group away, and its members out of it. The anonymous group stays ([`Self::anonymous_group`]
@@ -9,13 +9,12 @@ impl Policy {
         if self.anonymous_group().is_some_and(|group| group.name == *name) {
             return;
         }
-        self.drop_inert(InertIn::Groups, name.as_bytes());
         self.replace_group(name, None);
     }
 
     /// Takes a role away, also from every client and group that has it.
     pub fn remove_role(&mut self, name: &RoleName) {
-        self.drop_inert(InertIn::Roles, name.as_bytes());
         self.replace_role(name, None);
+        self.revoke_role(name);
     }
 }

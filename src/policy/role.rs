@@ -1,9 +1,6 @@
 //! A role: a named list of ACLs.
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
-
-use super::{Acl, AclList, AclType, Compat, Extra, RoleName, Text, TextKeys};
+use super::{Acl, AclList, AclType, Compat, Extra, RoleName, Text, which_count};
 
 /// A role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,37 +92,6 @@ impl Role {
             *self.acls_mut(acl_type) = AclList::from_given(acls);
         }
     }
-}
-
-/// Which of these ACLs count, as given for one role: of several of a type with the same topic the first,
-/// or, where 2.0.11 is followed, which keeps and asks them all, the first of those with the highest priority.
-#[must_use]
-pub fn which_count(acls: &[(AclType, Acl)], compat: Compat) -> Vec<bool> {
-    let keys = TextKeys::of_process();
-    let hash = |(acl_type, acl): &(AclType, Acl)| keys.hash_after(*acl_type as u64, &acl.topic);
-    let hash_at = |&index: &usize| acls.get(index).map_or(0, hash);
-    let mut counting = HashTable::with_capacity(acls.len());
-    for (index, of_type @ (acl_type, acl)) in acls.iter().enumerate() {
-        let is_same = |&other: &usize| {
-            acls.get(other).is_some_and(|(of, other)| of == acl_type && other.topic == acl.topic)
-        };
-        match counting.entry(hash(of_type), is_same, hash_at) {
-            Entry::Vacant(place) => _ = place.insert(index),
-            Entry::Occupied(mut best) => {
-                let priority = acls.get(*best.get()).map(|(_, best)| best.priority);
-                if compat == Compat::V2_0 && priority < Some(acl.priority) {
-                    *best.get_mut() = index;
-                }
-            }
-        }
-    }
-    let mut counts = vec![false; acls.len()];
-    for index in counting {
-        if let Some(counts) = counts.get_mut(index) {
-            *counts = true;
-        }
-    }
-    counts
 }
 
 #[cfg(test)]

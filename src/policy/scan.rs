@@ -12,6 +12,7 @@ use memchr::memchr_iter;
 use super::Acl;
 use super::levels::{Keys, Levels, MAX_HASHED};
 use super::rank::{Rank, Ranked};
+use super::slots::Slots;
 use super::topic::{Placeholder, is_well_formed, without_hash};
 
 /// How many filters there are in a block.
@@ -34,6 +35,8 @@ const MALFORMED: u16 = u16::MAX - 3;
 pub(super) struct Scan<T> {
     // INVARIANT: no block is empty, and ranks rise through all blocks.
     blocks: Vec<Block<T>>,
+    // INVARIANT: has each item once, by the hash of its topic.
+    by_topic: Slots<Rank>,
 }
 
 #[derive(Debug)]
@@ -192,7 +195,7 @@ const NOTHING: Print =
 
 impl<T> Default for Scan<T> {
     fn default() -> Self {
-        Self { blocks: Vec::new() }
+        Self { blocks: Vec::new(), by_topic: Slots::default() }
     }
 }
 
@@ -209,7 +212,9 @@ impl<T: Borrow<Acl>> Scan<T> {
 
     /// Adds a filter.
     pub(super) fn insert(&mut self, rank: Rank, item: T, keys: &Keys) {
-        let print = Print::of_filter(&item.borrow().topic, keys);
+        let topic = &item.borrow().topic;
+        self.by_topic.insert(keys.hash(topic), rank);
+        let print = Print::of_filter(topic, keys);
         let mut at = self.block_of(rank);
         if self.blocks.get(at).is_some_and(|block| block.items.len() >= BLOCK) {
             at = self.split(at, rank);
@@ -224,8 +229,9 @@ impl<T: Borrow<Acl>> Scan<T> {
         }
     }
 
-    /// Takes the filter of that rank away.
-    pub(super) fn remove(&mut self, rank: Rank) {
+    /// Takes the filter of that rank, which is that topic, away.
+    pub(super) fn remove(&mut self, rank: Rank, topic: &[u8], keys: &Keys) {
+        self.by_topic.remove(keys.hash(topic), |other| *other == rank);
         let at = self.block_of(rank);
         let Some(block) = self.blocks.get_mut(at) else { return };
         let Ok(place) = block.items.binary_search_by_key(&rank, |ranked| ranked.rank) else { return };
@@ -266,9 +272,20 @@ impl<T: Borrow<Acl>> Scan<T> {
         None
     }
 
-    /// All items.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.blocks.iter().flat_map(|block| block.items.iter().map(|ranked| &ranked.item))
+    /// The item whose filter is exactly that topic.
+    pub(super) fn get(&self, topic: &[u8], keys: &Keys) -> Option<&T> {
+        if self.is_empty() {
+            return None;
+        }
+        let is_it = |item: &T| *item.borrow().topic == *topic;
+        let rank = self.by_topic.find(keys.hash(topic), |rank| self.of_rank(*rank).is_some_and(is_it))?;
+        self.of_rank(*rank)
+    }
+
+    fn of_rank(&self, rank: Rank) -> Option<&T> {
+        let items = &self.blocks.get(self.block_of(rank))?.items;
+        let place = items.binary_search_by_key(&rank, |ranked| ranked.rank).ok()?;
+        items.get(place).map(|ranked| &ranked.item)
     }
 
     /// The block that holds or would hold that rank.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::gone::Gone;
+use super::revoked::Revoked;
 use super::sorted::Sorted;
 use super::{Client, Compat, DefaultAccess, Extra, Group, GroupName, Link, Links, Role, RoleName};
 
@@ -23,6 +24,7 @@ pub struct Snapshot {
     pub(super) change_index: i64,
     pub(super) extra: Extra,
     pub(super) gone: Gone,
+    pub(super) revoked: Revoked,
 }
 
 impl Snapshot {

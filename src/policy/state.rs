@@ -13,9 +13,10 @@ use super::gone::Gone;
 use super::hints::Hints;
 use super::journal::Journal;
 use super::levels::Keys;
-use super::merged::MergedRoles;
+use super::merging::MergedRoles;
 use super::relations::Relations;
 use super::remains::Remains;
+use super::revoked::Revoked;
 use super::role_index::RoleIndex;
 use super::table::{Id, Table};
 use super::{
@@ -42,6 +43,7 @@ pub struct Policy {
     pub(super) extra: Extra,
     /// What records link to that is not there.
     pub(super) gone: Gone,
+    pub(super) revoked: Revoked,
     // INVARIANT: follows from `clients` and `groups`, also from their links to what is gone.
     pub(super) relations: Relations,
     pub(super) remains: Remains,
@@ -89,6 +91,7 @@ impl Policy {
             change_index: 0,
             extra: Extra::default(),
             gone: Gone::default(),
+            revoked: Revoked::default(),
             relations: Relations::default(),
             remains: Remains::default(),
             merged: MergedRoles::default(),
@@ -248,6 +251,7 @@ impl Policy {
             change_index: self.change_index,
             extra: self.extra.clone(),
             gone: self.gone.clone(),
+            revoked: self.revoked.clone(),
         }
     }
 
@@ -261,10 +265,5 @@ impl Policy {
 
     pub(super) fn group_by_id(&self, id: Id) -> Option<&Arc<Group>> {
         self.groups.by_id(id)
-    }
-
-    /// Whether any client or group holds elements that were set aside.
-    pub(super) fn has_inert_links(&self) -> bool {
-        self.relations.has_inert()
     }
 }

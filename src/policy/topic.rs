@@ -63,7 +63,7 @@ pub(super) fn matches_topic(filter: &[u8], topic: &[u8], subject: Subject<'_>) -
 /// Does the filter of a `subscribePattern` or `unsubscribePattern` ACL cover the asked filter?
 pub(super) fn covers_filter(filter: &[u8], asked: &[u8], subject: Subject<'_>, compat: Compat) -> Match {
     match compat {
-        Compat::V2_0 | Compat::V2_0_21 => covers_as_2_0(filter, asked, subject),
+        Compat::V2_0 | Compat::V2_0_15 | Compat::V2_0_21 => covers_as_2_0(filter, asked, subject),
         Compat::V2_1 => Walk { filter, topic: asked, subject, topic_is_filter: true }.run(),
     }
 }
@@ -169,7 +169,13 @@ impl Walk<'_> {
             {
                 let level = level_of(topic);
                 if !placeholder.is_level(level, self.subject) {
-                    return Match::No;
+                    // Where the level goes on behind the id or name, the rest is looked at like that of any other.
+                    return match placeholder.value(&self.subject) {
+                        Some(value) if level.len() > value.len() && level.starts_with(value) => {
+                            mismatch(Some(b'%'), after(filter, 2), after(topic, value.len()))
+                        }
+                        _ => Match::No,
+                    };
                 }
                 topic = after(topic, level.len());
                 filter = after(filter, 2);

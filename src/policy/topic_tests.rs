@@ -134,6 +134,42 @@ fn covering_as_2_1() {
     }
 }
 
+/// As the C plugin of 2.1.2 has answered.
+#[test]
+fn behind_a_placeholder_a_malformed_filter_is_found_out_where_the_level_begins_with_the_id_or_name() {
+    let me = subject("dev", "ann");
+    let table = [
+        ("%u/#/x", "annex/t", Match::Malformed),
+        ("%u/#/x", "annex", Match::Malformed),
+        ("%u/#/x", "ann/t", Match::Malformed),
+        ("%u/#/x", "bob/t", Match::No),
+        ("%u/#/x", "an/t", Match::No),
+        ("%u/#x", "annex", Match::Malformed),
+        ("%u/#", "annex/t", Match::No),
+        ("%u", "annex", Match::No),
+        ("%u/+x", "annex/t", Match::No),
+        ("%u/x#", "annex/t", Match::No),
+        ("%u/x#/y", "annex/t", Match::Malformed),
+        ("a/%c/#/x", "a/device/t", Match::Malformed),
+        ("a/%u/##", "a/annex", Match::Malformed),
+        ("%u/%c/#/x", "ann/device/q", Match::Malformed),
+        ("%u/%c/#/x", "annex/dev/q", Match::Malformed),
+    ];
+    for (filter, topic, wanted) in table {
+        let (filter, topic) = (filter.as_bytes(), topic.as_bytes());
+        assert_eq!(
+            matches_topic(filter, topic, me),
+            wanted,
+            "{} {}",
+            filter.escape_ascii(),
+            topic.escape_ascii()
+        );
+        let covers = covers_filter(filter, topic, me, Compat::V2_1);
+        assert_eq!(covers, wanted, "{} {}", filter.escape_ascii(), topic.escape_ascii());
+    }
+    assert_eq!(matches_topic(b"%c/#/x", b"device", NOBODY), Match::No);
+}
+
 #[test]
 fn placeholders_are_whole_levels() {
     let me = subject("dev1", "ann");

@@ -1,53 +1,22 @@
 //! Which clients are connected, as far as their logins and certificates show, and whom to disconnect when.
-//!
-//! A client that a change concerns is disconnected two ticks after the response, so that the response
-//! and what the broker still owes it get out. By then it may have come back on its own, under the new
-//! policy: it is not disconnected again. Clients are disconnected by their ids, a few at a tick: by
-//! username the broker looks at every socket, and without one at those that have not said a name yet.
 
+mod asked_about;
+mod disconnects;
 mod open;
+mod undecided;
+mod waiting;
 
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::collections::VecDeque;
 
+use asked_about::AskedAbout;
+use disconnects::{Due, Search};
 use open::{Open, Session};
+use undecided::Undecided;
+use waiting::Waiting;
 
-use crate::control::{Connection, Disconnect};
-use crate::policy::Crowd;
+use crate::control::Connection;
 
 pub use open::SessionId;
-
-/// How many ticks after a response the disconnects it caused come: a client that is disconnected on
-/// the very next tick loses its own response on 2.0.
-const TICKS_TO_WAIT: u64 = 2;
-
-/// How many clients are disconnected by id at a time, at about 20 µs each.
-const BY_ID: usize = 16;
-
-/// How many usernames without known connections are disconnected at a time: the broker looks at
-/// every socket for each.
-const BY_NAME: usize = 2;
-
-/// Of how many connections it is found out at a time whether they belong to a crowd, at about 2 µs each.
-const CHECKED: usize = 128;
-
-/// A disconnect that waits for its time.
-#[derive(Debug)]
-struct Due {
-    tick: u64,
-    whom: Disconnect,
-    /// The count of logins when it was decided: who came later came under the new policy.
-    logins: u64,
-}
-
-/// A crowd of which those are looked for who are connected.
-#[derive(Debug)]
-struct Search {
-    crowd: Arc<Crowd>,
-    /// As in [`Due`].
-    logins: u64,
-    among: Vec<SessionId>,
-}
 
 /// What to ask of the broker.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,11 +45,11 @@ pub(crate) enum Kind {
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     open: Open,
+    undecided: Undecided,
+    asked_about: AskedAbout,
     due: VecDeque<Due>,
     searches: VecDeque<Search>,
-    by_id: VecDeque<Vec<u8>>,
-    by_name: VecDeque<Vec<u8>>,
-    uninvited: BTreeSet<Kick>,
+    waiting: Waiting,
     logins: u64,
     ticks: u64,
 }
@@ -99,14 +68,58 @@ pub(crate) struct Login<'a> {
 impl Sessions {
     /// A client has logged in. One that is known already only had its password asked again (SIGHUP).
     pub(crate) fn logged_in(&mut self, login: &Login<'_>) {
+        self.asked_about.came(login.username, login.clientid);
+        self.has_come(login);
+    }
+
+    fn has_come(&mut self, login: &Login<'_>) {
+        self.undecided.forget(login.session);
         let count = self.logins.saturating_add(1);
         if self.open.insert(login, Some(count)) {
             self.logins = count;
         }
     }
 
+    /// A client logs in, and others decide whether it may. Whoever is connected with its client id stays known until the
+    /// broker tells of its end.
+    pub(crate) fn may_log_in(&mut self, login: &Login<'_>) {
+        let is_taken = self.open.of_clientid(login.clientid).is_some_and(|other| other.id() != login.session);
+        if !is_taken {
+            // Should it be refused, whoever came while a reload asked about that client id stays.
+            return self.has_come(login);
+        }
+        self.undecided.forget(login.session);
+        self.open.remove(login.session);
+        self.logins = self.logins.saturating_add(1);
+        self.undecided.add(login, self.logins);
+    }
+
+    /// A reload asks for all logins again.
+    pub(crate) fn reloads(&mut self) {
+        self.asked_about.clear();
+    }
+
+    /// A reload asks for a login, that of an absent client as well.
+    pub(crate) fn asked_again(&mut self, login: &Login<'_>) {
+        if self.is_open(login.session) {
+            self.logged_in(login);
+        } else if let Some(username) = login.username {
+            self.asked_about.add(username, login.clientid);
+        }
+    }
+
+    /// A client is connected, as 2.1 tells.
+    pub(crate) fn connected(&mut self, session: SessionId) {
+        let open = &mut self.open;
+        self.undecided.let_in(session, |login, count| _ = open.insert(login, Some(count)));
+        if let Some(session) = self.open.get(session) {
+            self.asked_about.came(session.username(), session.clientid());
+        }
+    }
+
     /// A client shows that it is connected. If it has not logged in, a certificate has let it in.
     pub(crate) fn is_there(&mut self, login: &Login<'_>) {
+        self.asked_about.came(login.username, login.clientid);
         let _is_new = self.open.insert(login, None);
     }
 
@@ -122,12 +135,16 @@ impl Sessions {
 
     /// A connection has ended.
     pub(crate) fn ended(&mut self, id: SessionId) {
+        if self.undecided.is_empty() {
+            return self.open.remove(id);
+        }
+        self.undecided.forget(id);
+        let clientid = self.open.get(id).map(|session| session.clientid().to_vec());
         self.open.remove(id);
-    }
-
-    /// Whether an anonymous client of that id is connected.
-    pub(crate) fn is_anonymous(&self, clientid: &[u8]) -> bool {
-        self.open.of_clientid(clientid).is_some_and(|session| session.username().is_none())
+        if let Some(clientid) = clientid {
+            let open = &mut self.open;
+            self.undecided.is_free(&clientid, |login, count| _ = open.insert(login, Some(count)));
+        }
     }
 
     /// Whether that connection is there, and that client's, who has logged in.
@@ -152,18 +169,6 @@ impl Sessions {
         }
     }
 
-    /// A client acts that no login has shown, so that its certificate has let it in, under a username that
-    /// may not connect any more: it is disconnected at the next tick.
-    pub(crate) fn disconnect_uninvited(&mut self, username: &[u8], clientid: &[u8]) {
-        // By name, since another client can have this id by then. Only where others have let in clients of
-        // that name too, the one that is meant has to be told from them.
-        if !self.open.of(Some(username)).any(|session| session.is_others) {
-            self.uninvited.insert(Kick::Username(username.to_vec()));
-        } else if self.open.of_clientid(clientid).is_none_or(|session| session.login.is_none()) {
-            self.uninvited.insert(Kick::ClientId(clientid.to_vec()));
-        }
-    }
-
     /// The connections of a client, in the order of its logins; only that of one client id, if one is given.
     pub(crate) fn connections(&self, username: &[u8], clientid: Option<&[u8]>) -> Vec<Connection> {
         let mut theirs: Vec<&Session> = self
@@ -175,142 +180,14 @@ impl Sessions {
         theirs.into_iter().map(|session| Connection::from(session.address())).collect()
     }
 
-    /// The client ids of the connections of a client.
-    pub(crate) fn clientids(&self, username: &[u8]) -> Vec<Vec<u8>> {
-        self.open.of(Some(username)).map(|session| session.clientid().to_vec()).collect()
+    /// The connections of a username.
+    pub(crate) fn of(&self, username: &[u8]) -> Vec<SessionId> {
+        self.open.of(Some(username)).map(Session::id).collect()
     }
 
-    /// How many logins there were so far.
-    pub(crate) fn logins(&self) -> u64 {
-        self.logins
-    }
-
-    /// Notes disconnects, to be had from [`Self::tick`] in time, of those who had come when there were that
-    /// many logins: who came later came under the new policy.
-    pub(crate) fn disconnect_later(
-        &mut self,
-        disconnects: impl IntoIterator<Item = Disconnect>,
-        logins: u64,
-    ) {
-        let tick = self.ticks.saturating_add(TICKS_TO_WAIT);
-        self.due.extend(disconnects.into_iter().map(|whom| Due { tick, whom, logins }));
-    }
-
-    /// Whether somebody is still to be disconnected.
-    pub(crate) fn has_due(&self) -> bool {
-        !(self.due.is_empty()
-            && self.searches.is_empty()
-            && self.by_id.is_empty()
-            && self.by_name.is_empty()
-            && self.uninvited.is_empty())
-    }
-
-    /// Whether the broker ticks at all: 2.0 does not with `per_listener_settings true`.
-    pub(crate) fn has_ticked(&self) -> bool {
-        self.ticks > 0
-    }
-
-    /// Time passes: whom to disconnect now. There may be [`Self::more`].
-    pub(crate) fn tick(&mut self) -> Vec<Kick> {
-        self.ticks = self.ticks.saturating_add(1);
-        while self.due.front().is_some_and(|due| due.tick <= self.ticks) {
-            if let Some(due) = self.due.pop_front() {
-                self.resolve(&due);
-            }
-        }
-        while let Some(kick) = self.uninvited.pop_first() {
-            match kick {
-                Kick::Username(username) => self.by_name.push_back(username),
-                Kick::ClientId(clientid) => self.by_id.push_back(clientid),
-            }
-        }
-        self.more()
-    }
-
-    /// Whom else to disconnect, well under a millisecond's worth of them; perhaps nobody, though there are some
-    /// ([`Self::has_ready`]).
-    pub(crate) fn more(&mut self) -> Vec<Kick> {
-        self.search(CHECKED);
-        self.take(BY_ID, BY_NAME)
-    }
-
-    /// Whether [`Self::more`] has something to do.
-    pub(crate) fn has_ready(&self) -> bool {
-        !(self.searches.is_empty() && self.by_id.is_empty() && self.by_name.is_empty())
-    }
-
-    /// Whom to disconnect of all that waits.
-    pub(crate) fn all_due(&mut self) -> Vec<Kick> {
-        while let Some(due) = self.due.pop_front() {
-            self.resolve(&due);
-        }
-        self.search(usize::MAX);
-        self.take(usize::MAX, usize::MAX)
-    }
-
-    /// Looks at so many connections whether they belong to a crowd that is to be disconnected.
-    ///
-    /// Certificate identities that have not shown themselves yet are left alone: they have done nothing, and what
-    /// they do will be under the new policy.
-    fn search(&mut self, mut most: usize) {
-        while most > 0
-            && let Some(search) = self.searches.front_mut()
-        {
-            let rest = search.among.len().saturating_sub(most);
-            most = most.saturating_sub(search.among.len());
-            for id in search.among.split_off(rest) {
-                let Some(session) = self.open.get(id) else { continue };
-                let came_later = session.login.is_some_and(|login| login > search.logins);
-                let is_in = |username: &[u8]| search.crowd.has(username);
-                if !came_later && session.username().is_some_and(is_in) {
-                    self.by_id.push_back(session.clientid().to_vec());
-                }
-            }
-            if rest == 0 {
-                self.searches.pop_front();
-            }
-        }
-    }
-
-    fn take(&mut self, most_by_id: usize, most_by_name: usize) -> Vec<Kick> {
-        let ids = self.by_id.len().min(most_by_id);
-        let names = self.by_name.len().min(most_by_name);
-        let ids = self.by_id.drain(..ids).map(Kick::ClientId);
-        ids.chain(self.by_name.drain(..names).map(Kick::Username)).collect()
-    }
-
-    fn resolve(&mut self, due: &Due) {
-        let username = match &due.whom {
-            Disconnect::Anonymous => None,
-            Disconnect::Username(username) => Some(username.as_bytes()),
-            Disconnect::Crowd(crowd) => {
-                let (crowd, among) = (Arc::clone(crowd), self.open.ids().collect());
-                self.searches.push_back(Search { crowd, logins: due.logins, among });
-                return;
-            }
-        };
-        let mut ids = Vec::new();
-        let mut all_logged_in = true;
-        let mut one_came_later = false;
-        for session in self.open.of(username) {
-            all_logged_in &= session.login.is_some();
-            if session.login.is_none_or(|login| login <= due.logins) {
-                ids.push((session.login, session.clientid().to_vec()));
-            } else {
-                one_came_later = true;
-            }
-        }
-        // Certificate identities do not log in here, and may not have shown themselves: the broker finds them by
-        // name, and with them all others of that name, so it is not asked to if one of these is to stay. Without
-        // a name it would find whoever has connected and not said who it is yet: it is never asked for those.
-        let maybe_more = !one_came_later && (ids.is_empty() || !all_logged_in);
-        match username {
-            Some(username) if maybe_more => self.by_name.push_back(username.to_vec()),
-            _ => {
-                ids.sort_unstable();
-                self.by_id.extend(ids.into_iter().map(|(_, clientid)| clientid));
-            }
-        }
+    /// The client id of a connection, if it is there.
+    pub(crate) fn clientid(&self, session: SessionId) -> Option<Vec<u8>> {
+        self.open.get(session).map(|session| session.clientid().to_vec())
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Session {
     pub(super) is_others: bool,
     /// The count of logins when it came; none of a certificate, which shows itself only some time after that.
     pub(super) login: Option<u64>,
+    /// How many had come by then, itself among them: no two connections have the same.
+    pub(super) arrival: u64,
     hash_of_clientid: u64,
     hash_of_username: u64,
     /// The others of that username: a ring.
@@ -60,6 +62,10 @@ enum State {
 }
 
 impl Session {
+    pub(super) fn id(&self) -> SessionId {
+        self.id
+    }
+
     pub(super) fn clientid(&self) -> &[u8] {
         self.texts.get(..self.end_of_clientid).unwrap_or_default()
     }
@@ -95,6 +101,8 @@ pub(super) struct Open {
     by_clientid: HashTable<Place>,
     by_username: HashTable<Place>,
     keys: TextKeys,
+    /// How many have come so far.
+    arrivals: u64,
 }
 
 impl Default for Open {
@@ -106,6 +114,7 @@ impl Default for Open {
             by_clientid: HashTable::new(),
             by_username: HashTable::new(),
             keys: TextKeys::of_process(),
+            arrivals: 0,
         }
     }
 }
@@ -122,6 +131,11 @@ impl Open {
     pub(super) fn get(&self, id: SessionId) -> Option<&Session> {
         let is_it = |&place: &Place| is_at(&self.sessions, place, id);
         at(&self.sessions, *self.by_id.find(hash_of_id(&self.keys, id), is_it)?)
+    }
+
+    /// How many have come so far.
+    pub(super) fn arrivals(&self) -> u64 {
+        self.arrivals
     }
 
     /// The connection of a client id: there is one at most.
@@ -150,6 +164,7 @@ impl Open {
             }
             self.remove(login.session);
         }
+        self.arrivals = self.arrivals.saturating_add(1);
         let hash_of_clientid = self.keys.hash(login.clientid);
         let place = match self.place_of_clientid(hash_of_clientid, login.clientid) {
             Some(place) => {
@@ -196,6 +211,7 @@ impl Open {
 
     /// Whoever has left that place is back, if it has the same username.
     fn come_back(&mut self, place: Place, login: &Login<'_>, count: Option<u64>) -> bool {
+        let arrival = self.arrivals;
         let Some(session) = at_mut(&mut self.sessions, place) else { return false };
         if session.username() != login.username {
             return false;
@@ -206,7 +222,7 @@ impl Open {
             session.has_address = login.address.is_some();
         }
         (session.id, session.login, session.is_others) = (login.session, count, login.is_others);
-        session.state = State::There;
+        (session.state, session.arrival) = (State::There, arrival);
         self.find_by_id(place, login.session);
         true
     }
@@ -247,6 +263,7 @@ impl Open {
             has_address: login.address.is_some(),
             is_others: login.is_others,
             login: count,
+            arrival: self.arrivals,
             hash_of_clientid,
             hash_of_username: self.hash_of_username(login.username),
             next: place,

@@ -1,6 +1,9 @@
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
+use super::disconnects::BY_ID;
 use super::*;
+use crate::control::Disconnect;
 use crate::policy::{Client, Compat, Extra, Link, Links, Policy, Priority, Role, RoleName, Username};
 
 fn user(name: &str) -> Disconnect {
@@ -17,8 +20,38 @@ fn log_in(sessions: &mut Sessions, session: usize, username: Option<&str>, clien
     });
 }
 
+/// A login that others decide on.
+fn ask_to_log_in(sessions: &mut Sessions, session: usize, username: &str, clientid: &str) {
+    sessions.may_log_in(&Login {
+        session: SessionId(session),
+        username: Some(username.as_bytes()),
+        clientid: clientid.as_bytes(),
+        address: None,
+        is_others: false,
+    });
+}
+
 fn disconnect<const N: usize>(sessions: &mut Sessions, whom: [Disconnect; N]) {
     sessions.disconnect_later(whom, sessions.logins());
+}
+
+fn next(sessions: &mut Sessions) -> Vec<Kick> {
+    std::iter::from_fn(|| sessions.next()).collect()
+}
+
+fn tick(sessions: &mut Sessions) -> Vec<Kick> {
+    sessions.tick();
+    next(sessions)
+}
+
+fn more(sessions: &mut Sessions) -> Vec<Kick> {
+    sessions.more();
+    next(sessions)
+}
+
+fn all_due(sessions: &mut Sessions) -> Vec<Kick> {
+    sessions.all_due();
+    next(sessions)
 }
 
 fn by_id(clientid: &str) -> Kick {
@@ -34,9 +67,9 @@ fn disconnects_come_on_the_second_tick() {
     let mut sessions = Sessions::default();
     log_in(&mut sessions, 1, Some("ann"), "a1");
     disconnect(&mut sessions, [user("ann")]);
-    assert_eq!(sessions.tick(), []);
-    assert_eq!(sessions.tick(), [by_id("a1")]);
-    assert_eq!(sessions.tick(), []);
+    assert_eq!(tick(&mut sessions), []);
+    assert_eq!(tick(&mut sessions), [by_id("a1")]);
+    assert_eq!(tick(&mut sessions), []);
 }
 
 #[test]
@@ -47,8 +80,8 @@ fn who_came_back_in_between_stays() {
     disconnect(&mut sessions, [user("ann")]);
     sessions.ended(SessionId(1));
     log_in(&mut sessions, 3, Some("ann"), "a1");
-    sessions.tick();
-    assert_eq!(sessions.tick(), [by_id("a2")]);
+    tick(&mut sessions);
+    assert_eq!(tick(&mut sessions), [by_id("a2")]);
 }
 
 #[test]
@@ -57,10 +90,10 @@ fn who_takes_over_a_client_id_is_a_new_connection() {
     log_in(&mut sessions, 1, Some("ann"), "a1");
     disconnect(&mut sessions, [user("ann")]);
     log_in(&mut sessions, 2, Some("ann"), "a1");
-    assert_eq!(sessions.all_due(), [], "the broker has ended the first");
+    assert_eq!(all_due(&mut sessions), [], "the broker has ended the first");
     sessions.ended(SessionId(1));
     disconnect(&mut sessions, [user("ann")]);
-    assert_eq!(sessions.all_due(), [by_id("a1")], "its end does not hide the second");
+    assert_eq!(all_due(&mut sessions), [by_id("a1")], "its end does not hide the second");
 }
 
 #[test]
@@ -71,7 +104,7 @@ fn who_came_between_the_change_and_its_answer_stays() {
     log_in(&mut sessions, 2, Some("ann"), "a2");
     sessions.disconnect_later([user("ann")], logins);
     assert!(sessions.has_due());
-    assert_eq!(sessions.all_due(), [by_id("a1")]);
+    assert_eq!(all_due(&mut sessions), [by_id("a1")]);
     assert!(!sessions.has_due());
 }
 
@@ -81,7 +114,7 @@ fn a_password_asked_again_is_no_new_login() {
     log_in(&mut sessions, 1, Some("ann"), "a1");
     disconnect(&mut sessions, [user("ann")]);
     log_in(&mut sessions, 1, Some("ann"), "a1");
-    assert_eq!(sessions.all_due(), [by_id("a1")]);
+    assert_eq!(all_due(&mut sessions), [by_id("a1")]);
 }
 
 #[test]
@@ -89,7 +122,7 @@ fn a_name_without_logins_is_disconnected_by_name() {
     let mut sessions = Sessions::default();
     log_in(&mut sessions, 1, Some("bob"), "b");
     disconnect(&mut sessions, [user("certificate")]);
-    assert_eq!(sessions.all_due(), [by_name("certificate")]);
+    assert_eq!(all_due(&mut sessions), [by_name("certificate")]);
 }
 
 fn act_with_certificate(sessions: &mut Sessions, session: usize, username: &str, clientid: &str) {
@@ -108,10 +141,10 @@ fn certificates_of_a_name_are_disconnected_with_its_logins() {
     log_in(&mut sessions, 1, Some("ann"), "a1");
     act_with_certificate(&mut sessions, 2, "ann", "a2");
     disconnect(&mut sessions, [user("ann")]);
-    assert_eq!(sessions.all_due(), [by_name("ann")], "there may be more that have not shown themselves");
+    assert_eq!(all_due(&mut sessions), [by_name("ann")], "there may be more that have not shown themselves");
     disconnect(&mut sessions, [user("ann")]);
     log_in(&mut sessions, 3, Some("ann"), "a3");
-    assert_eq!(sessions.all_due(), [by_id("a2"), by_id("a1")], "who came since stays");
+    assert_eq!(all_due(&mut sessions), [by_id("a2"), by_id("a1")], "who came since stays");
 }
 
 #[test]
@@ -129,10 +162,10 @@ fn anonymous_clients_are_disconnected_by_id() {
     let mut sessions = Sessions::default();
     log_in(&mut sessions, 1, None, "x");
     disconnect(&mut sessions, [Disconnect::Anonymous]);
-    assert_eq!(sessions.all_due(), [by_id("x")]);
+    assert_eq!(all_due(&mut sessions), [by_id("x")]);
     sessions.ended(SessionId(1));
     disconnect(&mut sessions, [Disconnect::Anonymous]);
-    assert_eq!(sessions.all_due(), [], "a socket without a name yet is nobody's business");
+    assert_eq!(all_due(&mut sessions), [], "a socket without a name yet is nobody's business");
 }
 
 #[test]
@@ -160,10 +193,10 @@ fn of_a_crowd_those_are_disconnected_who_were_there() {
     sessions.ended(SessionId(1));
     log_in(&mut sessions, 1, Some("u1"), "c1");
     sessions.ended(SessionId(2));
-    assert_eq!(sessions.tick(), []);
-    let mut all: BTreeSet<_> = sessions.tick().into_iter().collect();
+    assert_eq!(tick(&mut sessions), []);
+    let mut all: BTreeSet<_> = tick(&mut sessions).into_iter().collect();
     while sessions.has_ready() {
-        let kicks = sessions.more();
+        let kicks = more(&mut sessions);
         assert!(kicks.len() <= BY_ID);
         all.extend(kicks);
     }
@@ -180,11 +213,11 @@ fn many_are_disconnected_a_few_at_a_tick() {
         log_in(&mut sessions, number, Some("ann"), &format!("a{number}"));
     }
     disconnect(&mut sessions, [user("ann")]);
-    assert_eq!(sessions.tick(), []);
-    let mut all = sessions.tick();
+    assert_eq!(tick(&mut sessions), []);
+    let mut all = tick(&mut sessions);
     let mut times = 1;
     while sessions.has_ready() {
-        let kicks = sessions.more();
+        let kicks = more(&mut sessions);
         assert!(kicks.len() <= BY_ID);
         all.extend(kicks);
         times += 1;
@@ -208,13 +241,15 @@ fn the_uninvited_are_disconnected_once_and_nobody_else() {
     assert_eq!(sessions.kind(b"ann", b"a1"), Kind::LoggedIn);
     assert_eq!(sessions.kind(b"bob", b"b1"), Kind::LetInByOthers);
     assert_eq!(sessions.kind(b"bob", b"a1"), Kind::Unseen);
+    act_with_certificate(&mut sessions, 3, "bob", "b2");
     for _ in 0..3 {
         sessions.disconnect_uninvited(b"eve", b"e1");
         sessions.disconnect_uninvited(b"bob", b"b2");
+        sessions.disconnect_uninvited(b"bob", b"absent");
         sessions.disconnect_uninvited(b"bob", b"a1");
     }
-    assert_eq!(sessions.tick(), [by_id("b2"), by_name("eve")]);
-    assert_eq!(sessions.tick(), []);
+    assert_eq!(tick(&mut sessions), [by_id("b2"), by_name("eve")]);
+    assert_eq!(tick(&mut sessions), []);
 }
 
 #[test]
@@ -226,4 +261,64 @@ fn connections_are_those_of_the_name_and_id() {
     let address = Some(b"127.0.0.1".to_vec());
     assert_eq!(sessions.connections(b"ann", Some(b"a2")), [Connection { address }]);
     assert!(sessions.connections(b"bob", None).is_empty());
+}
+
+#[test]
+fn a_name_waits_once_and_who_comes_meanwhile_stays() {
+    let mut sessions = Sessions::default();
+    for _ in 0..3 {
+        disconnect(&mut sessions, [user("ann"), user("bob"), user("carl"), user("dora")]);
+        sessions.disconnect_uninvited(b"dora", b"d");
+    }
+    // The uninvited did not have to wait.
+    assert_eq!(tick(&mut sessions), [by_name("dora")]);
+    assert_eq!(tick(&mut sessions), [by_name("ann"), by_name("bob")]);
+    log_in(&mut sessions, 1, Some("carl"), "c1");
+    assert_eq!(tick(&mut sessions), [by_name("dora")]);
+    assert!(!sessions.has_due());
+    sessions.disconnect_uninvited(b"carl", b"c");
+    log_in(&mut sessions, 2, Some("carl"), "c2");
+    assert_eq!(tick(&mut sessions), [], "the name may be used again");
+    assert!(!sessions.has_due());
+}
+
+#[test]
+fn of_a_crowd_those_are_disconnected_too_of_whom_it_is_not_decided() {
+    let mut policy = Policy::new(Compat::V2_1);
+    let role = RoleName::new(b"r").unwrap();
+    policy.put_role(Role::new(role.clone()));
+    let link = Link { name: role.clone(), priority: Priority::DEFAULT_LINK, extra: Extra::default() };
+    let roles = Links::from_given([link]);
+    for number in 0..200 {
+        let username = Username::new(format!("u{number}").as_bytes()).unwrap();
+        policy.put_client(Client { roles: roles.clone(), ..Client::new(username) }).unwrap();
+    }
+    let (_, crowd) = policy.concerned(&HashSet::from([role]), &HashSet::new());
+    let mut sessions = Sessions::default();
+    log_in(&mut sessions, 1, Some("u1"), "x");
+    log_in(&mut sessions, 4, Some("another"), "y");
+    ask_to_log_in(&mut sessions, 2, "u2", "x");
+    ask_to_log_in(&mut sessions, 3, "other", "y");
+    disconnect(&mut sessions, [Disconnect::Crowd(Arc::new(crowd.unwrap()))]);
+    assert_eq!(all_due(&mut sessions), [by_id("x"), by_name("u2")]);
+    sessions.connected(SessionId(2));
+    assert!(sessions.is_open(SessionId(2)) && !sessions.is_open(SessionId(1)), "2.1 has told of it");
+    sessions.ended(SessionId(4));
+    assert!(sessions.is_open(SessionId(3)), "nobody else has its client id");
+    sessions.ended(SessionId(3));
+    sessions.ended(SessionId(2));
+    assert_eq!(sessions.count(), 0);
+}
+
+#[test]
+fn of_those_who_ask_for_a_client_id_only_the_last_may_still_come() {
+    let mut sessions = Sessions::default();
+    log_in(&mut sessions, 1, Some("ann"), "x");
+    log_in(&mut sessions, 2, Some("bob"), "b");
+    ask_to_log_in(&mut sessions, 3, "bob", "x");
+    ask_to_log_in(&mut sessions, 4, "carl", "x");
+    disconnect(&mut sessions, [user("bob")]);
+    assert_eq!(all_due(&mut sessions), [by_id("b")], "2.1 does not tell of the end of one that waits");
+    sessions.ended(SessionId(1));
+    assert!(sessions.is_open(SessionId(4)));
 }

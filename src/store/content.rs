@@ -43,6 +43,13 @@ pub(super) fn fingerprint(bytes: &[u8]) -> Fingerprint {
     Sha256::digest(bytes).into()
 }
 
+/// The fingerprint of what would be written.
+pub(super) fn fingerprint_of(content: &dyn Content) -> io::Result<Fingerprint> {
+    let mut digest = Sha256::new();
+    content.write_to(&mut digest)?;
+    Ok(digest.finalize().into())
+}
+
 /// From how many bytes on a thread of its own is worth it.
 const MANY: usize = 4 << 20;
 

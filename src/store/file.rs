@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::content::{self, Content, Fingerprint};
 use super::disk::Disk;
+use super::edits::{self, Edits, Place};
 use super::in_place;
 use super::keepsakes::{self, Notice};
 use super::known::{Known, Stat};
@@ -24,12 +25,10 @@ pub(super) struct PolicyFile {
     target: PathBuf,
     state_dirs: Vec<PathBuf>,
     method: Method,
-    /// `None` if it may hold anything, after a save that could not be put back.
-    known: Option<Known>,
-    /// What somebody else had written into it when that was last kept.
-    kept: Option<Fingerprint>,
-    /// How many last versions are kept.
+    edits: Edits,
+    /// How many last versions are kept, and which was kept last.
     backups: usize,
+    backed_up: Option<(Fingerprint, PathBuf)>,
     notices: Vec<Notice>,
 }
 
@@ -87,6 +86,8 @@ pub(super) enum ReadError {
     NotAFile,
     /// A save was interrupted, and there is no copy at any of these places.
     Interrupted(Vec<PathBuf>),
+    /// It may hold what was refused, since a save could not be put back.
+    Left,
 }
 
 impl PolicyFile {
@@ -111,9 +112,9 @@ impl PolicyFile {
             target,
             state_dirs,
             method: Method::Replace,
-            known: None,
-            kept: None,
+            edits: Edits::default(),
             backups: 0,
+            backed_up: None,
             notices: Vec::new(),
         };
         let content = file.recover(bytes)?;
@@ -124,7 +125,7 @@ impl PolicyFile {
     /// Takes note of what the file held when it was found. What was recovered is not in it.
     pub(super) fn note(&mut self, found: &Found, fingerprint: Fingerprint) {
         if found.recovered_from.is_none() {
-            self.known = Some(Known { stat: found.stat, fingerprint });
+            self.edits.know(Known { stat: found.stat, fingerprint });
         }
     }
 
@@ -151,11 +152,14 @@ impl PolicyFile {
 
     /// What an operator should know of the saves since this was last asked.
     pub(super) fn take_notices(&mut self) -> Vec<Notice> {
-        std::mem::take(&mut self.notices)
+        let mut notices = self.edits.take_notices();
+        notices.append(&mut self.notices);
+        notices
     }
 
     /// Gives the file that content. When this returns without an error it is on the disk. What somebody else
-    /// has written into it since it was last read or saved is kept elsewhere before.
+    /// has written into it since it was last read or saved is kept elsewhere before, also what is written while the save is
+    /// made ready.
     ///
     /// # Errors
     /// Why not. The file holds what it held, save after [`SaveError::NotPutBack`].
@@ -164,17 +168,17 @@ impl PolicyFile {
         if let Ok(target) = self.disk.resolve(&self.path) {
             self.target = target;
         }
-        self.keep_edit()?;
+        self.edits.keep(&Place::new(self.disk.as_ref(), &self.path, &self.target, &self.state_dirs))?;
         self.back_up();
         match self.write(content) {
             Ok(known) => {
-                self.known = Some(known);
-                self.kept = None;
+                self.edits.know(known);
                 Ok(())
             }
             Err(error) => {
                 if matches!(error, SaveError::NotPutBack { .. }) {
-                    self.known = None;
+                    let place = Place::new(self.disk.as_ref(), &self.path, &self.target, &self.state_dirs);
+                    self.edits.leave(&place, content);
                 }
                 Err(error)
             }
@@ -183,11 +187,15 @@ impl PolicyFile {
 
     fn write(&mut self, content: &dyn Content) -> Result<Known, SaveError> {
         let disk = self.disk.as_ref();
+        let place = Place::new(disk, &self.path, &self.target, &self.state_dirs);
         let unreadable = |error| Failure::new(Step::Write, &self.path, error);
         if let Method::InPlace { copy, .. } = &self.method {
-            return in_place::write(disk, &self.target, copy, &content.bytes().map_err(unreadable)?);
+            let mut look = || self.edits.keep_again(&place);
+            let bytes = content.bytes().map_err(unreadable)?;
+            return in_place::write(disk, &self.target, copy, &bytes, &mut look);
         }
-        let why = match replace::replace(disk, &self.target, content) {
+        let replaced = replace::replace(disk, &self.target, content, &mut || self.edits.keep_again(&place));
+        let why = match replaced {
             Err(SaveError::Failed(why)) if why.is_about_permission_or_place() => why,
             saved => {
                 if saved.is_ok() {
@@ -199,7 +207,9 @@ impl PolicyFile {
         // What could be replaced at the start may have become a mount, or its directory read-only.
         match self.place_for_copy() {
             Ok(copy) => {
-                let saved = in_place::write(disk, &self.target, &copy, &content.bytes().map_err(unreadable)?);
+                let mut look = || self.edits.keep_again(&place);
+                let bytes = content.bytes().map_err(unreadable)?;
+                let saved = in_place::write(disk, &self.target, &copy, &bytes, &mut look);
                 self.method = Method::InPlace { why, copy };
                 saved
             }
@@ -207,91 +217,66 @@ impl PolicyFile {
         }
     }
 
-    /// Keeps what somebody else has written into the file, before it is written over.
-    fn keep_edit(&mut self) -> Result<(), SaveError> {
-        let Some(edited) = self.edited().map_err(SaveError::EditNotKept)? else { return Ok(()) };
-        let fingerprint = content::fingerprint(&edited);
-        if self.kept == Some(fingerprint) {
-            return Ok(());
-        }
-        let copy = keepsakes::keep_edit(self.disk.as_ref(), &self.path, &self.places_to_keep(), &edited)
-            .map_err(SaveError::EditNotKept)?;
-        self.kept = Some(fingerprint);
-        self.notices.push(Notice::EditKept { file: self.path.clone(), copy });
-        Ok(())
-    }
-
-    /// What the file holds, if that is not what was last read from it or saved to it.
-    fn edited(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        let Some(known) = &mut self.known else { return Ok(None) };
-        let failure = |error| Failure::new(Step::Read, &self.target, error);
-        let metadata = match self.disk.metadata(&self.target) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            metadata => metadata.map_err(failure)?,
-        };
-        let stat = Some(Stat::of(&metadata));
-        if known.stat == stat || !metadata.is_file() {
-            return Ok(None);
-        }
-        let bytes = self.disk.read(&self.target).map_err(failure)?;
-        if content::fingerprint(&bytes) == known.fingerprint {
-            known.stat = stat;
-            return Ok(None);
-        }
-        Ok(Some(bytes))
-    }
-
-    /// Keeps the last version, where that is asked for. Should it fail, the change counts more.
+    /// Keeps the last version, where that is asked for, once however often it is not saved over. Should it fail, the change
+    /// counts more.
     fn back_up(&mut self) {
         if self.backups == 0 {
             return;
         }
-        let disk = self.disk.as_ref();
-        let kept = disk.read(&self.target).map_err(|error| Failure::new(Step::Read, &self.target, error));
-        let kept = kept
-            .and_then(|bytes| keepsakes::back_up(disk, &self.path, &self.state_dirs, &bytes, self.backups));
-        if let Err(failure) = kept {
+        if let Err(failure) = self.try_to_back_up() {
             self.notices.push(Notice::NotBackedUp(failure));
         }
     }
 
-    /// The directories for what has to be kept: for state, and at the worst the file's own.
-    fn places_to_keep(&self) -> Vec<PathBuf> {
-        let own = replace::directory_of(&self.target).to_owned();
-        self.state_dirs.iter().cloned().chain([own]).collect()
+    fn try_to_back_up(&mut self) -> Result<(), Failure> {
+        let disk = self.disk.as_ref();
+        let bytes = disk.read(&self.target).map_err(|error| Failure::new(Step::Read, &self.target, error))?;
+        let fingerprint = content::fingerprint(&bytes);
+        if let Some((backed_up, copy)) = &self.backed_up
+            && *backed_up == fingerprint
+            && disk.metadata(copy).is_ok()
+        {
+            return Ok(());
+        }
+        let copy = keepsakes::back_up(disk, &self.path, &self.state_dirs, &bytes, self.backups)?;
+        self.backed_up = Some((fingerprint, copy));
+        Ok(())
     }
 
-    /// What is in the file now, if it is something else than was last read from it or saved to it.
+    /// What is in the file now, if somebody else has made it something else than was last read from it or saved to it.
     pub(super) fn read_if_edited(&mut self) -> Result<Option<(Vec<u8>, Known)>, ReadError> {
         self.target = self.disk.resolve(&self.path).map_err(ReadError::Io)?;
         let metadata = self.disk.metadata(&self.target).map_err(ReadError::Io)?;
         if !metadata.is_file() {
             return Err(ReadError::NotAFile);
         }
-        let stat = Some(Stat::of(&metadata));
-        if self.known.is_some_and(|known| known.stat == stat) {
+        let stat = Stat::of(&metadata);
+        if self.edits.is_untouched(stat) {
             return Ok(None);
         }
         let bytes = self.read()?;
-        let fingerprint = content::fingerprint(&bytes);
-        let known = Known { stat, fingerprint };
-        if self.known.is_some_and(|known| known.fingerprint == fingerprint) {
-            self.known = Some(known);
-            return Ok(None);
+        let known = Known { stat: Some(stat), fingerprint: content::fingerprint(&bytes) };
+        match self.edits.judge(known) {
+            edits::Found::Known => {
+                self.edits.know(known);
+                Ok(None)
+            }
+            edits::Found::Left => Err(ReadError::Left),
+            edits::Found::Edited => Ok(Some((bytes, known))),
         }
-        Ok(Some((bytes, known)))
     }
 
     /// What was read by [`Self::read_if_edited`] is in force now.
     pub(super) fn accept(&mut self, known: Known) {
-        self.known = Some(known);
+        self.edits.know(known);
     }
 
     /// What is in the file now.
     pub(super) fn read(&self) -> Result<Vec<u8>, ReadError> {
         let target = self.disk.resolve(&self.path).map_err(ReadError::Io)?;
         let bytes = self.disk.read(&target).map_err(ReadError::Io)?;
-        if in_place::is_interrupted(&bytes) {
+        // One without anything was not made so by a save of this process, and is no policy.
+        if in_place::bears_mark(&bytes) {
             return Err(ReadError::Interrupted(self.copies().collect()));
         }
         Ok(bytes)
@@ -301,6 +286,8 @@ impl PolicyFile {
     pub(super) fn remove_leftovers(&self) {
         let disk = self.disk.as_ref();
         replace::remove_leftovers(disk, &self.target);
+        let place = Place::new(disk, &self.path, &self.target, &self.state_dirs);
+        keepsakes::remove_leftovers(disk, &self.path, &place.directories);
         for copy in self.copies() {
             replace::remove_leftovers(disk, &copy);
             in_place::remove_copy(disk, &copy);

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::disk::Disk;
 use super::known::{Known, Stat};
-use super::replace;
+use super::replace::{self, LastLook};
 use super::save_error::{Failure, SaveError, Step};
 
 /// The first byte of a file that is being written.
@@ -24,7 +24,12 @@ const MARK: u8 = b'#';
 /// Whether a save was interrupted: the file bears the mark, or it is empty or all zeros, which is
 /// what some file systems make of a file after a power failure.
 pub(super) fn is_interrupted(content: &[u8]) -> bool {
-    content.first() == Some(&MARK) || content.iter().all(|&byte| byte == 0)
+    bears_mark(content) || content.iter().all(|&byte| byte == 0)
+}
+
+/// Whether the file bears the mark of one that is being written.
+pub(super) fn bears_mark(content: &[u8]) -> bool {
+    content.first() == Some(&MARK)
 }
 
 /// Where in `state_dir` the copy of the file at the absolute path `file` is kept.
@@ -43,22 +48,51 @@ pub(super) fn probe(disk: &dyn Disk, target: &Path, copy: &Path) -> Result<(), F
     replace::probe(disk, copy)
 }
 
+/// Writes the copy, which is nobody else's.
+fn write_copy(disk: &dyn Disk, copy: &Path, bytes: &[u8]) -> Result<Known, SaveError> {
+    replace::replace(disk, copy, &bytes, &mut || Ok(false))
+}
+
 /// Writes `bytes` into `target`.
 ///
 /// # Errors
 /// A step failed. The old content is back, save after [`SaveError::NotPutBack`].
-pub(super) fn write(disk: &dyn Disk, target: &Path, copy: &Path, bytes: &[u8]) -> Result<Known, SaveError> {
+pub(super) fn write(
+    disk: &dyn Disk,
+    target: &Path,
+    copy: &Path,
+    bytes: &[u8],
+    last_look: LastLook<'_>,
+) -> Result<Known, SaveError> {
     let failure = |(step, error)| Failure::new(step, target, error);
-    let present = disk.read(target).map_err(|error| failure((Step::Read, error)))?;
-    let file = disk.open_for_writing(target).map_err(|error| failure((Step::OpenForWriting, error)))?;
-    let interrupted = is_interrupted(&present);
+    let open = || {
+        let present = disk.read(target).map_err(|error| failure((Step::Read, error)))?;
+        let file = disk.open_for_writing(target).map_err(|error| failure((Step::OpenForWriting, error)))?;
+        Ok::<_, Failure>((present, file))
+    };
+    let (mut present, mut file) = open()?;
     // After a save that could not be put back, the whole policy is in the copy.
-    let old = if interrupted {
+    let copied = if is_interrupted(&present) {
         disk.read(copy).ok().filter(|copied| !is_interrupted(copied))
     } else {
-        Some(present)
+        None
     };
-    let fingerprint = replace::replace(disk, copy, &bytes)?.fingerprint;
+    let fingerprint = write_copy(disk, copy, bytes)?.fingerprint;
+    let mut look = || {
+        while last_look()? {
+            (present, file) = open()?;
+        }
+        Ok::<_, SaveError>(())
+    };
+    if let Err(error) = look() {
+        match &copied {
+            Some(copied) => drop(write_copy(disk, copy, copied)),
+            None => remove_copy(disk, copy),
+        }
+        return Err(error);
+    }
+    let interrupted = is_interrupted(&present);
+    let old = if interrupted { copied } else { Some(present) };
     if let (false, Some(old)) = (interrupted, &old)
         && let Err(error) = lengthen(disk, &file, old.len(), bytes)
     {
@@ -85,7 +119,7 @@ pub(super) fn write(disk: &dyn Disk, target: &Path, copy: &Path, bytes: &[u8]) -
         }
         Err(error) => {
             // The copy is what the next start takes, and it holds what was refused.
-            let copied = replace::replace(disk, copy, &old.as_slice());
+            let copied = write_copy(disk, copy, &old);
             let copy = copied.is_ok().then(|| copy.to_owned());
             let put_back = failure(error);
             Err(SaveError::NotPutBack { failure: failure_to_write, put_back, copy })

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::json::{Lines, Position};
 use crate::password::HashError;
+use crate::policy::OfSeveral;
 
 /// Something in the file that takes no part in decisions, or is not taken as it is written. It stays
 /// in the file as it is.
@@ -36,8 +37,12 @@ pub enum Imperfection {
     Not(&'static str),
     /// An element has no member of this name, or it is no string.
     Without(&'static str),
-    /// A name or topic is empty.
+    /// A name or topic is empty, and not taken.
     Empty,
+    /// The name of a record is empty, and counts: before 2.1 it is one.
+    EmptyName,
+    /// An ACL's topic is empty, and taken, as before 2.1. No topic and no filter is.
+    EmptyTopic,
     /// A name holds a NUL character.
     NulInName,
     /// A text holds a NUL character, where it ends for C.
@@ -48,8 +53,19 @@ pub enum Imperfection {
     NoGroup(Shown),
     /// There is no client of this name.
     NoClient(Shown),
-    /// An earlier element has this name.
+    /// An earlier link has this name.
     Duplicate(Shown),
+    /// Another record of the list has this name, and counts.
+    RecordOfSeveral {
+        /// The name.
+        name: Shown,
+        /// Which of them counts.
+        counts: OfSeveral,
+        /// Whether this one says the same.
+        same: bool,
+    },
+    /// Another ACL of the type and the role has this topic, and counts.
+    AclOfSeveral(Shown, OfSeveral),
     /// An earlier member of the object has the same name.
     DuplicateMember,
     /// There is no ACL type of this name.
@@ -60,14 +76,26 @@ pub enum Imperfection {
     TakenAs(i64),
     /// A password hash that cannot be used.
     BadHash(HashError),
-    /// Not all of what a password is compared with is there.
-    IncompletePassword,
+    /// Not all of what a password is compared with is there: the client has none.
+    IncompletePassword {
+        /// Whether such logins are left to others, as before 2.1.
+        is_left: bool,
+    },
     /// `password`, `salt` and `iterations` beside an `encoded_password`, which counts.
     SecondPassword,
     /// The same beside one that cannot be used: nothing takes their place when the file is saved.
     IgnoredPassword,
-    /// An `encoded_password` that is no string, beside a `password` that counts.
-    NoSecondPassword,
+    /// An `encoded_password` beside a `password` that counts.
+    SecondEncoded,
+}
+
+impl Imperfection {
+    /// Whether another version of the C plugin goes by what is set aside here, and lets other clients in or gives them other
+    /// rights.
+    #[must_use]
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(self, Self::RecordOfSeveral { same: false, .. })
+    }
 }
 
 impl fmt::Display for Imperfection {
@@ -77,27 +105,50 @@ impl fmt::Display for Imperfection {
             Self::Not(expected) => write!(f, "is not {expected}: it is ignored"),
             Self::Without(name) => write!(f, "has no `{name}`: it is ignored"),
             Self::Empty => f.write_str("is empty: it is ignored"),
+            Self::EmptyName => f.write_str("is empty: it counts, but is ignored from 2.1 on"),
+            Self::EmptyTopic => f.write_str("is empty: it matches nothing, and is ignored from 2.1 on"),
             Self::NulInName => f.write_str("holds a NUL character: it is ignored"),
             Self::EndsAtNul => f.write_str("holds a NUL character: it is read up to there"),
             Self::NoRole(name) => write!(f, "names no role: there is no `{name}`"),
             Self::NoGroup(name) => write!(f, "names no group: there is no `{name}`"),
             Self::NoClient(name) => write!(f, "names no client: there is no `{name}`"),
-            Self::Duplicate(name) => write!(f, "is a second `{name}`: only the first counts"),
+            Self::AclOfSeveral(topic, OfSeveral::FirstOfHighest) => {
+                write!(f, "is one of several `{topic}`: only the first of the highest priority counts")
+            }
+            Self::RecordOfSeveral { name, counts: OfSeveral::Last, same: false } => {
+                write!(
+                    f,
+                    "is one of several `{name}` that differ: only the last counts, from 2.0.16 on the first"
+                )
+            }
+            Self::RecordOfSeveral { name, same: false, .. } => {
+                write!(f, "is a second `{name}`, and differs: only the first counts, up to 2.0.15 the last")
+            }
+            Self::AclOfSeveral(name, OfSeveral::Last)
+            | Self::RecordOfSeveral { name, counts: OfSeveral::Last, .. } => {
+                write!(f, "is one of several `{name}`: only the last counts")
+            }
+            Self::Duplicate(name) | Self::AclOfSeveral(name, _) | Self::RecordOfSeveral { name, .. } => {
+                write!(f, "is a second `{name}`: only the first counts")
+            }
             Self::DuplicateMember => f.write_str("is there twice: only the first counts"),
             Self::NoAclType(name) => write!(f, "is no type of ACL: there is no `{name}`"),
             Self::InvalidTopic => f.write_str("is not a valid topic filter"),
             Self::TakenAs(taken) => write!(f, "cannot be taken as it is: it is read as {taken}"),
             Self::BadHash(error) => write!(f, "cannot be used, the client cannot log in: {error}"),
-            Self::IncompletePassword => {
+            Self::IncompletePassword { is_left: false } => {
                 f.write_str("is not all that a password is compared with, the client cannot log in")
             }
+            Self::IncompletePassword { is_left: true } => f.write_str(
+                "is not all that a password is compared with, the client's logins are left to others",
+            ),
             Self::SecondPassword => {
                 f.write_str("is ignored beside `encoded_password`, and goes when the file is saved")
             }
             Self::IgnoredPassword => f.write_str("is ignored beside `encoded_password`"),
-            Self::NoSecondPassword => f.write_str(
-                "is not a string: it is ignored beside `password`, and goes when the file is saved",
-            ),
+            Self::SecondEncoded => {
+                f.write_str("is ignored beside `password`, and goes when the file is saved")
+            }
         }
     }
 }

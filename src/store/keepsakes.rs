@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,8 +15,16 @@ use super::disk::Disk;
 use super::replace;
 use super::save_error::{Failure, Step};
 
-/// How many copies of one second are told apart.
-const MOST_IN_A_SECOND: u32 = 100;
+/// How many edits that differ are kept in a directory.
+const MOST_EDITS: usize = 20;
+/// What stands in the name of an edit before its number, the second in which it was kept, and how many digits that has.
+const EDIT: &str = ".edited-";
+const EDIT_DIGITS: RangeInclusive<usize> = 1..=DIGITS;
+/// How many names are tried for one.
+const MOST_TRIES: u64 = 100;
+/// What stands in the name of a version before its number, and how many digits that has: as many as it can.
+const VERSION: &str = ".backup-";
+const DIGITS: usize = 20;
 /// How much of the policy file's name the copies bear.
 const NAME_PART: usize = 128;
 
@@ -27,6 +36,11 @@ pub enum Notice {
         /// The policy file.
         file: PathBuf,
         /// The copy of what it held.
+        copy: PathBuf,
+    },
+    /// There are too many copies of what somebody else has written: the oldest is gone.
+    EditRemoved {
+        /// Where it was.
         copy: PathBuf,
     },
     /// A version could not be kept.
@@ -43,12 +57,19 @@ impl fmt::Display for Notice {
                 file.display(),
                 copy.display()
             ),
+            Self::EditRemoved { copy } => write!(
+                f,
+                "of what other hands have written into the policy file {MOST_EDITS} copies are kept; the oldest, `{}`, \
+                 was removed",
+                copy.display()
+            ),
             Self::NotBackedUp(failure) => write!(f, "the last version of the policy is not kept: {failure}"),
         }
     }
 }
 
-/// Keeps what somebody else has written, in the first of these directories where that is possible.
+/// Keeps what somebody else has written, in the first of these directories where that is possible. If it is what was kept
+/// there last, that copy will do. Of copies that differ the youngest [`MOST_EDITS`] stay.
 ///
 /// # Errors
 /// There is none; why not in the last one.
@@ -57,22 +78,65 @@ pub(super) fn keep_edit(
     file: &Path,
     directories: &[PathBuf],
     bytes: &[u8],
-) -> Result<PathBuf, Failure> {
-    let seconds = now().as_secs();
+) -> Result<Vec<Notice>, Failure> {
     let mut result = Err(Failure::new(Step::Create, file, io::ErrorKind::NotFound.into()));
     for directory in directories {
-        for number in 0..MOST_IN_A_SECOND {
-            let more = if number == 0 { String::new() } else { format!("-{number}") };
-            let copy = directory.join(name(file, &format!(".edited-{seconds}{more}")));
-            result = replace::create(disk, &copy, bytes).map(|()| copy);
-            match &result {
-                Ok(_) => return result,
-                Err(failure) if failure.error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(_) => break,
+        let edits = copies(disk, file, directory, EDIT, EDIT_DIGITS);
+        let last = edits.last().map(|(number, name)| (*number, directory.join(name)));
+        if let Some((_, copy)) = &last
+            && holds(disk, copy, bytes)
+            && replace::sync(disk, copy).is_ok()
+        {
+            return Ok(vec![Notice::EditKept { file: file.to_owned(), copy: copy.clone() }]);
+        }
+        // A number that rises with time, also where the clock was set back.
+        let first = last.map_or(0, |(number, _)| number.saturating_add(1)).max(now().as_secs());
+        for number in (0..MOST_TRIES).map(|more| first.saturating_add(more)) {
+            let copy = directory.join(name(file, &format!("{EDIT}{number}")));
+            match replace::create(disk, &copy, bytes) {
+                Ok(()) => {
+                    let mut notices = vec![Notice::EditKept { file: file.to_owned(), copy }];
+                    notices.extend(remove_old_edits(disk, directory, &edits, bytes));
+                    return Ok(notices);
+                }
+                Err(failure) => {
+                    let is_taken = failure.error.kind() == io::ErrorKind::AlreadyExists;
+                    result = Err(failure);
+                    if !is_taken {
+                        break;
+                    }
+                }
             }
         }
     }
     result
+}
+
+/// Removes the edits that hold what was kept just now, and the oldest of the others, if they are too many.
+fn remove_old_edits(
+    disk: &dyn Disk,
+    directory: &Path,
+    edits: &[(u64, OsString)],
+    bytes: &[u8],
+) -> Vec<Notice> {
+    let mut others = Vec::new();
+    for edit in edits.iter().map(|(_, edit)| directory.join(edit)) {
+        // Whatever should stay, the next time tries again.
+        if !holds(disk, &edit, bytes) || disk.remove(&edit).is_err() {
+            others.push(edit);
+        }
+    }
+    let too_many = others.len().saturating_add(1).saturating_sub(MOST_EDITS);
+    others.truncate(too_many);
+    others.retain(|edit| disk.remove(edit).is_ok());
+    others.into_iter().map(|copy| Notice::EditRemoved { copy }).collect()
+}
+
+/// Whether that is what a file holds.
+fn holds(disk: &dyn Disk, file: &Path, bytes: &[u8]) -> bool {
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let has_length = disk.metadata(file).is_ok_and(|found| found.is_file() && found.len() == length);
+    has_length && disk.read(file).is_ok_and(|found| found == bytes)
 }
 
 /// Keeps a version, in the first of these directories where that is possible, and of all of them there the
@@ -86,29 +150,52 @@ pub(super) fn back_up(
     directories: &[PathBuf],
     bytes: &[u8],
     most: usize,
-) -> Result<(), Failure> {
+) -> Result<PathBuf, Failure> {
     let mut result = Err(Failure::new(Step::Create, file, io::ErrorKind::NotFound.into()));
     for directory in directories {
-        // Names that rise with time, as wide as it can get.
-        let copy = directory.join(name(file, &format!(".backup-{:020}", now().as_nanos())));
-        result = replace::create(disk, &copy, bytes);
+        let versions = copies(disk, file, directory, VERSION, DIGITS..=DIGITS);
+        // A number that rises with time, also where the clock was set back.
+        let now = u64::try_from(now().as_nanos()).unwrap_or(u64::MAX);
+        let number = versions.last().map_or(now, |(last, _)| now.max(last.saturating_add(1)));
+        let copy = directory.join(name(file, &format!("{VERSION}{number:0DIGITS$}")));
+        result = replace::create(disk, &copy, bytes).map(|()| copy);
         if result.is_ok() {
-            remove_oldest(disk, file, directory, most);
+            let too_many = versions.len().saturating_add(1).saturating_sub(most);
+            for (_, version) in versions.iter().take(too_many) {
+                // Should it stay, the next save tries again.
+                let _ = disk.remove(&directory.join(version));
+            }
             break;
         }
     }
     result
 }
 
-fn remove_oldest(disk: &dyn Disk, file: &Path, directory: &Path, most: usize) {
-    let prefix = name(file, ".backup-");
-    let mut versions = disk.names_in(directory).unwrap_or_default();
-    versions.retain(|version| version.as_bytes().starts_with(prefix.as_bytes()));
-    versions.sort_unstable();
-    let too_many = versions.len().saturating_sub(most);
-    for version in versions.iter().take(too_many) {
-        // Should it stay, the next save tries again.
-        let _ = disk.remove(&directory.join(version));
+/// The copies of one kind in a directory, each with the number in its name, which has so many digits, the oldest first.
+fn copies(
+    disk: &dyn Disk,
+    file: &Path,
+    directory: &Path,
+    kind: &str,
+    digits: RangeInclusive<usize>,
+) -> Vec<(u64, OsString)> {
+    let prefix = name(file, kind);
+    let number = |copy: &OsString| {
+        let number = copy.as_bytes().strip_prefix(prefix.as_bytes())?;
+        let number = Some(number)
+            .filter(|number| digits.contains(&number.len()) && number.iter().all(u8::is_ascii_digit));
+        str::from_utf8(number?).ok()?.parse().ok()
+    };
+    let names = disk.names_in(directory).unwrap_or_default();
+    let mut copies: Vec<_> = names.into_iter().filter_map(|name| Some((number(&name)?, name))).collect();
+    copies.sort_unstable();
+    copies
+}
+
+/// Removes what crashes left of copies that were being made there.
+pub(super) fn remove_leftovers(disk: &dyn Disk, file: &Path, directories: &[PathBuf]) {
+    for directory in directories {
+        replace::remove_leftovers(disk, &directory.join(name(file, "")));
     }
 }
 

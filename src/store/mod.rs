@@ -3,12 +3,14 @@
 
 mod content;
 mod disk;
+mod edits;
 mod file;
 mod in_place;
 mod init;
 mod issue;
 mod keepsakes;
 mod known;
+mod named;
 mod open_error;
 mod read;
 mod replace;
@@ -31,12 +33,14 @@ pub use init::{FirstRun, InitError, Made, PASSWORD_VARIABLE, PasswordFrom};
 pub use issue::{Imperfection, Issue, Shown};
 pub use keepsakes::Notice;
 use known::Known;
-pub use open_error::OpenError;
+pub use open_error::{OpenError, WhileRunning};
 use read::read_text;
 pub use read::{Malformed, MalformedBy, read};
 pub use report::replace_report;
 pub use save_error::{Failure, SaveError, Step};
-pub use trail::{Trail, TrailNews};
+pub use trail::{Missing, Trail, TrailNews};
+#[cfg(fuzzing)]
+pub use write::is_revoked;
 pub use write::{write, write_to};
 
 /// A policy and the file that it is saved in.
@@ -164,7 +168,7 @@ impl Store {
     /// known with [`Self::accept`]; till then the next save keeps it elsewhere.
     ///
     /// # Errors
-    /// As in [`Self::open`].
+    /// As in [`Self::open`]; or the file is as a save has left it that could not be put back.
     pub fn reload(&mut self, compat: Compat, strict: bool) -> Result<Option<Loaded>, OpenError> {
         let path = self.path().to_owned();
         let edited = self.file.read_if_edited().map_err(|error| OpenError::unreadable(&path, error))?;

@@ -9,9 +9,6 @@ use super::file::ReadError;
 use super::issue::Issue;
 use super::read::Malformed;
 
-/// How many issues are told when strictness refuses a file.
-const MOST_ISSUES: usize = 10;
-
 /// Why a policy could not be loaded.
 #[derive(Debug)]
 pub enum OpenError {
@@ -39,6 +36,11 @@ pub enum OpenError {
         /// Where the copy was looked for.
         copies: Vec<PathBuf>,
     },
+    /// A save could not be put back, and the file is as that has left it.
+    Left {
+        /// Its path.
+        path: PathBuf,
+    },
     /// The file is no policy.
     Malformed {
         /// Its path.
@@ -46,7 +48,8 @@ pub enum OpenError {
         /// Where and why.
         what: Malformed,
     },
-    /// The file is imperfect, and that is not to be accepted.
+    /// The file is imperfect, and that is not to be accepted. Its text tells of the first issue alone: a line of the broker's
+    /// log ends after a thousand bytes.
     Imperfect {
         /// Its path.
         path: PathBuf,
@@ -63,9 +66,55 @@ impl OpenError {
             ReadError::Io(error) => Self::Unreadable { path, error },
             ReadError::NotAFile => Self::NotAFile { path },
             ReadError::Interrupted(copies) => Self::Interrupted { path, copies },
+            ReadError::Left => Self::Left { path },
         }
     }
 }
+
+/// What a reload says: as long as a policy runs, a file that is gone is no reason to make another one.
+#[derive(Debug)]
+pub struct WhileRunning<'e> {
+    error: &'e OpenError,
+    in_place: bool,
+}
+
+impl OpenError {
+    /// The same where a policy runs that was loaded before, and is saved by writing into its file or by replacing it.
+    #[must_use]
+    pub fn while_running(&self, in_place: bool) -> WhileRunning<'_> {
+        WhileRunning { error: self, in_place }
+    }
+}
+
+impl fmt::Display for WhileRunning<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.error {
+            OpenError::Missing { path } => {
+                write!(f, "there is no `{}`; {KEEP_IT}", path.display())?;
+                if self.in_place {
+                    f.write_str(
+                        ". First put an empty file there that the user that the broker runs as may write",
+                    )?;
+                }
+                Ok(())
+            }
+            OpenError::Interrupted { path, .. } => {
+                write!(
+                    f,
+                    "`{}` begins with `#`, as a file does whose saving was interrupted; {KEEP_IT}",
+                    path.display()
+                )
+            }
+            other => other.fmt(f),
+        }
+    }
+}
+
+/// What to do where the running policy is nowhere but in memory. Enabling a client that is enabled is saved, and changes
+/// nothing else.
+const KEEP_IT: &str = "make no new one and restore none, which the next reload would put in the place of the running policy: \
+    the next command that changes something writes that there, as does `mosquitto_ctrl dynsec enableClient` for a client \
+    that is enabled";
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,16 +148,20 @@ impl fmt::Display for OpenError {
                 }
                 f.write_str("; restore it from a backup")
             }
+            Self::Left { path } => write!(
+                f,
+                "`{}` may hold changes that were refused, since a save that failed could not be put back; the next save \
+                 gives it the running policy",
+                path.display()
+            ),
             Self::Malformed { path, what } => write!(f, "`{}`, {what}", path.display()),
             Self::Imperfect { path, issues } => {
-                write!(f, "`{}` is not accepted as strictly as it is to be read", path.display())?;
-                for issue in issues.iter().take(MOST_ISSUES) {
-                    write!(f, "; {issue}")?;
+                write!(f, "`{}` is refused, as `plugin_opt_strict_config true` has it, ", path.display())?;
+                match issues.len() {
+                    1 => f.write_str("for one part that cannot be used as it is written")?,
+                    many => write!(f, "for {many} parts that cannot be used as they are written, the first")?,
                 }
-                match issues.len().saturating_sub(MOST_ISSUES) {
-                    0 => Ok(()),
-                    more => write!(f, "; and {more} more"),
-                }
+                issues.first().map_or(Ok(()), |issue| write!(f, ": {issue}"))
             }
         }
     }

@@ -22,33 +22,39 @@ const NAME_PART: usize = 128;
 /// The sticky bit of a directory: only the owner of a file may rename over it.
 const STICKY: u32 = 0o1000;
 
+/// What is done right before a file is written over, until it says that nobody else has changed it.
+pub(super) type LastLook<'l> = &'l mut dyn FnMut() -> Result<bool, SaveError>;
+
 /// Replaces `target` by a file with that content, with the mode of the old one, and its owner and
 /// group as far as permitted; a new one is its owner's alone.
 ///
 /// # Errors
 /// A step failed. The old file is intact, save after [`SaveError::NotPutBack`].
-pub(super) fn replace(disk: &dyn Disk, target: &Path, content: &dyn Content) -> Result<Known, SaveError> {
+pub(super) fn replace(
+    disk: &dyn Disk,
+    target: &Path,
+    content: &dyn Content,
+    last_look: LastLook<'_>,
+) -> Result<Known, SaveError> {
     let directory = directory_of(target);
     let open_directory =
         disk.open(directory).map_err(|error| Failure::new(Step::OpenDirectory, directory, error))?;
-    // Kept open, so that it can be put back after it was renamed over.
-    let old = match disk.open(target) {
-        Ok(old) => Some(old),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(Failure::new(Step::Read, target, error).into()),
-    };
-    let like = match &old {
-        Some(old) => Some(disk.metadata_open(old).map_err(|error| Failure::new(Step::Read, target, error))?),
-        None => None,
-    };
-    let (temporary, fingerprint) = Temporary::write(disk, target, content, like.as_ref())?;
+    let mut old = Old::open(disk, target)?;
+    let (temporary, fingerprint) = Temporary::write(disk, target, content, old.as_ref())?;
+    while last_look()? {
+        old = Old::open(disk, target)?;
+        if let Some(old) = &old {
+            temporary.take_after(old);
+            temporary.sync()?;
+        }
+    }
     let stat = temporary.rename_over(target)?;
     let Err(error) = disk.sync(&open_directory) else { return Ok(Known { stat, fingerprint }) };
     if is_unsupported(&error) {
         return Ok(Known { stat, fingerprint });
     }
     let failure = Failure::new(Step::SyncDirectory, directory, error);
-    match put_back(disk, target, old.as_ref(), like.as_ref()) {
+    match put_back(disk, target, old.as_ref()) {
         Ok(()) => Err(failure.into()),
         Err(put_back) => Err(SaveError::NotPutBack { failure, put_back, copy: None }),
     }
@@ -71,6 +77,23 @@ pub(super) fn create(disk: &dyn Disk, target: &Path, bytes: &[u8]) -> Result<(),
         }
         _ => Ok(()),
     }
+}
+
+/// Has a file that is there already, and its name, on the disk.
+///
+/// # Errors
+/// A step failed.
+pub(super) fn sync(disk: &dyn Disk, file: &Path) -> Result<(), Failure> {
+    let directory = directory_of(file);
+    for (step, path) in [(Step::Sync, file), (Step::SyncDirectory, directory)] {
+        match disk.open(path).and_then(|open| disk.sync(&open)) {
+            Err(error) if step == Step::Sync || !is_unsupported(&error) => {
+                return Err(Failure::new(step, path, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Sees whether `target` can be replaced, and leaves nothing behind.
@@ -121,17 +144,31 @@ pub(super) fn directory_of(file: &Path) -> &Path {
     }
 }
 
-fn put_back(
-    disk: &dyn Disk,
-    target: &Path,
-    old: Option<&File>,
-    like: Option<&Metadata>,
-) -> Result<(), Failure> {
+/// What is to be replaced, kept open, so that it can be put back after it was renamed over.
+struct Old {
+    file: File,
+    metadata: Metadata,
+}
+
+impl Old {
+    /// `None` if there is nothing.
+    fn open(disk: &dyn Disk, target: &Path) -> Result<Option<Self>, Failure> {
+        let failure = |error| Failure::new(Step::Read, target, error);
+        let file = match disk.open(target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(failure)?,
+        };
+        let metadata = disk.metadata_open(&file).map_err(failure)?;
+        Ok(Some(Self { file, metadata }))
+    }
+}
+
+fn put_back(disk: &dyn Disk, target: &Path, old: Option<&Old>) -> Result<(), Failure> {
     let Some(old) = old else {
         return disk.remove(target).map_err(|error| Failure::new(Step::Remove, target, error));
     };
-    let bytes = disk.read_open(old).map_err(|error| Failure::new(Step::Read, target, error))?;
-    Temporary::write(disk, target, &bytes.as_slice(), like)?.0.rename_over(target).map(drop)
+    let bytes = disk.read_open(&old.file).map_err(|error| Failure::new(Step::Read, target, error))?;
+    Temporary::write(disk, target, &bytes.as_slice(), Some(old))?.0.rename_over(target).map(drop)
 }
 
 /// A file system that cannot sync a directory has nothing to sync it for.
@@ -195,7 +232,7 @@ impl<'d> Temporary<'d> {
         disk: &'d dyn Disk,
         target: &Path,
         content: &dyn Content,
-        like: Option<&Metadata>,
+        like: Option<&Old>,
     ) -> Result<(Self, Fingerprint), Failure> {
         let temporary = Self::create(disk, target)?;
         let fingerprint = content::write(disk, &temporary.file, content)
@@ -203,12 +240,17 @@ impl<'d> Temporary<'d> {
         if let Some(like) = like {
             temporary.take_after(like);
         }
-        disk.sync(&temporary.file).map_err(|error| Failure::new(Step::Sync, &temporary.path, error))?;
+        temporary.sync()?;
         Ok((temporary, fingerprint))
     }
 
+    fn sync(&self) -> Result<(), Failure> {
+        self.disk.sync(&self.file).map_err(|error| Failure::new(Step::Sync, &self.path, error))
+    }
+
     /// Takes owner, group and mode of another file, as far as permitted.
-    fn take_after(&self, like: &Metadata) {
+    fn take_after(&self, like: &Old) {
+        let like = &like.metadata;
         let own = self.disk.metadata_open(&self.file);
         let (owner, group) = match own {
             Ok(own) => (own.uid() != like.uid(), own.gid() != like.gid()),

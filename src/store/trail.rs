@@ -1,15 +1,17 @@
 //! A file that is only added to, in another thread, in order: the audit trail.
 //!
-//! What cannot be written is kept, up to a bound, and tried again. Before each write it is looked whether the path still
-//! leads to the file that is open, so that whoever moves it away (logrotate) gets a new one.
+//! What cannot be written is kept, up to a bound, and tried again. What is missing all the same is counted until the
+//! file itself says so, on the disk. Before each write it is looked whether the path still leads to the file that is
+//! open, so that whoever moves it away (logrotate) gets a new one. A line that was written in part is ended in the file
+//! that it was begun in, as long as that can be done; else it is written anew.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 
-/// The bytes that wait for a file that cannot be written.
+/// The bytes that wait for a file that cannot be written; a line that is longer waits alone.
 const MOST_WAITING: usize = 4_194_304;
 
 /// Lines on their way to a file.
@@ -17,12 +19,48 @@ const MOST_WAITING: usize = 4_194_304;
 pub struct Trail {
     path: PathBuf,
     file: Option<File>,
-    waiting: VecDeque<Vec<u8>>,
+    waiting: VecDeque<Line>,
     bytes: usize,
-    /// How much of the first line is written: the rest has to follow it in the same file.
+    /// How much of the first line is written to the file that is open: the rest has to follow it there.
     written: usize,
-    lost: u64,
+    /// How many lines were written since the file was last synced.
+    unsynced: u64,
+    /// Whether what was written has to be on the disk. It stays so until it is.
+    needs_sync: bool,
+    /// What no line tells of yet.
+    missing: Missing,
+    /// What lines tell of that were written since the file was last synced.
+    told: Missing,
     is_broken: bool,
+    write: fn(&File, &[u8]) -> io::Result<usize>,
+    sync: fn(&File) -> io::Result<()>,
+}
+
+/// Where the file is that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whereabouts {
+    /// Where the path leads.
+    There,
+    /// It has another name, as far as that can be known.
+    Elsewhere,
+    /// What was written to it is in no file any more.
+    Gone,
+}
+
+#[derive(Debug)]
+struct Line {
+    bytes: Vec<u8>,
+    /// What it tells of, if that is what it is for.
+    tells: Missing,
+}
+
+/// Lines that are not in the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Those that could not be kept until it could be written.
+    pub lost: u64,
+    /// Those that were written, but then the disk has failed: nobody knows whether it has them.
+    pub doubtful: u64,
 }
 
 /// What an operator should hear.
@@ -30,29 +68,49 @@ pub struct Trail {
 pub enum TrailNews {
     /// It cannot be written any more.
     Broken(io::Error),
-    /// It can be written again; so many lines are lost.
-    Mended {
-        /// The lines that could not be kept.
-        lost: u64,
-    },
+    /// It can be written again, without these.
+    Mended(Missing),
+    /// It could be written all the time, but these did not get here.
+    Missing(Missing),
+}
+
+impl Missing {
+    /// Whether any line is.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        *self != Self::default()
+    }
+
+    /// How many lines these are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.lost.saturating_add(self.doubtful)
+    }
+
+    fn add(&mut self, more: Self) {
+        self.lost = self.lost.saturating_add(more.lost);
+        self.doubtful = self.doubtful.saturating_add(more.doubtful);
+    }
 }
 
 impl Trail {
     /// The file at `path`, which is not touched yet.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path, file: None, waiting: VecDeque::new(), bytes: 0, written: 0, lost: 0, is_broken: false }
-    }
-
-    /// Adds a line, with its line feed, to those that are to be written.
-    pub fn add(&mut self, line: Vec<u8>) {
-        let bytes = self.bytes.saturating_add(line.len());
-        if bytes > MOST_WAITING {
-            self.lost = self.lost.saturating_add(1);
-            return;
+        Self {
+            path,
+            file: None,
+            waiting: VecDeque::new(),
+            bytes: 0,
+            written: 0,
+            unsynced: 0,
+            needs_sync: false,
+            missing: Missing::default(),
+            told: Missing::default(),
+            is_broken: false,
+            write: |mut file, bytes| file.write(bytes),
+            sync: sync_data,
         }
-        self.bytes = bytes;
-        self.waiting.push_back(line);
     }
 
     /// Opens the file; what an operator should hear of that.
@@ -62,26 +120,43 @@ impl Trail {
         Some(TrailNews::Broken(error))
     }
 
-    /// Counts lines that did not get here.
-    pub fn lose(&mut self, count: u64) {
-        self.lost = self.lost.saturating_add(count);
-    }
-
     /// Whether there is anything to write.
     #[must_use]
     pub fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty() || self.lost > 0
+        !self.waiting.is_empty() || self.missing.is_any()
     }
 
-    /// Writes what waits, and waits for the disk if `sync`. `line_of_lost` makes the line that says how many could not
-    /// be kept.
-    pub fn write(&mut self, sync: bool, line_of_lost: impl FnOnce(u64) -> Vec<u8>) -> Option<TrailNews> {
-        match self.try_write(sync, line_of_lost) {
-            Ok(lost) => std::mem::take(&mut self.is_broken).then_some(TrailNews::Mended { lost }),
+    /// How many lines are not known to be in the file.
+    #[must_use]
+    pub fn unfinished(&self) -> u64 {
+        let waiting =
+            self.waiting.iter().map(|line| if line.tells.is_any() { line.tells.count() } else { 1 });
+        waiting.fold(self.missing.count(), u64::saturating_add)
+    }
+
+    /// Writes what waits and then these lines, each with its line feed, and waits for the disk if `sync`. So many more did
+    /// not get here, after them. `line_of` makes the line that says what is missing.
+    pub fn write(
+        &mut self,
+        lines: impl IntoIterator<Item = Vec<u8>>,
+        lost: u64,
+        sync: bool,
+        line_of: impl Fn(Missing) -> Vec<u8>,
+    ) -> Option<TrailNews> {
+        self.needs_sync |= sync;
+        match self.try_write(lines, lost, &line_of) {
+            Ok(()) => {
+                let missing = std::mem::take(&mut self.told);
+                let was_broken = std::mem::take(&mut self.is_broken);
+                if was_broken {
+                    return Some(TrailNews::Mended(missing));
+                }
+                missing.is_any().then_some(TrailNews::Missing(missing))
+            }
             Err(error) => {
                 // Another one may be opened the next time; but for the rest of a line.
                 if self.written == 0 {
-                    self.file = None;
+                    self.close();
                 }
                 let is_news = !std::mem::replace(&mut self.is_broken, true);
                 is_news.then_some(TrailNews::Broken(error))
@@ -89,57 +164,163 @@ impl Trail {
         }
     }
 
-    fn try_write(&mut self, sync: bool, line_of_lost: impl FnOnce(u64) -> Vec<u8>) -> io::Result<u64> {
-        if self.written == 0 {
-            self.open_if_moved()?;
+    fn try_write(
+        &mut self,
+        lines: impl IntoIterator<Item = Vec<u8>>,
+        lost: u64,
+        line_of: &dyn Fn(Missing) -> Vec<u8>,
+    ) -> io::Result<()> {
+        let mut result = self.finish_line().and_then(|()| self.open_if_moved());
+        if result.is_ok() && self.missing.is_any() {
+            result = self.write_waiting(line_of);
         }
-        let mut lost = 0;
-        self.write_waiting()?;
-        if self.lost > 0 {
-            lost = std::mem::take(&mut self.lost);
-            let line = line_of_lost(lost);
-            self.bytes = self.bytes.saturating_add(line.len());
-            self.waiting.push_back(line);
-            self.write_waiting()?;
+        for line in lines {
+            if result.is_ok() && !self.has_room_for(&line) {
+                result = self.write_waiting(line_of);
+            }
+            if self.has_room_for(&line) {
+                self.push(line, Missing::default());
+            } else {
+                self.missing.add(Missing { lost: 1, doubtful: 0 });
+            }
         }
-        if sync && let Some(file) = &self.file {
-            sync_data(file)?;
-        }
-        Ok(lost)
+        self.missing.add(Missing { lost, doubtful: 0 });
+        result?;
+        self.write_waiting(line_of)?;
+        self.sync()?;
+        self.needs_sync = false;
+        Ok(())
     }
 
-    fn write_waiting(&mut self) -> io::Result<()> {
-        let Some(file) = &mut self.file else { return Err(io::ErrorKind::NotFound.into()) };
-        while let Some(line) = self.waiting.front() {
-            let rest = line.get(self.written..).unwrap_or_default();
-            if rest.is_empty() {
-                self.bytes = self.bytes.saturating_sub(line.len());
-                self.written = 0;
-                self.waiting.pop_front();
-                continue;
-            }
-            match file.write(rest) {
+    /// After a line that was lost none is kept until that is told of, so that it is told of in its place.
+    fn has_room_for(&self, line: &[u8]) -> bool {
+        let is_within = self.bytes.saturating_add(line.len()) <= MOST_WAITING;
+        self.missing.lost == 0 && (self.waiting.is_empty() || is_within)
+    }
+
+    fn push(&mut self, bytes: Vec<u8>, tells: Missing) {
+        self.bytes = self.bytes.saturating_add(bytes.len());
+        self.waiting.push_back(Line { bytes, tells });
+    }
+
+    /// Writes what waits, and what is missing.
+    fn write_waiting(&mut self, line_of: &dyn Fn(Missing) -> Vec<u8>) -> io::Result<()> {
+        self.write_lines()?;
+        if self.missing.is_any() {
+            let missing = std::mem::take(&mut self.missing);
+            self.push(line_of(missing), missing);
+            self.needs_sync = true;
+            self.write_lines()?;
+        }
+        Ok(())
+    }
+
+    fn write_lines(&mut self) -> io::Result<()> {
+        while !self.waiting.is_empty() {
+            self.write_line()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left of the first line.
+    fn write_line(&mut self) -> io::Result<()> {
+        let (Some(file), Some(line)) = (&self.file, self.waiting.front()) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        while let Some(rest) = line.bytes.get(self.written..).filter(|rest| !rest.is_empty()) {
+            match (self.write)(file, rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => self.written = self.written.saturating_add(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        self.bytes = self.bytes.saturating_sub(line.bytes.len());
+        self.written = 0;
+        if line.tells.is_any() {
+            self.told.add(line.tells);
+        } else {
+            self.unsynced = self.unsynced.saturating_add(1);
+        }
+        self.waiting.pop_front();
         Ok(())
+    }
+
+    /// Ends a line that was written in part, in the file that it was begun in. If that is gone, or has made room for another
+    /// one and cannot be written, the line is yet to be written.
+    fn finish_line(&mut self) -> io::Result<()> {
+        if self.written == 0 {
+            return Ok(());
+        }
+        let whereabouts = self.whereabouts();
+        let finished = if whereabouts == Whereabouts::Gone { Ok(()) } else { self.write_line() };
+        if finished.is_err() && whereabouts == Whereabouts::There {
+            return finished;
+        }
+        if self.written > 0 {
+            self.written = 0;
+            self.close();
+        }
+        Ok(())
+    }
+
+    /// Waits until what was written is on the disk, if it has to be. After an error the system may have dropped it: it is
+    /// told of, and not written again, since it may be there too.
+    fn sync(&mut self) -> io::Result<()> {
+        let Some(file) = self.file.as_ref().filter(|_| self.needs_sync) else { return Ok(()) };
+        let synced = (self.sync)(file);
+        let unsynced = std::mem::take(&mut self.unsynced);
+        if synced.is_err() {
+            self.missing.add(Missing { lost: 0, doubtful: unsynced });
+            self.missing.add(std::mem::take(&mut self.told));
+        }
+        synced
+    }
+
+    fn close(&mut self) {
+        if self.unsynced > 0 || self.told.is_any() {
+            // What comes of it is counted.
+            let _ = self.sync();
+        }
+        self.unsynced = 0;
+        self.file = None;
     }
 
     /// Opens the file, unless it is open and still the one that the path leads to.
     fn open_if_moved(&mut self) -> io::Result<()> {
-        if let Some(file) = &self.file
-            && let (Ok(open), Ok(there)) = (file.metadata(), std::fs::metadata(&self.path))
-            && (open.dev(), open.ino()) == (there.dev(), there.ino())
-        {
+        if self.whereabouts() == Whereabouts::There {
             return Ok(());
         }
-        self.file = None;
-        self.file = Some(OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?);
+        self.close();
+        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
+        if ends_in_a_line(&file, &self.path)? {
+            file.write_all(b"\n")?;
+        }
+        self.file = Some(file);
         Ok(())
     }
+
+    fn whereabouts(&self) -> Whereabouts {
+        let Some(Ok(open)) = self.file.as_ref().map(File::metadata) else { return Whereabouts::Elsewhere };
+        // Whoever makes room may also have emptied it.
+        let is_emptied = open.is_file() && open.len() < self.written as u64;
+        if open.nlink() == 0 || is_emptied {
+            return Whereabouts::Gone;
+        }
+        match std::fs::metadata(&self.path) {
+            Ok(there) if (open.dev(), open.ino()) == (there.dev(), there.ino()) => Whereabouts::There,
+            _ => Whereabouts::Elsewhere,
+        }
+    }
+}
+
+/// Whether a crash or a full disk has cut the last line short, to which the next one must not be added.
+fn ends_in_a_line(file: &File, path: &Path) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    let Some(last) = metadata.len().checked_sub(1).filter(|_| metadata.is_file()) else { return Ok(false) };
+    let mut byte = [0];
+    let is_read = File::open(path).and_then(|file| file.read_exact_at(&mut byte, last)).is_ok();
+    Ok(!is_read || byte != *b"\n")
 }
 
 /// A pipe or a terminal has nothing to wait for.
@@ -153,81 +334,5 @@ fn sync_data(file: &File) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    fn lost(count: u64) -> Vec<u8> {
-        format!("lost {count}\n").into_bytes()
-    }
-
-    #[test]
-    fn lines_are_added_in_order_to_what_is_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("audit");
-        let mut trail = Trail::new(path.clone());
-        assert!(!trail.has_waiting() && !path.exists());
-        trail.add(b"1\n".to_vec());
-        trail.add(b"2\n".to_vec());
-        assert!(trail.write(true, lost).is_none());
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let mut trail = Trail::new(path.clone());
-        trail.add(b"3\n".to_vec());
-        assert!(trail.write(false, lost).is_none());
-        assert_eq!(fs::read(&path).unwrap(), b"1\n2\n3\n");
-    }
-
-    #[test]
-    fn a_file_that_was_moved_away_is_made_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let [path, old] = ["audit", "audit.1"].map(|name| folder.path().join(name));
-        let mut trail = Trail::new(path.clone());
-        trail.add(b"1\n".to_vec());
-        trail.write(false, lost);
-        fs::rename(&path, &old).unwrap();
-        trail.add(b"2\n".to_vec());
-        trail.write(false, lost);
-        assert_eq!([fs::read(&old).unwrap(), fs::read(&path).unwrap()], [b"1\n", b"2\n"]);
-    }
-
-    #[test]
-    fn what_cannot_be_written_is_kept_and_told_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("audit");
-        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
-        let mut trail = Trail::new(path.clone());
-        trail.add(b"1\n".to_vec());
-        let news = trail.write(true, lost);
-        assert!(
-            matches!(&news, Some(TrailNews::Broken(error)) if error.raw_os_error() == Some(28)),
-            "{news:?}"
-        );
-        trail.add(b"2\n".to_vec());
-        assert!(trail.write(true, lost).is_none() && trail.has_waiting());
-        fs::remove_file(&path).unwrap();
-        assert!(matches!(trail.write(true, lost), Some(TrailNews::Mended { lost: 0 })));
-        assert_eq!(fs::read(&path).unwrap(), b"1\n2\n");
-        assert!(trail.write(true, lost).is_none());
-    }
-
-    #[test]
-    fn what_waits_is_bounded_and_what_is_lost_is_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("no/such/folder");
-        let mut trail = Trail::new(path.clone());
-        let line = vec![b'x'; 100_000];
-        for _ in 0..60 {
-            trail.add(line.clone());
-        }
-        assert!(trail.bytes <= MOST_WAITING);
-        assert!(matches!(trail.write(false, lost), Some(TrailNews::Broken(_))));
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        assert!(matches!(trail.write(false, lost), Some(TrailNews::Mended { lost: 19 })));
-        let text = fs::read(&path).unwrap();
-        assert!(text.ends_with(b"xlost 19\n"));
-        assert_eq!(text.len(), 41 * 100_000 + 8);
-        assert_eq!((trail.bytes, trail.has_waiting()), (0, false));
-    }
-}
+#[path = "trail_tests.rs"]
+mod tests;

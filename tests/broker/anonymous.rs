@@ -14,6 +14,11 @@ cases! {
     naming_another_group_disconnects_anonymous_clients,
     a_change_to_the_groups_roles_disconnects_anonymous_clients,
     a_change_to_a_role_of_the_group_disconnects_anonymous_clients,
+    an_empty_username_disconnects_no_anonymous_clients: theirs_fails(
+        "2.1",
+        "disconnects all anonymous clients",
+        "cut off"
+    ),
     who_has_not_said_a_name_yet_is_not_anonymous: theirs_fails(
         "all",
         "ends every connection without a username, also those that have not sent their CONNECT yet",
@@ -148,6 +153,22 @@ fn a_change_to_a_role_of_the_group_disconnects_anonymous_clients(trial: &Trial) 
     any.disconnected();
     let mut any = broker.client("any").connect();
     assert_eq!(any.subscribe("open"), NOT_AUTHORIZED);
+}
+
+fn an_empty_username_disconnects_no_anonymous_clients(trial: &Trial) {
+    let broker = trial.broker().anonymous().start();
+    let mut admin = broker.admin();
+    create_group(&mut admin);
+    admin.create_client("john");
+    for command in ["addGroupClient", "removeGroupClient"] {
+        let mut any = broker.client("any").connect();
+        let mut john = broker.client("john").login("john", "pw").connect();
+        admin.error(&json!({"command": command, "groupname": "anybody", "username": ""}));
+        // Disconnects come in order.
+        admin.fine(&json!({"command": "setClientId", "username": "john"}));
+        john.disconnected();
+        assert!(any.is_there(), "cut off by {command}");
+    }
 }
 
 fn who_has_not_said_a_name_yet_is_not_anonymous(trial: &Trial) {

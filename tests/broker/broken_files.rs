@@ -29,6 +29,7 @@ cases! {
         "starts with an empty policy",
         "the broker started"
     ),
+    a_number_of_any_length_is_read,
     wrong_elements_are_inert,
     wrong_elements_stay_in_the_file: theirs_fails(
         "all",
@@ -43,6 +44,17 @@ cases! {
         "has no such option",
         "the broker started"
     ),
+}
+
+/// cJSON had room for 63 characters before 1.7.19, and refused files with longer ones; Debian's has had none of that since
+/// 2025 (CVE-2023-26819).
+fn a_number_of_any_length_is_read(trial: &Trial) {
+    for length in [63, 64, 1000] {
+        let made = with_something_wrong(trial, |policy| policy["changeIndex"] = json!("a number"));
+        let text = made.replace("\"a number\"", &"1".repeat(length));
+        let broker = trial.broker().policy(text).start();
+        broker.admin().fine(&json!({"command": "listClients"}));
+    }
 }
 
 /// The broker refuses this file, says where it is wrong, and leaves it as it is.
@@ -209,8 +221,21 @@ fn strict_config_refuses_wrong_elements(trial: &Trial) {
     let strict = "plugin_opt_strict_config true";
     let refusal = trial.broker().policy(text.clone()).line(strict).refused();
     assert!(refusal.log.contains("none"), "{refusal}");
+    assert!(refusal.log.contains("plugin_opt_strict_config"), "{refusal}");
     let file = refusal.folder.path().join("dynamic-security.json");
     assert_eq!(std::fs::read_to_string(file).unwrap(), text);
+    // Of many parts each has a line: one alone would be cut off, by the broker's bound of a thousand bytes.
+    let name = |number: usize| format!("{number:02}-{}", "n".repeat(90));
+    let many = with_something_wrong(trial, |policy| {
+        let roles = policy["clients"][0]["roles"].as_array_mut().unwrap();
+        roles.extend((0..20).map(|number| json!({"rolename": name(number)})));
+    });
+    let refusal = trial.broker().policy(many).line(strict).refused();
+    for number in 0..20 {
+        assert!(refusal.log.contains(&name(number)), "{number}: {refusal}");
+    }
+    let last = refusal.log.lines().rfind(|line| line.contains("plugin_opt_strict_config"));
+    assert!(last.is_some_and(|line| line.contains("20 parts")), "{refusal}");
     // A file with nothing wrong in it passes.
     trial.broker().line(strict).start().admin();
 }

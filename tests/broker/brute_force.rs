@@ -1,42 +1,28 @@
 //! Guessing passwords: what the log says of it, and what the lockout does.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 
+use crate::delayed::{answer, hello, say_hello};
 use crate::harness::case::{Trial, cases};
+use crate::harness::filter::found_by_filter;
 use crate::harness::packet::{NOT_AUTHORIZED, Protocol, SERVER_BUSY};
 use crate::harness::plugin::Plugin;
+use crate::harness::wait_for;
 
 cases! {
     the_filter_for_fail2ban_finds_who_guesses_and_nobody_else:
         theirs_fails("all", "says nothing of refused logins", "guesses that were found"),
+    unknown_names_hide_no_guesses: theirs_fails("all", "says nothing of refused logins", "guesses that were found"),
+    whom_a_reload_asks_for_is_no_guesser: theirs_fails("all", "says nothing of refused logins", "of the reload"),
     an_address_that_guesses_is_locked_out: theirs_fails("all", "has no such option", "locked out"),
     unknown_users_are_refused_by_option: theirs_fails("all", "has no such option", "refused here"),
     logins_beyond_what_they_may_take_are_told_that_the_broker_is_busy:
         theirs_fails("all", "hashes for as long as there are logins", "told that it is busy"),
-}
-
-/// The lines of a log that the filter in docs/logins.md matches, as fail2ban sees them: it cuts the time off.
-fn found_by_filter(log: &str) -> Vec<String> {
-    let docs = include_str!("../../docs/logins.md");
-    let filter =
-        docs.lines().find_map(|line| line.strip_prefix("failregex = ")).expect("a filter is in the docs");
-    let filter = filter.replace("<ADDR>", "[0-9a-f.:]+");
-    let lines: Vec<&str> =
-        log.lines().map(|line| line.trim_start_matches(|c: char| c.is_ascii_digit())).collect();
-    let mut grep = Command::new("grep")
-        .args(["-P", &filter])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("there is a grep");
-    grep.stdin.take().expect("piped").write_all(lines.join("\n").as_bytes()).expect("grep reads");
-    let output = grep.wait_with_output().expect("grep ends");
-    assert!(output.stderr.is_empty());
-    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+    a_flood_of_logins_holds_messages_up_no_longer_than_it_may:
+        theirs_fails("all", "has no such option, and does not count", "Unknown command"),
 }
 
 fn the_filter_for_fail2ban_finds_who_guesses_and_nobody_else(trial: &Trial) {
@@ -66,6 +52,45 @@ fn the_filter_for_fail2ban_finds_who_guesses_and_nobody_else(trial: &Trial) {
             .ends_with(&format!("address={} | reason=wrongPassword", trial.place.client_address()))),
         "{found:#?}"
     );
+}
+
+fn unknown_names_hide_no_guesses(trial: &Trial) {
+    let broker = trial.broker().line("log_type all").line("plugin_opt_denial_log_interval 3600").start();
+    let mut admin = broker.admin();
+    admin.create_client("john");
+    for number in 0..300 {
+        let unknown = broker.client("d1").login(&format!("unknown-{number}"), "pw");
+        assert_eq!(unknown.refused(), NOT_AUTHORIZED);
+    }
+    for _ in 0..5 {
+        assert_eq!(broker.client("guesser").login("john", "guess").refused(), NOT_AUTHORIZED);
+    }
+    // What is denied is logged at the next tick; a few come while all these are answered.
+    for _ in 0..20 {
+        admin.fine(&json!({"command": "listClients"}));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let found = found_by_filter(&broker.log());
+    assert_eq!(found.len(), 5, "guesses that were found: {found:#?}");
+}
+
+/// The broker asks for the logins of absent clients, too, each time.
+fn whom_a_reload_asks_for_is_no_guesser(trial: &Trial) {
+    let mut broker = trial.broker().line("log_type all").line("plugin_opt_unknown_user deny").start();
+    let mut admin = broker.admin();
+    admin.create_client("john");
+    broker.client("john").login("john", "pw").durable_for(300).connect().disconnect();
+    admin.fine(&json!({"command": "deleteClient", "username": "john"}));
+    broker.reload();
+    let of_reload = format!(
+        "denied | login | clientid=john | username=john | address={} | reason=clientNotFound | reload",
+        trial.place.client_address()
+    );
+    wait_for("the line of the reload", || broker.log().contains(&of_reload).then_some(()));
+    assert_eq!(broker.client("john").login("john", "pw").refused(), NOT_AUTHORIZED);
+    let found = wait_for("the line of a guess", || found_by_filter(&broker.log()).pop());
+    assert!(found.ends_with("reason=clientNotFound"), "{found}");
+    assert_eq!(found_by_filter(&broker.log()).len(), 1, "{}", broker.log());
 }
 
 fn an_address_that_guesses_is_locked_out(trial: &Trial) {
@@ -126,4 +151,56 @@ filed:$7$101$99/racmeiHjYy3hu$omjgFIj6iypMVxlMSg+vbGqsGSG1ffs9q+HA3UjJH4bLMxhVVF
     let filed = broker.client("filed").login("filed", "file-pw");
     let answer = filed.try_connect().err();
     assert_eq!(answer, Some(Some(NOT_AUTHORIZED)), "refused here");
+}
+
+/// How many passwords were hashed while that many messages went through a flood of wrong ones.
+fn hashed_beside_messages(trial: &Trial, work: u32) -> u64 {
+    const MESSAGES: usize = 60;
+    const CONNECTIONS: usize = 4;
+    let broker = trial
+        .broker()
+        .line(&format!("plugin_opt_login_work {work}"))
+        .line("plugin_opt_login_mode sync")
+        .line("plugin_opt_password_iterations 50000")
+        .start();
+    let mut admin = broker.admin();
+    admin.create_client("john");
+    let rights = ["publishClientSend", "publishClientReceive", "subscribeLiteral"];
+    admin.create_client_with("jane", &json!(rights.map(|acltype| json!([acltype, "t", true]))));
+    let mut jane = broker.client("jane").login("jane", "pw").connect().subscribed("t");
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for number in 0..CONNECTIONS {
+            let (broker, over) = (&broker, &over);
+            scope.spawn(move || {
+                let bytes = hello(&format!("flood{number}"), "john", "guess", None);
+                while !over.load(Ordering::Relaxed) {
+                    assert_eq!(answer(&mut say_hello(broker, &bytes)), Some(5));
+                }
+            });
+        }
+        for number in 0..MESSAGES {
+            jane.publish("t", &number.to_string());
+            jane.receives("t", &number.to_string());
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    let metrics = admin.fine(&json!({"command": "getMetrics"}));
+    let logins = metrics["logins"].as_array().expect("a list");
+    let refused = |reason: &str| {
+        logins
+            .iter()
+            .find(|of| of["reason"] == reason)
+            .map_or(0, |of| of["count"].as_u64().expect("a number"))
+    };
+    assert_eq!(refused("tooManyLogins") > 0, work < 100, "{metrics}");
+    refused("wrongPassword")
+}
+
+fn a_flood_of_logins_holds_messages_up_no_longer_than_it_may(trial: &Trial) {
+    let [bounded, unbounded] = [1, 100].map(|work| hashed_beside_messages(trial, work));
+    assert!(
+        bounded < unbounded / 2,
+        "{bounded} passwords were hashed beside the same messages, not {unbounded}"
+    );
 }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::harness::DEADLINE;
+use crate::harness::admin::Admin;
 use crate::harness::broker::Broker;
 use crate::harness::case::{Trial, cases};
 use crate::harness::packet::NOT_AUTHORIZED;
@@ -18,10 +19,17 @@ use crate::wire::{Hello, Wire};
 
 cases! {
     a_disabled_clients_certificate_opens_nothing: theirs_fails("all", "lets it in, with all its rights"),
+    a_disabled_clients_certificate_gets_no_messages_that_waited: theirs_fails("all", "hands them out", "secret"),
     a_deleted_clients_certificate_opens_nothing: theirs_fails("all", "lets it in, and leaves it to the acl_file"),
     a_certificates_subject_is_a_username_too: theirs_fails("all", "lets it in, with all its rights"),
     a_certificate_that_dynsec_never_knew_is_left_to_others,
     a_certificates_connection_is_listed_and_ended_as_any_other,
+    a_certificates_connection_is_over_when_its_will_is_sent,
+    a_certificates_connection_that_has_done_nothing_is_counted_when_it_is_ended: theirs_fails(
+        "all",
+        "has no such command",
+        "Unknown command"
+    ),
 }
 
 const CONFIGURATION: &str = "\
@@ -170,6 +178,13 @@ fn connect(broker: &Broker, name: &str) -> Wire<Tls> {
     }
 }
 
+/// Lets the disconnects of what was changed come, of whom is there by then: an answer takes a round of the broker's loop.
+fn settle(admin: &mut Admin) {
+    for _ in 0..4 {
+        admin.fine(&json!({"command": "listGroups"}));
+    }
+}
+
 /// Who connects is let do nothing, and is disconnected: on 2.0 at the first thing that it tries.
 fn is_shut_out(broker: &Broker, name: &str, topic: &str) {
     let mut client = connect(broker, name);
@@ -189,6 +204,7 @@ fn a_disabled_clients_certificate_opens_nothing(trial: &Trial) {
     let broker = start(trial, "use_identity_as_username");
     let mut admin = broker.admin();
     admin.create_client_with("ann", &json!([["publishClientSend", "of/dynsec", true]]));
+    settle(&mut admin);
     let mut ann = connect(&broker, "ann");
     may_publish(&mut ann, "of/dynsec");
     admin.fine(&json!({"command": "disableClient", "username": "ann"}));
@@ -197,13 +213,42 @@ fn a_disabled_clients_certificate_opens_nothing(trial: &Trial) {
         is_shut_out(&broker, "ann", topic);
     }
     admin.fine(&json!({"command": "enableClient", "username": "ann"}));
+    settle(&mut admin);
     may_publish(&mut connect(&broker, "ann"), "of/dynsec");
+}
+
+fn a_disabled_clients_certificate_gets_no_messages_that_waited(trial: &Trial) {
+    let broker = start(trial, "use_identity_as_username");
+    let mut admin = broker.admin();
+    admin.create_client_with("ann", &json!([["subscribeLiteral", "of/dynsec", true]]));
+    admin.create_client_with("jane", &json!([["publishClientSend", "of/dynsec", true]]));
+    let ann = broker.client("ann").login("ann", "pw").durable().connect();
+    ann.subscribed("of/dynsec").disconnect();
+    let mut jane = broker.client("jane").login("jane", "pw").connect();
+    jane.publish("of/dynsec", "secret");
+    admin.fine(&json!({"command": "disableClient", "username": "ann"}));
+    let mut hello = Hello { client_id: "ann", login: None, will: None }.bytes();
+    // The flags: what there is of a session goes on (MQTT 5.0 §3.1.2.4).
+    hello[9] = 0;
+    let mut tls = Tls::dial(&broker, "ann");
+    tls.write_all(&hello).and_then(|()| tls.flush()).expect("the broker reads");
+    let (mut got, mut some) = (Vec::new(), [0; 1024]);
+    loop {
+        let count = tls.read(&mut some).unwrap_or(0);
+        got.extend_from_slice(&some[..count]);
+        assert!(!got.windows(6).any(|part| part == b"secret"), "ann got a secret");
+        if count == 0 {
+            break;
+        }
+    }
+    assert_eq!(got.get(3), Some(&0), "it was connected");
 }
 
 fn a_deleted_clients_certificate_opens_nothing(trial: &Trial) {
     let broker = start(trial, "use_identity_as_username");
     let mut admin = broker.admin();
     admin.create_client_with("ann", &json!([["publishClientSend", "of/dynsec", true]]));
+    settle(&mut admin);
     let mut ann = connect(&broker, "ann");
     may_publish(&mut ann, "of/dynsec");
     admin.fine(&json!({"command": "deleteClient", "username": "ann"}));
@@ -212,6 +257,7 @@ fn a_deleted_clients_certificate_opens_nothing(trial: &Trial) {
         is_shut_out(&broker, "ann", topic);
     }
     admin.fine(&json!({"command": "createClient", "username": "ann"}));
+    settle(&mut admin);
     may_publish(&mut connect(&broker, "ann"), "of/acls");
 }
 
@@ -220,12 +266,14 @@ fn a_certificates_subject_is_a_username_too(trial: &Trial) {
     let mut admin = broker.admin();
     let username = "CN=ann,O=works";
     admin.create_client_with(username, &json!([["publishClientSend", "of/dynsec", true]]));
+    settle(&mut admin);
     let mut ann = connect(&broker, "ann");
     may_publish(&mut ann, "of/dynsec");
     admin.fine(&json!({"command": "disableClient", "username": username}));
     ann.disconnected();
     is_shut_out(&broker, "ann", "of/dynsec");
     admin.fine(&json!({"command": "enableClient", "username": username}));
+    settle(&mut admin);
     let mut ann = connect(&broker, "ann");
     may_publish(&mut ann, "of/dynsec");
     admin.fine(&json!({"command": "deleteClient", "username": username}));
@@ -258,6 +306,7 @@ fn a_certificates_connection_is_listed_and_ended_as_any_other(trial: &Trial) {
     let mut admin = broker.admin();
     admin.create_client_with("ann", &json!([["publishClientSend", "of/dynsec", true]]));
     for _ in 0..2 {
+        settle(&mut admin);
         let mut ann = connect(&broker, "ann");
         for _ in 0..3 {
             may_publish(&mut ann, "of/dynsec");
@@ -270,4 +319,38 @@ fn a_certificates_connection_is_listed_and_ended_as_any_other(trial: &Trial) {
         with_password.disconnected();
         assert_eq!(connections(&mut admin, "ann"), 0);
     }
+}
+
+fn a_certificates_connection_is_over_when_its_will_is_sent(trial: &Trial) {
+    if trial.plugin == Plugin::Theirs && !has_2_1s_own(trial) {
+        return;
+    }
+    let option = if trial.like_2_1() { "" } else { "plugin_opt_compat 2.1\n" };
+    let broker = start_with(trial, "use_identity_as_username", option);
+    let mut admin = broker.admin();
+    admin.create_client_with("ann", &json!([["publishClientSend", "of/dynsec", true]]));
+    let mut observer = broker.observer();
+    for _ in 0..2 {
+        let hello = Hello { client_id: "ann", login: None, will: Some("of/dynsec") };
+        let mut ann = Wire::connect(Tls::dial(&broker, "ann"), &hello).expect("ann is let in");
+        may_publish(&mut ann, "of/dynsec");
+        observer.receives("of/dynsec", "");
+        assert_eq!(connections(&mut admin, "ann"), 1);
+        // Without a DISCONNECT.
+        drop(ann);
+        observer.receives("of/dynsec", "gone");
+        assert_eq!(connections(&mut admin, "ann"), 0);
+    }
+}
+
+/// 2.0 shows it to the plugin only when it ends.
+fn a_certificates_connection_that_has_done_nothing_is_counted_when_it_is_ended(trial: &Trial) {
+    let broker = start(trial, "use_identity_as_username");
+    let mut admin = broker.admin();
+    admin.create_client("ann");
+    settle(&mut admin);
+    let mut ann = connect(&broker, "ann");
+    admin.fine(&json!({"command": "disableClient", "username": "ann"}));
+    ann.disconnected();
+    assert_eq!(admin.fine(&json!({"command": "getMetrics"}))["disconnects"], 1);
 }

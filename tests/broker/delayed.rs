@@ -21,6 +21,7 @@ use crate::wire::dial;
 cases! {
     a_login_waits_for_its_verdict_and_the_broker_goes_on: theirs_fails("2.1", "verifies it at once", "waits"),
     who_leaves_before_the_verdict_leaves_no_will,
+    an_absent_client_loses_nothing_by_a_login_that_waits_under_its_id,
     a_verdict_counts_only_for_what_it_was_about,
     a_verdict_of_an_attempt_before_lets_nobody_in,
     a_second_client_of_that_id_does_not_get_in_by_the_first,
@@ -31,6 +32,7 @@ cases! {
     unknown_users_do_not_wait_for_others_to_decide,
     who_subscribes_before_it_is_let_in_is_disconnected: theirs_fails("2.1", "lets it in at once", "goes on"),
     the_end_of_the_broker_does_not_wait_for_logins,
+    those_who_have_left_are_not_verified,
 }
 
 /// How long a login should take at least: others have to get their answers meanwhile.
@@ -118,7 +120,7 @@ pub(crate) fn is_pending(admin: &mut Admin, client_id: &str) -> bool {
 }
 
 /// Says hello and waits until the login is one that waits. With the C plugin none does.
-fn say_hello_and_wait(
+pub(crate) fn say_hello_and_wait(
     trial: &Trial,
     broker: &Broker,
     admin: &mut Admin,
@@ -166,6 +168,29 @@ fn who_leaves_before_the_verdict_leaves_no_will(trial: &Trial) {
     if trial.plugin == Plugin::Ours {
         observer.receives("wills/last", "gone");
     }
+}
+
+fn an_absent_client_loses_nothing_by_a_login_that_waits_under_its_id(trial: &Trial) {
+    if !has_2_1s_own(trial) {
+        return;
+    }
+    let broker = trial.broker().anonymous().line(iterations(trial)).start();
+    let mut admin = broker.admin();
+    admin.create_client("john");
+    let may = ["publishClientSend", "subscribe"].map(|acltype| json!({"acltype": acltype, "allow": true}));
+    admin.fine(&json!({"command": "setDefaultACLAccess", "acls": may}));
+    let absent = broker.client("absent").durable();
+    absent.connect().subscribed("t").disconnect();
+    let bytes = hello("absent", "john", "wrong", None);
+    let mut waiting = say_hello_and_wait(trial, &broker, &mut admin, &bytes, "absent");
+    let mut other = broker.client("other").connect();
+    other.publish("t", "meanwhile");
+    assert_eq!(answer(&mut waiting), Some(5));
+    other.publish("t", "after it");
+    let mut back = absent.connect();
+    assert!(back.session_present());
+    back.receives("t", "meanwhile");
+    back.receives("t", "after it");
 }
 
 fn a_verdict_counts_only_for_what_it_was_about(trial: &Trial) {
@@ -255,16 +280,17 @@ fn a_reload_disturbs_no_login_that_waits(trial: &Trial) {
     let durable = broker.client("durable").login("john", "pw").durable().connect();
     durable.subscribed("t").disconnect();
     admin.create_client("jane");
-    let bytes = hello("waiting", "jane", "pw", None);
-    let mut waiting = say_hello(&broker, &bytes);
+    // What was verified before does not wait.
+    admin.fine(&json!({"command": "setClientPassword", "username": "john", "password": "new"}));
+    let bytes = hello("waiting", "john", "new", None);
+    let mut waiting = say_hello_and_wait(trial, &broker, &mut admin, &bytes, "waiting");
     broker.reload();
     assert_eq!(answer(&mut waiting), Some(0));
     admin.fine(&json!({"command": "listClients"}));
     // The session of the absent client is still there.
-    assert!(broker.client("durable").login("john", "pw").durable().connect().session_present());
+    assert!(broker.client("durable").login("john", "new").durable().connect().session_present());
 }
 
-/// MQTT 5.0 §3.1.3.2.2: 2.1.2 crashes if such a client leaves while its login waits.
 fn a_change_disconnects_nobody_who_waits(trial: &Trial) {
     let Some((broker, mut admin)) = start(trial) else { return };
     let bytes = hello("john", "john", "pw", None);
@@ -274,6 +300,7 @@ fn a_change_disconnects_nobody_who_waits(trial: &Trial) {
     assert_eq!(answer(&mut john), Some(0));
 }
 
+/// MQTT 5.0 §3.1.3.2.2: 2.1.2 crashes if such a client leaves while its login waits.
 fn a_will_that_is_to_be_delayed_crashes_nothing(trial: &Trial) {
     let Some((broker, mut admin)) = start(trial) else { return };
     for (client_id, password) in [("one", "pw"), ("two", "wrong"), ("three", "pw")] {
@@ -328,4 +355,25 @@ fn the_end_of_the_broker_does_not_wait_for_logins(trial: &Trial) {
         assert!(DEADLINE.as_secs() < 60);
         broker.stop();
     }
+}
+
+/// The broker does not tell that they have. It shows when others get the memory of their connections.
+fn those_who_have_left_are_not_verified(trial: &Trial) {
+    const GONE: u64 = 30;
+    let Some((broker, mut admin)) = start(trial) else { return };
+    if trial.plugin == Plugin::Theirs {
+        return;
+    }
+    for number in 0..GONE {
+        let id = format!("gone{number}");
+        let bytes = hello(&id, "john", "wrong", None);
+        drop(say_hello_and_wait(trial, &broker, &mut admin, &bytes, &id));
+    }
+    let mut stream = say_hello(&broker, &hello("home", "john", "pw", None));
+    assert_eq!(answer(&mut stream), Some(0));
+    let metrics = admin.fine(&json!({"command": "getMetrics"}));
+    let wrong =
+        metrics["logins"].as_array().expect("a list").iter().find(|of| of["reason"] == "wrongPassword");
+    let verified = wrong.map_or(0, |of| of["count"].as_u64().expect("a number"));
+    assert!(verified < GONE / 2, "{metrics}");
 }

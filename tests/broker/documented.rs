@@ -18,7 +18,6 @@ use serde_json::json;
 use crate::harness::broker::Broker;
 use crate::harness::case::{Trial, cases};
 use crate::harness::setup::{ADMIN, ADMIN_PASSWORD};
-use crate::harness::wait_for;
 
 cases! {
     the_commands: theirs_fails("all", "has no such commands", "Unknown command"),
@@ -59,11 +58,13 @@ enum Part {
 
 fn run(trial: &Trial, document: &str, broker: &Broker) {
     let address = trial.place.client_address();
-    let before = broker.policy_bytes();
     // As long as hashes of `mosquitto_ctrl dynsec init` have fewer iterations, lintPolicy would say so.
     let password = json!({"command": "setClientPassword", "username": ADMIN, "password": ADMIN_PASSWORD});
-    broker.admin().send(json!({ "commands": [password] }).to_string());
-    wait_for("the admin's new password", || (broker.policy_bytes() != before).then_some(()));
+    // The disconnect ends it, with the C plugin of 2.0 before an answer. What comes later would be taken for the answer to
+    // an example.
+    let mut admin = broker.admin();
+    admin.send(json!({"commands": [password]}).to_string());
+    admin.client().disconnected();
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(document);
     let text = std::fs::read_to_string(&path).unwrap();
     let update = std::env::var_os("UPDATE_DOCS").is_some();

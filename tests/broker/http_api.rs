@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
+use crate::delayed::{answer, hello, iterations, say_hello_and_wait};
 use crate::harness::case::{Trial, cases};
 use crate::harness::plugin::Plugin;
 use crate::harness::setup::{ADMIN, ADMIN_PASSWORD};
@@ -17,8 +18,17 @@ cases! {
     http_requests_have_the_policys_logins_and_rights,
     http_requests_without_a_login_are_the_anonymous_groups_matter,
     http_requests_are_no_connections,
+    a_login_that_waits_under_their_client_id_denies_http_requests_nothing,
+    who_guesses_over_http_locks_out_no_client: theirs_fails("2.1", "has no such option", "locked out"),
     http_requests_and_commands_do_not_wait_for_each_other,
 }
+
+const ON_ONE_LISTENER: &str = "\
+allow_anonymous true
+listener {port0} 127.0.0.1
+plugin {plugin}
+plugin_opt_config_file {policy}
+";
 
 /// Asks a listener with `protocol http_api` for a path; the status code.
 fn get(port: u16, path: &str, login: Option<(&str, &str)>) -> u16 {
@@ -94,6 +104,24 @@ fn http_requests_without_a_login_are_the_anonymous_groups_matter(trial: &Trial) 
     assert_eq!(get(port, LISTENERS, Some(("nobody", "pw"))), 401);
 }
 
+/// The broker gives all requests one client id, which anybody may name as its own.
+fn a_login_that_waits_under_their_client_id_denies_http_requests_nothing(trial: &Trial) {
+    const LISTENER: &str = "listener {port1} 127.0.0.1\nprotocol http_api";
+    if !has_2_1s_own(trial) {
+        return;
+    }
+    let text = format!("{ON_ONE_LISTENER}{}\n{LISTENER}\n", iterations(trial));
+    let broker = trial.broker().configuration(&text).start();
+    let port = broker.second_port();
+    let mut admin = broker.admin();
+    admin.create_client("john");
+    let bytes = hello("http-api", "john", "wrong", None);
+    let mut waiting = say_hello_and_wait(trial, &broker, &mut admin, &bytes, "http-api");
+    assert_eq!(get(port, VERSION, None), 200);
+    assert_eq!(answer(&mut waiting), Some(5));
+    assert_eq!(get(port, VERSION, None), 200, "right after it was answered");
+}
+
 fn http_requests_are_no_connections(trial: &Trial) {
     if !has_2_1s_own(trial) {
         return;
@@ -114,6 +142,38 @@ fn http_requests_are_no_connections(trial: &Trial) {
     let mut john = broker.client("http-api").login("john", "pw").connect();
     assert_eq!(connections(&mut admin, "john"), 1);
     john.round_trip();
+}
+
+fn who_guesses_over_http_locks_out_no_client(trial: &Trial) {
+    if !has_2_1s_own(trial) {
+        return;
+    }
+    let text = "\
+allow_anonymous false
+plugin {plugin}
+plugin_opt_config_file {policy}
+plugin_opt_lockout_failures 3
+listener {port0} 127.0.0.1
+listener {port1} 127.0.0.1
+protocol http_api
+";
+    let broker = trial.broker().configuration(text).start();
+    let port = broker.second_port();
+    let mut admin = broker.admin();
+    for username in ["monitor", "other"] {
+        admin.create_client_with(username, &json!([["publishClientReceive", VERSION, true]]));
+    }
+    for _ in 0..3 {
+        assert_eq!(get(port, VERSION, Some(("monitor", "guess"))), 401);
+    }
+    assert_eq!(get(port, VERSION, Some(("monitor", "pw"))), 401, "locked out");
+    assert_eq!(get(port, VERSION, Some(("other", "pw"))), 200);
+    for (address, locked_out) in [("http_api", true), ("127.0.0.1", false)] {
+        let ask = json!({"command": "explainLogin", "username": "monitor", "address": address});
+        assert_eq!(admin.fine(&ask)["reason"] == "lockedOut", locked_out, "{address}");
+    }
+    broker.client("monitor").login("monitor", "pw").connect().round_trip();
+    assert_eq!(get(port, VERSION, Some(("monitor", "pw"))), 200, "verified before");
 }
 
 fn http_requests_and_commands_do_not_wait_for_each_other(trial: &Trial) {

@@ -1,11 +1,12 @@
 //! kill -9 at random moments of a stream of commands: `make test-crash ROUNDS=1000`.
 //!
-//! What was answered is in the file, and of what was not, each payload is whole or not at all. The C plugin is
-//! only counted: it keeps none of this before 2.1.
+//! What was answered is in the file, and of what was not, each payload is whole or not at all; the passwords in it are
+//! those that were set, and let their clients in. The C plugin is only counted: it keeps none of this before 2.1.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use mosquitto_dynsec::password::PasswordHash;
 use serde_json::{Value, json};
 
 use crate::harness::admin::{Admin, CONTROL};
@@ -13,7 +14,7 @@ use crate::harness::broker::Broker;
 use crate::harness::case::Trial;
 use crate::harness::place::Place;
 use crate::harness::plugin::Plugin;
-use crate::harness::setup::ADMIN;
+use crate::harness::setup::{ADMIN, ADMIN_PASSWORD};
 
 /// Clients who are there all the time, so that a save takes a while.
 const OTHERS: usize = 300;
@@ -24,19 +25,64 @@ const STREAM: usize = 400;
 /// The latest moment of a kill.
 const LATEST_US: u64 = 60_000;
 
-/// The payload of a number: it makes two clients, and takes away two that an earlier one has made.
+/// Each of so many payloads has passwords: workers hash those, and the payloads after it wait for it in the queue.
+const WITH_PASSWORDS: usize = 3;
+
+/// The payload of a number: it makes two clients, and takes away two that an earlier one has made. Some give one of theirs
+/// a password, and another to a client of the payload before.
 fn payload(number: usize) -> String {
-    let names = |number| [format!("a{number}"), format!("b{number}")];
-    let make = names(number).map(|name| json!({"command": "createClient", "username": name}));
+    let [a, b] = names(number);
+    let mut commands = vec![
+        json!({"command": "createClient", "username": a}),
+        json!({"command": "createClient", "username": b}),
+    ];
+    if number.is_multiple_of(WITH_PASSWORDS) {
+        commands[0]["password"] = json!(made_with(number));
+        if let Some(before) = number.checked_sub(1) {
+            let username = &names(before)[1];
+            let set =
+                json!({"command": "setClientPassword", "username": username, "password": changed_to(number)});
+            commands.push(set);
+        }
+    }
     let gone = number.checked_sub(KEPT).map(names).into_iter().flatten();
-    let gone = gone.map(|name| json!({"command": "deleteClient", "username": name}));
-    json!({"commands": make.into_iter().chain(gone).collect::<Vec<_>>()}).to_string()
+    commands.extend(gone.map(|name| json!({"command": "deleteClient", "username": name})));
+    json!({ "commands": commands }).to_string()
 }
 
-/// Who is there after that many payloads.
-fn usernames_after(payloads: usize) -> BTreeSet<String> {
-    let made = (payloads.saturating_sub(KEPT)..payloads).flat_map(|n| [format!("a{n}"), format!("b{n}")]);
-    made.chain((0..OTHERS).map(|n| format!("other{n}"))).chain([ADMIN.to_owned()]).collect()
+fn names(number: usize) -> [String; 2] {
+    [format!("a{number}"), format!("b{number}")]
+}
+
+/// The password of the client that the payload of that number makes.
+fn made_with(number: usize) -> String {
+    format!("made-with-{number}")
+}
+
+/// The one that it sets.
+fn changed_to(number: usize) -> String {
+    format!("changed-to-{number}")
+}
+
+/// Who is there after that many payloads, with their passwords.
+fn clients_after(payloads: usize) -> BTreeMap<String, Option<String>> {
+    let mut clients = BTreeMap::from([(ADMIN.to_owned(), Some(ADMIN_PASSWORD.to_owned()))]);
+    clients.extend((0..OTHERS).map(|n| (format!("other{n}"), None)));
+    for number in payloads.saturating_sub(KEPT)..payloads {
+        let gives = |by: usize| by < payloads && by.is_multiple_of(WITH_PASSWORDS);
+        let [a, b] = names(number);
+        clients.insert(a, gives(number).then(|| made_with(number)));
+        clients.insert(b, gives(number + 1).then(|| changed_to(number + 1)));
+    }
+    clients
+}
+
+/// Who got a password last, after that many payloads, and which.
+fn last_given(payloads: usize) -> (String, String) {
+    match (0..payloads).rev().find(|number| number.is_multiple_of(WITH_PASSWORDS)) {
+        Some(number) => (names(number).into_iter().next().expect("two"), made_with(number)),
+        None => (ADMIN.to_owned(), ADMIN_PASSWORD.to_owned()),
+    }
 }
 
 /// What a broker's file was found to be.
@@ -50,6 +96,8 @@ struct Count {
     lost: usize,
     /// A part of a payload.
     partly: usize,
+    /// A client has no password, another one, or one that nobody has given it.
+    other_passwords: usize,
     /// The broker would not start.
     refused: usize,
 }
@@ -124,13 +172,20 @@ impl Victim {
         }
         let completes = self.plugin == Plugin::Ours && self.in_place;
         let found = if completes { self.broker.policy_bytes() } else { as_left };
-        let Some(found) = usernames(&found) else {
+        let Some(found) = hashes(&found) else {
             self.count.broken += 1;
             return self.mend();
         };
         let all = self.payloads..=self.payloads + STREAM;
-        match all.clone().find(|&payloads| usernames_after(payloads) == found) {
-            Some(payloads) if payloads >= self.payloads + answered => self.payloads = payloads,
+        match all.clone().find(|&payloads| clients_after(payloads).keys().eq(found.keys())) {
+            Some(payloads) if payloads >= self.payloads + answered => {
+                if self.has_passwords(&found, payloads) {
+                    self.payloads = payloads;
+                } else {
+                    self.count.other_passwords += 1;
+                    self.mend();
+                }
+            }
             Some(_) => {
                 self.count.lost += 1;
                 self.mend();
@@ -140,6 +195,18 @@ impl Victim {
                 self.mend();
             }
         }
+    }
+
+    /// Whether each client has the password that it should have, and the broker lets in who got the last.
+    fn has_passwords(&self, found: &BTreeMap<String, Option<PasswordHash>>, payloads: usize) -> bool {
+        let is_right = |(hash, password): (&Option<PasswordHash>, &Option<String>)| match (hash, password) {
+            (Some(hash), Some(password)) => hash.verify(password.as_bytes()),
+            (None, None) => true,
+            _ => false,
+        };
+        let (username, password) = last_given(payloads);
+        found.values().zip(clients_after(payloads).values()).all(is_right)
+            && self.broker.client("who-got-it").login(&username, &password).try_connect().is_ok()
     }
 
     /// Begins again with a file that is whole. Ours never needs it.
@@ -162,10 +229,19 @@ fn answered(admin: &mut Admin) -> usize {
     messages.len()
 }
 
-fn usernames(policy: &[u8]) -> Option<BTreeSet<String>> {
+/// Who is in a policy, and what their passwords were hashed to; none if it is no policy.
+fn hashes(policy: &[u8]) -> Option<BTreeMap<String, Option<PasswordHash>>> {
     let policy: Value = serde_json::from_slice(policy).ok()?;
     let clients = policy["clients"].as_array()?.iter();
-    Some(clients.map(|client| client["username"].as_str().unwrap().to_owned()).collect())
+    Some(clients.map(|client| (client["username"].as_str().unwrap().to_owned(), hash(client))).collect())
+}
+
+fn hash(client: &Value) -> Option<PasswordHash> {
+    if let Some(encoded) = client["encoded_password"].as_str() {
+        return PasswordHash::from_encoded(encoded.as_bytes()).ok();
+    }
+    let text = |member: &str| client[member].as_str().map(str::as_bytes);
+    PasswordHash::from_members(text("password")?, text("salt")?, client["iterations"].as_i64()?).ok()
 }
 
 fn setting(name: &str) -> Option<u64> {
@@ -182,8 +258,8 @@ fn run(plugin: Plugin, in_place: bool) -> Count {
 
 #[track_caller]
 fn assert_nothing_is_lost(count: &Count) {
-    let Count { rounds, answered, broken, lost, partly, refused } = *count;
-    assert_eq!((broken, lost, partly, refused), (0, 0, 0, 0), "{count:?}");
+    let Count { rounds, answered, broken, lost, partly, other_passwords, refused } = *count;
+    assert_eq!([broken, lost, partly, other_passwords, refused], [0; 5], "{count:?}");
     assert!(rounds > 0 && answered > 0, "commands were answered before the kills: {count:?}");
 }
 

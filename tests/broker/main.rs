@@ -25,17 +25,20 @@
     reason = "these are tests: a panic is how they fail, and what they print is shown when they do"
 )]
 
+mod absent;
 mod anonymous;
 mod audit;
 mod broken_files;
 mod brute_force;
 mod certificates;
 mod clients;
+mod clock;
 mod command_line;
 mod delayed;
 mod denials;
 mod descriptors;
 mod documented;
+mod doubled;
 mod downgrade;
 mod dropped;
 mod errors;
@@ -48,6 +51,7 @@ mod kicks;
 mod kills;
 mod listeners;
 mod login;
+mod login_mode;
 mod metrics;
 mod neighbours;
 mod newer;
@@ -76,22 +80,26 @@ mod theirs;
 mod there_and_back;
 mod traps_2_1;
 mod tutorial;
+mod wakes;
 mod websocket;
 mod wills;
 mod wire;
 
 /// All cases, module by module.
 const CASES: &[&[harness::case::Case]] = &[
+    absent::CASES,
     anonymous::CASES,
     audit::CASES,
     broken_files::CASES,
     brute_force::CASES,
     certificates::CASES,
     clients::CASES,
+    clock::CASES,
     command_line::CASES,
     denials::CASES,
     descriptors::CASES,
     documented::CASES,
+    doubled::CASES,
     delayed::CASES,
     downgrade::CASES,
     dropped::CASES,
@@ -103,6 +111,7 @@ const CASES: &[&[harness::case::Case]] = &[
     kicks::CASES,
     listeners::CASES,
     login::CASES,
+    login_mode::CASES,
     metrics::CASES,
     neighbours::CASES,
     newer::CASES,
@@ -128,5 +137,6 @@ const CASES: &[&[harness::case::Case]] = &[
     there_and_back::CASES,
     traps_2_1::CASES,
     tutorial::CASES,
+    wakes::CASES,
     wills::CASES,
 ];

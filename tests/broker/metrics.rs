@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::admin::Admin;
 use crate::harness::case::{Trial, cases};
 use crate::harness::wait_for;
 
 cases! {
     what_happens_is_counted: theirs_fails("all", "has no such command", "Unknown command"),
+    who_is_disconnected_is_counted: theirs_fails("all", "has no such command", "Unknown command"),
     prometheus_reads_a_file: theirs_fails("all", "has no such option"),
     without_ticks_the_file_is_written_with_each_answer: theirs_fails("all", "has no such option"),
 }
@@ -50,6 +52,32 @@ fn what_happens_is_counted(trial: &Trial) {
     assert_eq!((&metrics["connections"], &metrics["clientCount"]), (&json!(2), &json!(2)));
     assert_eq!(metrics["aclCount"].as_i64().unwrap() - zero["aclCount"].as_i64().unwrap(), 2);
     assert!(!metrics.to_string().contains("john") && !metrics.to_string().contains("127.0.0.1"), "{metrics}");
+}
+
+fn who_is_disconnected_is_counted(trial: &Trial) {
+    let broker = trial.broker().start();
+    let mut admin = broker.admin();
+    for username in ["john", "absent", "never"] {
+        admin.create_client(username);
+    }
+    let count = |admin: &mut Admin| admin.fine(&json!({"command": "getMetrics"}))["disconnects"].clone();
+    let has_new_password = |admin: &mut Admin, username: &str| {
+        admin.fine(&json!({"command": "setClientPassword", "username": username, "password": "pw"}));
+    };
+    let john = |id: &str| broker.client(id).login("john", "pw").connect();
+    broker.client("d0").login("absent", "pw").durable().connect().disconnect();
+    assert_eq!(count(&mut admin), 0);
+    for connections in [2, 4] {
+        let johns = [john("d1"), john("d2")];
+        for username in ["absent", "never", "john"] {
+            has_new_password(&mut admin, username);
+        }
+        for mut john in johns {
+            john.disconnected();
+        }
+        // By now also those who are not there are dealt with, but perhaps for the last.
+        assert_eq!(count(&mut admin), connections);
+    }
 }
 
 /// The samples of a text as Prometheus reads it.

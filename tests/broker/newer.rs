@@ -6,6 +6,7 @@ use crate::harness::admin::Admin;
 use crate::harness::case::{Trial, cases};
 use crate::harness::client::Client;
 use crate::harness::packet::NOT_AUTHORIZED;
+use crate::harness::plugin::Plugin;
 use crate::traps_2_1::has_2_1s_own;
 
 cases! {
@@ -187,4 +188,10 @@ fn the_broker_is_told_the_name_of_the_plugin(trial: &Trial) {
     let plugin = plugin.unwrap_or_else(|| panic!("the plugin has no name in {answer}"));
     let topics = plugin["control-endpoints"].as_array().unwrap_or_else(|| panic!("no topics in {answer}"));
     assert!(topics.contains(&json!("$CONTROL/dynamic-security/v1")), "{answer}");
+    if trial.plugin == Plugin::Ours {
+        assert_eq!(plugin["version"], env!("CARGO_PKG_VERSION"), "{answer}");
+        for topic in ["query", "self"] {
+            assert!(topics.contains(&json!(format!("$CONTROL/dynamic-security/v1/{topic}"))), "{answer}");
+        }
+    }
 }

@@ -1,13 +1,13 @@
 //! Another plugin (`other_plugin.c`) beside the one that is tested: after it, it decides what that leaves open, and
 //! nothing else; before it, it comes first.
 
-use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::json;
 
 use crate::harness::broker::Broker;
 use crate::harness::case::{Trial, cases};
+use crate::harness::library;
 use crate::harness::packet::NOT_AUTHORIZED;
 
 cases! {
@@ -18,18 +18,9 @@ cases! {
 }
 
 /// The library, built once.
-fn library() -> &'static [u8] {
+fn other_plugin() -> &'static [u8] {
     static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a folder can be made");
-        let library = folder.path().join("other_plugin.so");
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/broker/other_plugin.c");
-        let built =
-            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).output();
-        let built = built.expect("there is a C compiler");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        std::fs::read(library).expect("it was built")
-    })
+    BUILT.get_or_init(|| library::build("other_plugin.c"))
 }
 
 const OTHER: &str = "plugin {dir}/other_plugin.so\n";
@@ -38,7 +29,7 @@ const TRIED: &str = "plugin {plugin}\nplugin_opt_config_file {policy}\n";
 fn start(trial: &Trial, plugins: [&str; 2]) -> Broker {
     let lines = plugins.concat();
     let text = format!("allow_anonymous false\n{lines}listener {{port0}} 127.0.0.1\n");
-    trial.broker().configuration(&text).file("other_plugin.so", library()).start()
+    trial.broker().configuration(&text).file("other_plugin.so", other_plugin()).start()
 }
 
 fn another_plugin_lets_in_whom_the_policy_does_not_know(trial: &Trial) {

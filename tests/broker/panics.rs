@@ -1,126 +1,14 @@
 //! A panic in each callback of a real broker: it lives, the client is denied, the log says why, the next request
 //! works, and the file is whole. That takes a library built with the feature `panic-injection`: `make test-panics`.
 
-use std::path::PathBuf;
+mod callbacks;
+mod prone;
 
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 
-use crate::harness::broker::Broker;
-use crate::harness::case::Trial;
 use crate::harness::packet::NOT_AUTHORIZED;
-use crate::harness::place::Place;
-use crate::harness::plugin::Plugin;
-use crate::harness::wait_for;
-
-/// A broker with the client `john`, who may send to and read from `t`, and a way to ask its plugin for a panic.
-pub(crate) struct Prone {
-    broker: Broker,
-    wishes: Wishes,
-}
-
-/// The file in which the plugin looks for the name of a place where it is to panic.
-struct Wishes {
-    folder: TempDir,
-}
-
-impl Wishes {
-    fn new(trial: &Trial) -> Self {
-        Self { folder: trial.place.folder() }
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("wish")
-    }
-
-    fn panic_in(&self, place: &str) {
-        // At once: the plugin may look at any moment.
-        let new = self.folder.path().join("new");
-        std::fs::write(&new, place).unwrap();
-        std::fs::rename(new, self.file()).unwrap();
-    }
-
-    fn no_more(&self) {
-        std::fs::remove_file(self.file()).unwrap();
-    }
-
-    /// What the broker calls the file.
-    fn variable(&self, trial: &Trial) -> String {
-        trial.place.inside(&self.file()).to_str().unwrap().to_owned()
-    }
-}
-
-impl Prone {
-    fn start() -> Self {
-        Self::start_with("plugin_opt_state_dir {dir}")
-    }
-
-    pub(crate) fn start_with(line: &str) -> Self {
-        let trial = trial();
-        let wishes = Wishes::new(&trial);
-        let setup = trial.broker().line(line);
-        let broker = setup.env("DYNSEC_PANIC_FILE", &wishes.variable(&trial)).start();
-        let rights = json!([
-            ["publishClientSend", "t", true],
-            ["publishClientReceive", "t", true],
-            ["subscribeLiteral", "t", true],
-        ]);
-        let mut admin = broker.admin();
-        admin.create_client_with("john", &rights);
-        admin.disconnect();
-        Self { broker, wishes }
-    }
-
-    pub(crate) fn broker(&self) -> &Broker {
-        &self.broker
-    }
-
-    /// The next time that the plugin comes to that place, it panics.
-    pub(crate) fn panic_in(&self, place: &str) {
-        self.wishes.panic_in(place);
-    }
-
-    /// It has panicked there, the log says that this ended `request`, and the broker is there.
-    pub(crate) fn ended(&self, request: &str, place: &str) {
-        wait_for("the panic", || (!self.wishes.file().exists()).then_some(()));
-        let line = self.broker.wait_for_log(&format!("asked for a panic in `{place}`; please report it"));
-        assert!(line.contains(&format!("a bug in the plugin ended {request}: ")), "{line}");
-        self.still_works();
-    }
-
-    /// Everything works, and what is answered is in the file.
-    fn still_works(&self) {
-        let mut admin = self.broker.admin();
-        let john = self.broker.client("john").login("john", "pw");
-        let mut john = john.connect().subscribed("t");
-        assert_eq!(john.publish("t", "still there"), 0);
-        john.receives("t", "still there");
-        admin.create_client("later");
-        assert!(self.usernames().contains(&"later".to_owned()));
-        admin.fine(&json!({"command": "deleteClient", "username": "later"}));
-        assert_eq!(self.usernames(), ["admin", "john"]);
-        // In order: what a client asks for while it vanishes would come to the next panic.
-        john.disconnect();
-        admin.disconnect();
-    }
-
-    /// Another hand writes a client into the file, and changes john: what the file is then.
-    fn edit(&self, change: impl FnOnce(&mut Value)) -> Vec<u8> {
-        let mut policy = self.broker.policy();
-        let clients = policy["clients"].as_array_mut().unwrap();
-        let john = clients.iter_mut().find(|client| client["username"] == "john");
-        change(john.unwrap());
-        clients.push(json!({"username": "edited", "roles": []}));
-        std::fs::write(self.broker.policy_path(), policy.to_string()).unwrap();
-        self.broker.policy_bytes()
-    }
-
-    fn usernames(&self) -> Vec<String> {
-        let policy = self.broker.policy();
-        let clients = policy["clients"].as_array().unwrap().iter();
-        clients.map(|client| client["username"].as_str().unwrap().to_owned()).collect()
-    }
-}
+use prone::Wishes;
+pub(crate) use prone::{Prone, trial};
 
 /// The parts of a tick, as `src/plugin/tick.rs` calls them.
 const PARTS_OF_A_TICK: [&str; 9] = [
@@ -135,17 +23,13 @@ const PARTS_OF_A_TICK: [&str; 9] = [
     "commands",
 ];
 
-pub(crate) fn trial() -> Trial {
-    Trial { plugin: Plugin::Ours, place: Place::from_env() }
-}
-
 #[test]
 #[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
 fn a_login_is_refused() {
     let prone = Prone::start();
     for place in ["a login", "a login, the policy being read"] {
         prone.panic_in(place);
-        assert_eq!(prone.broker.client("john").login("john", "pw").refused(), NOT_AUTHORIZED);
+        assert_eq!(prone.broker().client("john").login("john", "pw").refused(), NOT_AUTHORIZED);
         prone.ended("a login", place);
     }
 }
@@ -154,7 +38,7 @@ fn a_login_is_refused() {
 #[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
 fn what_an_acl_check_is_for_is_denied() {
     let prone = Prone::start();
-    let mut john = prone.broker.client("j1").login("john", "pw").connect();
+    let mut john = prone.broker().client("j1").login("john", "pw").connect();
     for place in ["an ACL check", "an ACL check, the policy being read"] {
         prone.panic_in(place);
         assert_eq!(john.publish("t", "x"), NOT_AUTHORIZED);
@@ -173,9 +57,9 @@ fn what_an_acl_check_is_for_is_denied() {
 #[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
 fn commands_are_answered_with_an_error_and_undone() {
     let prone = Prone::start();
-    let mut admin = prone.broker.admin();
+    let mut admin = prone.broker().admin();
     for place in ["a control payload", "commands, before they are saved"] {
-        let before = prone.broker.policy_bytes();
+        let before = prone.broker().policy_bytes();
         prone.panic_in(place);
         let answers = admin.batch(&json!([
             {"command": "createClient", "username": "new", "password": "pw"},
@@ -184,8 +68,8 @@ fn commands_are_answered_with_an_error_and_undone() {
         for answer in answers {
             assert_eq!(answer["error"], "Internal error", "{answer}");
         }
-        assert_eq!(prone.broker.policy_bytes(), before);
-        assert_eq!(prone.broker.client("new").login("new", "pw").refused(), NOT_AUTHORIZED);
+        assert_eq!(prone.broker().policy_bytes(), before);
+        assert_eq!(prone.broker().client("new").login("new", "pw").refused(), NOT_AUTHORIZED);
         admin.error(&json!({"command": "getClient", "username": "new"}));
         admin.fine(&json!({"command": "getClient", "username": "john"}));
         prone.ended("a control payload", place);
@@ -198,12 +82,12 @@ fn commands_are_answered_with_an_error_and_undone() {
 #[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
 fn a_save_that_panics_has_not_been() {
     let prone = Prone::start();
-    let mut admin = prone.broker.admin();
-    let before = prone.broker.policy_bytes();
+    let mut admin = prone.broker().admin();
+    let before = prone.broker().policy_bytes();
     prone.panic_in("a save");
     let error = admin.error(&json!({"command": "createClient", "username": "new", "password": "pw"}));
     assert_eq!(error, "Not saved, nothing was changed: Internal error");
-    assert_eq!(prone.broker.policy_bytes(), before);
+    assert_eq!(prone.broker().policy_bytes(), before);
     admin.error(&json!({"command": "getClient", "username": "new"}));
     prone.ended("a save", "a save");
 }
@@ -213,10 +97,10 @@ fn a_save_that_panics_has_not_been() {
 #[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
 fn a_password_is_hashed_all_the_same() {
     let prone = Prone::start();
-    let mut admin = prone.broker.admin();
+    let mut admin = prone.broker().admin();
     prone.panic_in("a password that is hashed");
     admin.create_client("new");
-    prone.broker.client("new").login("new", "pw").connect().disconnect();
+    prone.broker().client("new").login("new", "pw").connect().disconnect();
     admin.fine(&json!({"command": "deleteClient", "username": "new"}));
     prone.still_works();
 }
@@ -226,7 +110,7 @@ fn a_password_is_hashed_all_the_same() {
 #[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
 fn after_a_panic_behind_a_save_memory_is_what_is_on_the_disk() {
     let prone = Prone::start();
-    let mut admin = prone.broker.admin();
+    let mut admin = prone.broker().admin();
     prone.panic_in("a save that has ended");
     let error = admin.error(&json!({"command": "createClient", "username": "new", "password": "pw"}));
     assert_eq!(error, "Internal error");
@@ -246,8 +130,8 @@ fn a_tick_is_left_out() {
         prone.ended("a tick", "a tick");
     }
     // The disconnects that later ticks bring still come.
-    let mut admin = prone.broker.admin();
-    let mut john = prone.broker.client("j1").login("john", "pw").connect();
+    let mut admin = prone.broker().admin();
+    let mut john = prone.broker().client("j1").login("john", "pw").connect();
     prone.panic_in("a tick");
     admin.fine(&json!({"command": "disableClient", "username": "john"}));
     john.disconnected();
@@ -269,10 +153,10 @@ fn a_part_of_a_tick_is_left_out() {
 fn a_part_of_a_tick_that_always_panics_keeps_no_other_from_being_done() {
     let prone = Prone::start();
     for part in PARTS_OF_A_TICK.into_iter().filter(|part| !["commands", "disconnects"].contains(part)) {
-        let mut john = prone.broker.client("j1").login("john", "pw").connect();
-        let mut admin = prone.broker.admin();
+        let mut john = prone.broker().client("j1").login("john", "pw").connect();
+        let mut admin = prone.broker().admin();
         prone.panic_in(&format!("{part}!"));
-        prone.broker.wait_for_log(&format!("a bug in the plugin ended a tick's part of {part}: "));
+        prone.broker().wait_for_log(&format!("a bug in the plugin ended a tick's part of {part}: "));
         // More than the callback waits for.
         let many: Vec<_> = (0..10)
             .map(|n| json!({"command": "createClient", "username": format!("c{n}"), "password": "pw"}))
@@ -280,7 +164,7 @@ fn a_part_of_a_tick_that_always_panics_keeps_no_other_from_being_done() {
         admin.all_fine(&json!(many));
         admin.fine(&json!({"command": "disableClient", "username": "john"}));
         john.disconnected();
-        prone.wishes.no_more();
+        prone.no_more();
         let gone: Vec<_> =
             (0..10).map(|n| json!({"command": "deleteClient", "username": format!("c{n}")})).collect();
         admin.all_fine(&json!(gone));
@@ -302,19 +186,19 @@ fn a_reload_is_not_or_is_done() {
         ("a reload, the policy changed", true),
     ] {
         let mut prone = Prone::start();
-        let mut admin = prone.broker.admin();
-        let mut john = prone.broker.client("j1").login("john", "pw").connect();
+        let mut admin = prone.broker().admin();
+        let mut john = prone.broker().client("j1").login("john", "pw").connect();
         let edit = prone.edit(|client| client["disabled"] = json!(true));
         prone.panic_in(place);
-        prone.broker.reload();
-        let line = prone.broker.wait_for_log(&format!("asked for a panic in `{place}`; please report it"));
+        prone.broker_mut().reload();
+        let line = prone.broker().wait_for_log(&format!("asked for a panic in `{place}`; please report it"));
         assert!(line.contains("a bug in the plugin"), "{line}");
-        assert_eq!(prone.broker.policy_bytes(), edit);
+        assert_eq!(prone.broker().policy_bytes(), edit);
         if !is_done {
             assert_eq!(admin.fine(&json!({"command": "listClients"}))["clients"], json!(["admin", "john"]));
             assert_ne!(john.publish("t", "as before"), NOT_AUTHORIZED);
             // It is still an edit, for the next SIGHUP.
-            prone.broker.reload_again();
+            prone.broker_mut().reload_again();
         }
         john.disconnected();
         admin.reconnect();
@@ -337,10 +221,10 @@ fn an_edit_is_not_lost_with_its_reload() {
         let mut prone = Prone::start();
         let edit = prone.edit(|_| {});
         prone.panic_in(place);
-        prone.broker.reload();
-        prone.broker.wait_for_log(&format!("asked for a panic in `{place}`"));
+        prone.broker_mut().reload();
+        prone.broker().wait_for_log(&format!("asked for a panic in `{place}`"));
         prone.still_works();
-        let kept = std::fs::read_dir(prone.broker.folder()).unwrap();
+        let kept = std::fs::read_dir(prone.broker().folder()).unwrap();
         let kept =
             kept.filter(|entry| std::fs::read(entry.as_ref().unwrap().path()).unwrap_or_default() == edit);
         assert_eq!(kept.count(), 1, "{place}");
@@ -351,11 +235,11 @@ fn an_edit_is_not_lost_with_its_reload() {
 #[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
 fn a_disconnect_goes_on() {
     let prone = Prone::start();
-    let john = prone.broker.client("j1").login("john", "pw").connect();
+    let john = prone.broker().client("j1").login("john", "pw").connect();
     prone.panic_in("a disconnect");
     john.vanish();
     prone.ended("a disconnect", "a disconnect");
-    prone.broker.client("j1").login("john", "pw").connect();
+    prone.broker().client("j1").login("john", "pw").connect();
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::harness::wait_for;
 use crate::panics::{Prone, trial};
 use crate::traps_2_1::has_2_1s_own;
 
-/// None where nothing waits.
+/// None where there is nothing of 2.1's own.
 fn start() -> Option<Prone> {
     let trial = trial();
     has_2_1s_own(&trial)
@@ -51,7 +51,7 @@ fn a_login_that_waits_is_refused() {
 /// The broker tells of it when it has let the client in already.
 #[test]
 #[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
-fn who_connects_while_it_panics_is_disconnected_as_any_other() {
+pub(crate) fn who_connects_while_it_panics_is_disconnected_as_any_other() {
     let Some(prone) = start() else { return };
     for password in ["first", "second"] {
         let mut admin = prone.broker().admin();
@@ -64,4 +64,23 @@ fn who_connects_while_it_panics_is_disconnected_as_any_other() {
         admin.disconnect();
         prone.ended("a connection", "a connection");
     }
+}
+
+/// The broker tells of who leaves a durable session in another way.
+#[test]
+#[ignore = "needs a library with the feature `panic-injection`: make test-panics"]
+pub(crate) fn a_durable_session_goes_on() {
+    let Some(prone) = start() else { return };
+    let john = prone.broker().client("durable").login("john", "pw").durable();
+    let session = john.connect().subscribed("t");
+    let place = "a disconnect from a session that goes on";
+    prone.panic_in(place);
+    session.vanish();
+    prone.ended(place, place);
+    let mut session = john.connect();
+    assert!(session.session_present());
+    // From the others' look whether everything works.
+    session.receives("t", "still there");
+    session.publish("t", "comes");
+    session.receives("t", "comes");
 }

@@ -9,6 +9,12 @@ use crate::harness::client::Client;
 use crate::harness::packet::BOTH;
 use crate::harness::setup::{ADMIN, ADMIN_PASSWORD};
 
+/// The rest of a line that loads the plugin, and its options.
+const PLUGIN: &str = "\
+{plugin}
+plugin_opt_config_file {policy}
+";
+
 cases! {
     changing_ones_own_role_is_answered: theirs_fails(
         "2.0",
@@ -22,6 +28,15 @@ cases! {
     ),
     disabling_oneself_is_answered: theirs_fails(
         "2.0",
+        "disconnects the administrator before it answers",
+        "was disconnected instead of"
+    ),
+    it_is_answered_where_each_listener_has_a_line_of_the_plugin: theirs_fails(
+        "2.0.11",
+        "frees all that it has once for each line",
+        "the broker did not end in order"
+    ) & theirs_fails(
+        "2.0.21",
         "disconnects the administrator before it answers",
         "was disconnected instead of"
     ),
@@ -77,6 +92,30 @@ fn disabling_oneself_is_answered(trial: &Trial) {
     let broker = trial.broker().start();
     let commands = json!([{"command": "disableClient", "username": ADMIN}]);
     answered(&broker, &commands, None);
+}
+
+/// Where each of three listeners has it, the broker tells the plugin three times a round that its loop has come round.
+/// 2.1 has a plugin only once, so there each listener uses that one.
+fn it_is_answered_where_each_listener_has_a_line_of_the_plugin(trial: &Trial) {
+    let (before, each) = if trial.like_2_1() {
+        (format!("plugin_load dynsec {PLUGIN}"), "plugin_use dynsec\n".to_owned())
+    } else {
+        ("per_listener_settings true\n".to_owned(), format!("plugin {PLUGIN}"))
+    };
+    let listeners = ["{port0} 127.0.0.1", "{port1} 127.0.0.1", "0 {dir}/socket"]
+        .map(|listener| format!("listener {listener}\nallow_anonymous false\n{each}"));
+    let broker = trial.broker().configuration(&(before + &listeners.concat())).start();
+    let commands = json!([
+        {"command": "setClientPassword", "username": ADMIN, "password": ADMIN_PASSWORD},
+    ]);
+    if trial.ticks_with_per_listener_settings() {
+        answered(&broker, &commands, Some(ADMIN_PASSWORD));
+        return;
+    }
+    let mut client = administrator(&broker, BOTH[0]);
+    client.send(CONTROL, json!({ "commands": commands }).to_string(), 1, false);
+    let unheard = client.messages_until_the_end();
+    assert!(unheard.is_empty(), "nothing would tell when the answer is out: {unheard:?}");
 }
 
 fn the_rest_of_the_payload_is_carried_out(trial: &Trial) {

@@ -1,6 +1,10 @@
-//! getEffectiveACLs and listAffectedClients.
+//! getEffectiveACLs and listAffectedClients, and how much whoAmI lists.
 
-use crate::harness::{Setup, Table};
+use mosquitto_dynsec::control::ControlTopic;
+use mosquitto_dynsec::policy::{Action, Compat};
+use serde_json::{Value, json};
+
+use crate::harness::{Setup, Table, World, payload};
 
 const SETUP: Setup = &[
     r#"{"command":"setDefaultACLAccess","acls":[{"acltype":"publishClientReceive","allow":true},{"acltype":"unsubscribe","allow":true}]}"#,
@@ -60,7 +64,117 @@ fn get_effective_acls() {
            given {"command":"createClient","username":"t","roles":[{"rolename":"early","priority":3},{"rolename":"both","priority":2},{"rolename":"late"}]}
            send {"command":"getEffectiveACLs","username":"t"}"#,
     );
+    table.case(
+        "one that is looked up before the pattern for the same filter, and one that matches the same otherwise",
+        r##"given {"command":"createRole","rolename":"same","acls":[{"acltype":"subscribeLiteral","topic":"x","allow":false},{"acltype":"subscribePattern","topic":"x","priority":9,"allow":true},{"acltype":"subscribePattern","topic":"of/%u","priority":8,"allow":true},{"acltype":"subscribeLiteral","topic":"of/s","allow":false},{"acltype":"subscribeLiteral","topic":"of/%c","allow":false},{"acltype":"subscribePattern","topic":"of/%c","priority":7,"allow":true},{"acltype":"publishClientSend","topic":"+/#","priority":1,"allow":true},{"acltype":"publishClientSend","topic":"#","allow":false}]}
+            given {"command":"createClient","username":"s","roles":[{"rolename":"same"}]}
+            send {"command":"getEffectiveACLs","username":"s"}"##,
+    );
     table.check("get_effective_acls");
+}
+
+/// Which answers to these commands say that not all was compared.
+fn uncompared(world: &mut World, command: &str, count: usize) -> Vec<bool> {
+    let outcome = world.send(&payload(&vec![command; count].join(",")));
+    let answers: Value = serde_json::from_slice(&outcome.responses.to_json()).unwrap();
+    let answers = answers.get("responses").and_then(Value::as_array).unwrap();
+    answers
+        .iter()
+        .map(|answer| {
+            let data = &answer["data"];
+            assert_eq!(data["acls"].as_array().unwrap().len(), 2000, "{answer}");
+            assert_eq!(data["uncompared"], data["incomplete"], "{answer}");
+            data["uncompared"] == true
+        })
+        .collect()
+}
+
+#[test]
+fn a_payload_is_so_much_work_and_a_client_s_own_less() {
+    let mut world = World::new(Compat::V2_1);
+    let all = Action::ALL.map(|action| json!({"acltype": action.name(), "allow": true}));
+    world.given(&json!({"command": "setDefaultACLAccess", "acls": all}).to_string());
+    // Filters that no index holds, so that each is held against all others.
+    let topics = (0..2000).map(|index| format!("{}{index}", "a/".repeat(20)));
+    let acls: Vec<Value> =
+        topics.map(|topic| json!({"acltype": "publishClientSend", "topic": topic, "allow": true})).collect();
+    world.given(&json!({"command": "createRole", "rolename": "r", "acls": acls}).to_string());
+    world.given(r#"{"command":"createClient","username":"admin","roles":[{"rolename":"r"}]}"#);
+    let ask = r#"{"command":"getEffectiveACLs","username":"admin"}"#;
+    assert_eq!(uncompared(&mut world, ask, 10), [[false; 7].as_slice(), &[true; 3]].concat());
+    world.actor.topic = ControlTopic::Own;
+    assert_eq!(uncompared(&mut world, r#"{"command":"whoAmI"}"#, 1), [true]);
+}
+
+/// The data of the answers to these commands, in one payload.
+fn data(world: &mut World, commands: &[String]) -> (usize, Vec<Value>) {
+    let json = world.send(&payload(&commands.join(","))).responses.to_json();
+    let mut answers: Value = serde_json::from_slice(&json).unwrap();
+    let answers = answers.get_mut("responses").and_then(Value::as_array_mut).unwrap();
+    (json.len(), answers.iter_mut().map(|answer| answer.get_mut("data").unwrap().take()).collect())
+}
+
+/// The topics that an answer lists.
+fn topics(data: &Value) -> impl Iterator<Item = &str> {
+    let acls = data.get("acls").and_then(Value::as_array).unwrap();
+    acls.iter().map(|acl| acl.pointer("/acl/topic").and_then(Value::as_str).unwrap())
+}
+
+/// A client that asks about itself, with a role of these ACLs, all allowing, and a default that allows everything.
+fn about_itself(acls: impl Iterator<Item = String>) -> World {
+    let mut world = World::new(Compat::V2_1);
+    let all = Action::ALL.map(|action| json!({"acltype": action.name(), "allow": true}));
+    world.given(&json!({"command": "setDefaultACLAccess", "acls": all}).to_string());
+    let acl = |topic| json!({"acltype": "publishClientSend", "topic": topic, "allow": true});
+    let acls: Vec<Value> = acls.map(acl).collect();
+    world.given(&json!({"command": "createRole", "rolename": "r", "acls": acls}).to_string());
+    world.given(r#"{"command":"createClient","username":"admin","roles":[{"rolename":"r"}]}"#);
+    world.actor.topic = ControlTopic::Own;
+    world
+}
+
+#[test]
+fn a_client_s_payload_lists_so_much_and_parts_reach_the_rest() {
+    const ACLS: usize = 20_000;
+    let mut world = about_itself((0..ACLS).map(|index| format!("t/{index}")));
+    let ask = |members: &str| format!(r#"{{"command":"whoAmI"{members}}}"#);
+
+    let (length, answers) = data(&mut world, &vec![ask(""); 10]);
+    assert!(length < 400_000, "{length} bytes");
+    let listed: Vec<usize> = answers.iter().map(|data| topics(data).count()).collect();
+    assert_eq!(listed, [[2_000].as_slice(), &[0; 9]].concat());
+    for data in &answers {
+        assert_eq!((&data["totalCount"], &data["incomplete"]), (&json!(ACLS), &json!(true)));
+        assert_eq!(data.get("uncompared"), None, "there was work left");
+    }
+
+    let mut reached = Vec::new();
+    while reached.len() < ACLS {
+        let parts = [900, 1_200].map(|count| {
+            let offset = if count == 900 { reached.len() } else { reached.len() + 900 };
+            ask(&format!(r#","count":{count},"offset":{offset}"#))
+        });
+        let (_, answers) = data(&mut world, &parts);
+        let part: Vec<String> = answers.iter().flat_map(topics).map(str::to_owned).collect();
+        let is_cut = answers[1].get("incomplete").is_some();
+        assert_eq!((answers[0].get("incomplete"), is_cut), (None, reached.len() + 2_100 <= ACLS));
+        assert_eq!(part.len(), 2_000);
+        reached.extend(part);
+    }
+    assert!(reached.iter().eq((0..ACLS).map(|index| format!("t/{index}")).collect::<Vec<_>>().iter()));
+
+    world.actor.topic = ControlTopic::Admin;
+    let (_, answers) = data(&mut world, &[r#"{"command":"getEffectiveACLs","username":"admin"}"#.to_owned()]);
+    assert_eq!((topics(&answers[0]).count(), answers[0].get("incomplete")), (ACLS, None));
+}
+
+#[test]
+fn long_topics_fill_a_client_s_answers_sooner_but_one_is_always_listed() {
+    let long = |index: usize| format!("{index}/{}", "x".repeat(60_000));
+    let mut world = about_itself((0..40).map(long));
+    let (length, answers) = data(&mut world, &vec![r#"{"command":"whoAmI"}"#.to_owned(); 10]);
+    assert!(length < 1_100_000, "{length} bytes");
+    assert_eq!(answers.iter().flat_map(topics).count(), 17);
 }
 
 #[test]

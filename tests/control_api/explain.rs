@@ -128,7 +128,7 @@ fn explain_login() {
         ("disabled", r#""username":"off","clientid":"d1""#),
         ("another client id", r#""username":"bound","clientid":"d1""#),
         ("its own client id, but no password", r#""username":"bound","clientid":"d7""#),
-        ("no client id was given, and there is only one", r#""username":"bound""#),
+        ("no client id was given, and none will do without a password", r#""username":"bound""#),
         ("no client id was given, and any will do", r#""username":"john""#),
         ("no password", r#""username":"ann""#),
         ("locked out, from that address", r#""username":"slow","address":"192.0.2.7""#),
@@ -137,6 +137,20 @@ fn explain_login() {
         ("no username", r#""clientid":"d1""#),
     ] {
         table.case(title, &format!(r#"send {{"command":"explainLogin",{members}}}"#));
+    }
+    let picky = r#"given {"command":"createClient","username":"picky","clientid":"d7","password":"pw"}"#;
+    let disabled = r#"given {"command":"disableClient","username":"picky"}"#;
+    let ask = |members: &str| format!(r#"send {{"command":"explainLogin","username":"picky"{members}}}"#);
+    let (asked, from_there) = (ask(""), ask(r#","address":"192.0.2.7""#));
+    for (title, script) in [
+        ("no client id was given, and there is only one", [picky, &asked].join("\n")),
+        (
+            "no client id was given, and none will do for who is disabled",
+            [picky, disabled, &asked].join("\n"),
+        ),
+        ("no client id was given, and none will do for who is locked out", [picky, &from_there].join("\n")),
+    ] {
+        table.case(title, &script);
     }
     table.check("explain_login");
 }

@@ -52,7 +52,7 @@ impl Host for TestHost {
     }
 
     fn is_locked_out(&self, username: &[u8], address: Option<&[u8]>) -> bool {
-        username == b"slow" && address == Some(b"192.0.2.7")
+        matches!(username, b"slow" | b"picky") && address == Some(b"192.0.2.7")
     }
 
     fn iterations(&self) -> Iterations {

@@ -1,7 +1,7 @@
 //! lintPolicy.
 
 use mosquitto_dynsec::policy::Compat;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Setup, Table, World, payload};
 
@@ -48,6 +48,122 @@ fn a_policy_with_nothing_wrong() {
     ]);
     table.case("nothing is found", r#"send {"command":"lintPolicy"}"#);
     table.check("lint_policy_clean");
+}
+
+/// The topics of two roles' ACLs about which lintPolicy says that the roles disagree, for a client that has both with the same
+/// priority.
+fn conflicts(first: &Value, second: &Value) -> Vec<String> {
+    let mut world = World::new(Compat::V2_1);
+    for (name, role) in [("a", first), ("b", second)] {
+        let acls = role
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|acl| json!({"acltype": acl[0], "topic": acl[1], "allow": acl[2], "priority": acl[3]}));
+        let acls = acls.collect::<Vec<_>>();
+        let role = json!({"command": "createRole", "rolename": name, "acls": acls, "allowwildcardsubs": name == "b"});
+        world.given(&role.to_string());
+    }
+    world.given(r#"{"command":"createClient","username":"c","roles":[{"rolename":"a"},{"rolename":"b"}]}"#);
+    let outcome = world.send(&payload(r#"{"command":"lintPolicy"}"#));
+    let answer: Value = serde_json::from_slice(&outcome.responses.to_json()).unwrap();
+    let findings = answer.pointer("/responses/0/data/findings").and_then(Value::as_array).unwrap();
+    let conflicts =
+        findings.iter().filter(|finding| finding.pointer("/objects/2/username") == Some(&json!("c")));
+    let topics = |finding: &Value| {
+        let topic =
+            |at: usize| finding.pointer(&format!("/objects/{at}/topic")).and_then(Value::as_str).unwrap();
+        assert_eq!(finding["code"], "conflictAtEqualPriority");
+        format!("{} {}", topic(0), topic(1))
+    };
+    conflicts.map(topics).collect()
+}
+
+#[test]
+fn roles_disagree_about_what_each_decides_by() {
+    let deny_all = json!([["publishClientSend", "a/#", false, 0]]);
+    for (first, second, expected) in [
+        (json!([["publishClientSend", "a/b", true, 0]]), deny_all.clone(), "a/b a/#"),
+        (deny_all.clone(), json!([["publishClientSend", "a/b", true, 0]]), "a/# a/b"),
+        // What one role's ACL says that never decides is no disagreement.
+        (
+            json!([["publishClientSend", "a/#", false, 1], ["publishClientSend", "a/b", true, 0]]),
+            deny_all.clone(),
+            "",
+        ),
+        (
+            json!([
+                ["publishClientSend", "a", false, 1],
+                ["publishClientSend", "a/+", false, 1],
+                ["publishClientSend", "a/+/+/#", false, 1],
+                ["publishClientSend", "a/#", true, 0],
+            ]),
+            deny_all.clone(),
+            "",
+        ),
+        // Another one does.
+        (
+            json!([["publishClientSend", "a/+", true, 1], ["publishClientSend", "a/b", false, 0]]),
+            json!([["publishClientSend", "a/b", false, 0]]),
+            "a/+ a/b",
+        ),
+        // The first role refuses wildcards.
+        (json!([["subscribeLiteral", "a/+", true, 0]]), json!([["subscribePattern", "a/+", false, 0]]), ""),
+        (json!([["subscribeLiteral", "a", true, 0]]), json!([["subscribePattern", "+", false, 0]]), "a +"),
+        (
+            json!([["subscribePattern", "a/+", true, 0]]),
+            json!([["subscribePattern", "#", false, 0]]),
+            "a/+ #",
+        ),
+        // What is said about the client itself.
+        (
+            json!([["publishClientSend", "of/c", false, 1], ["publishClientSend", "of/%u", true, 0]]),
+            json!([["publishClientSend", "of/+", false, 0]]),
+            "",
+        ),
+        (
+            json!([["publishClientSend", "of/x", false, 1], ["publishClientSend", "of/%u", true, 0]]),
+            json!([["publishClientSend", "of/+", false, 0]]),
+            "of/%u of/+",
+        ),
+    ] {
+        let expected: Vec<&str> = Some(expected).into_iter().filter(|topics| !topics.is_empty()).collect();
+        assert_eq!(conflicts(&first, &second), expected, "{first} {second}");
+    }
+}
+
+#[test]
+fn who_may_not_subscribe_need_not_receive() {
+    let mut table = Table::new(&[
+        r#"{"command":"createRole","rolename":"closed","allowwildcardsubs":false,"acls":[{"acltype":"subscribePattern","topic":"no/#","allow":false}]}"#,
+        r#"{"command":"createRole","rolename":"deaf","acls":[{"acltype":"subscribeLiteral","topic":"a/+","allow":true},{"acltype":"subscribePattern","topic":"no/1","allow":true},{"acltype":"subscribePattern","topic":"no/of/%u/+","allow":true},{"acltype":"subscribePattern","topic":"of/%u/+","allow":true}]}"#,
+        r#"{"command":"createClient","username":"a/b","password":"pw","roles":[{"rolename":"closed","priority":1},{"rolename":"deaf"}]}"#,
+    ]);
+    table.cases(&[
+        ("no role lets this client", r#"send {"command":"lintPolicy"}"#),
+        (
+            "by its name another one may",
+            r#"given {"command":"createClient","username":"c","password":"pw","roles":[{"rolename":"closed","priority":1},{"rolename":"deaf"}]}
+               send {"command":"lintPolicy"}"#,
+        ),
+        (
+            "who is disabled may nothing",
+            r#"given {"command":"createClient","username":"c","password":"pw","roles":[{"rolename":"deaf"}]}
+               given {"command":"disableClient","username":"c"}
+               send {"command":"lintPolicy"}"#,
+        ),
+    ]);
+    table.check("lint_policy_subscriptions");
+}
+
+#[test]
+fn whether_a_password_is_needed_is_the_versions() {
+    let mut table = Table::new(&[
+        r#"{"command":"createRole","rolename":"r","acls":[{"acltype":"publishClientSend","topic":"a","allow":true}]}"#,
+        r#"{"command":"createClient","username":"none","roles":[{"rolename":"r"}]}"#,
+    ]);
+    table.case("a client without one", r#"send {"command":"lintPolicy"}"#);
+    table.check("lint_policy_password");
 }
 
 #[test]

@@ -11,6 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     bindgen::Builder::default()
         .header("src/mosquitto.h")
+        .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()))
         .allowlist_type("mosquitto_(opt|evt_.*|plugin_id_t|plugin_event|property)")
         .allowlist_type("MOSQ_FUNC_generic_callback")
         .allowlist_var("MOSQ_(ACL|LOG)_.*")

@@ -46,6 +46,7 @@ for_each_suite! {
     a_random_password_is_shown_once,
     a_password_of_the_environment_is_not_shown,
     a_password_of_a_secret_file_is_not_shown,
+    a_policy_that_conf_d_names_is_made,
     a_password_that_cannot_be_used_is_refused,
     a_policy_that_is_there_is_left_alone,
     a_folder_that_cannot_be_written_is_refused,
@@ -111,13 +112,35 @@ fn a_password_of_the_environment_is_not_shown(suite: &str) {
 }
 
 fn a_password_of_a_secret_file_is_not_shown(suite: &str) {
-    let file = tempfile::Builder::new().permissions(permissions(0o644)).tempfile().unwrap();
-    std::fs::write(file.path(), format!("{PASSWORD}\n")).unwrap();
-    let mount = format!("{}:/run/secrets/admin:ro", file.path().display());
-    let name = "MOSQUITTO_DYNSEC_PASSWORD_FILE=/run/secrets/admin";
-    let container = Container::start(suite, &["--volume", &mount, "--env", name]);
+    for end in ["", "\n", "\r\n"] {
+        let file = tempfile::Builder::new().permissions(permissions(0o644)).tempfile().unwrap();
+        std::fs::write(file.path(), format!("{PASSWORD}{end}")).unwrap();
+        let mount = format!("{}:/run/secrets/admin:ro", file.path().display());
+        let name = "MOSQUITTO_DYNSEC_PASSWORD_FILE=/run/secrets/admin";
+        let container = Container::start(suite, &["--volume", &mount, "--env", name]);
+        assert_eq!(container.clients(PASSWORD), "admin\n", "{end:?}");
+        assert!(!container.log().contains(PASSWORD), "{}", container.log());
+    }
+}
+
+fn a_policy_that_conf_d_names_is_made(suite: &str) {
+    let folder = tempfile::Builder::new().permissions(permissions(0o755)).tempdir().unwrap();
+    let write = |name: &str, lines: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, lines).unwrap();
+        std::fs::set_permissions(&path, permissions(0o644)).unwrap();
+        path.display().to_string()
+    };
+    let include = "listener 1883\nlog_dest stderr\ninclude_dir /etc/mosquitto/conf.d\n";
+    let main = format!("{}:/etc/mosquitto/mosquitto.conf:ro", write("main.conf", include));
+    let plugin = "allow_anonymous false\nplugin /usr/local/lib/libmosquitto_dynsec.so\n";
+    let plugin = format!("{plugin}plugin_opt_config_file {POLICY}\n");
+    let lines = format!("{}:/etc/mosquitto/conf.d/dynsec.conf:ro", write("lines.conf", &plugin));
+    let volume = Volume::new();
+    let container = start_known(suite, &volume, &["--volume", &main, "--volume", &lines]);
     assert_eq!(container.clients(PASSWORD), "admin\n");
-    assert!(!container.log().contains(PASSWORD), "{}", container.log());
+    let environment = container.exec(&["cat", "/proc/1/environ"]);
+    assert!(!String::from_utf8_lossy(&environment.stdout).contains(PASSWORD));
 }
 
 fn a_password_that_cannot_be_used_is_refused(suite: &str) {

@@ -1,5 +1,8 @@
 //! The audit trail: who did what, and what came of it.
 
+use std::io::BufRead;
+use std::process::Command;
+
 use mosquitto_dynsec::broker::{BrokerFamily, LogLevel};
 use mosquitto_dynsec::plugin::{Actor, ControlTopic, Plugin};
 use serde_json::{Value, json};
@@ -148,9 +151,11 @@ fn a_start_says_if_the_file_cannot_be_made() {
 fn an_edited_file_that_is_reloaded_has_a_line_and_so_has_one_that_is_refused() {
     let (place, plugin) = started();
     plugin.on_reload();
+    plugin.on_tick();
     let edited = json!({"clients": [{"username": "new"}], "groups": [], "roles": [{"rolename": "r"}]});
     std::fs::write(place.policy_path(), edited.to_string()).unwrap();
     plugin.on_reload();
+    plugin.on_tick();
     std::fs::write(place.policy_path(), "not JSON").unwrap();
     plugin.on_reload();
     plugin.shutdown();
@@ -164,4 +169,91 @@ fn an_edited_file_that_is_reloaded_has_a_line_and_so_has_one_that_is_refused() {
             json!({"actor": "file", "command": "reload"}),
         ]
     );
+}
+
+#[test]
+fn a_payload_of_many_commands_has_all_its_lines() {
+    let (place, plugin) = started();
+    let command = |number: usize| json!({"command": "deleteRole", "rolename": format!("r{number}")});
+    let mut commands: Vec<Value> = (0..30_000).map(command).collect();
+    commands.push(json!({"command": "createRole", "rolename": "last"}));
+    send(&plugin, &json!({ "commands": commands }).to_string());
+    plugin.shutdown();
+    let names: Vec<_> = lines(&place).into_iter().map(|mut line| line["target"]["rolename"].take()).collect();
+    let sent: Vec<_> = commands.iter().map(|command| command["rolename"].clone()).collect();
+    assert_eq!(names.len(), sent.len());
+    assert!(names == sent);
+    assert_eq!(place.logged("audit trail").len(), 0);
+}
+
+/// A plugin whose trail is a pipe, and its reading end.
+fn started_with_pipe() -> (Place, Plugin, std::fs::File) {
+    let (place, plugin) = started();
+    let file = place.directory.path().join("audit.jsonl");
+    std::fs::remove_file(&file).unwrap();
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    // Open at both ends, it waits for nobody.
+    let pipe = std::fs::OpenOptions::new().read(true).write(true).open(&file).unwrap();
+    (place, plugin, pipe)
+}
+
+/// Commands whose lines are longer together than what may wait.
+fn send_more_than_may_wait(plugin: &Plugin) -> usize {
+    let roles = vec![json!({"rolename": "r".repeat(1000)}); 100];
+    let command = json!({"command": "deleteRole", "rolename": "r", "roles": roles});
+    let payload = json!({"commands": vec![command; 100]}).to_string();
+    for _ in 0..4 {
+        send(plugin, &payload);
+    }
+    400
+}
+
+#[test]
+fn what_a_disk_that_hangs_does_not_take_in_time_is_reported() {
+    let (place, plugin, pipe) = started_with_pipe();
+    send(&plugin, r#"{"commands":[{"command":"listRoles"}]}"#);
+    let sent = send_more_than_may_wait(&plugin) + 1;
+    plugin.on_tick();
+    assert_eq!(place.logged("does not take the audit trail").len(), 1);
+    let (mut written, mut lost) = (0, 0);
+    for line in std::io::BufReader::new(&pipe).lines() {
+        let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        match line["lost"].as_u64() {
+            None => written += 1,
+            Some(count) => lost += usize::try_from(count).unwrap(),
+        }
+        if written + lost == sent {
+            break;
+        }
+    }
+    assert!(lost > 0 && written > 0);
+    plugin.shutdown();
+    let told = place.logged("is not complete");
+    assert_eq!(told.len(), 1);
+    assert!(told[0].1.ends_with(&format!(": {lost} commands are missing")), "{told:?}");
+    assert_eq!(place.logged("ended before").len(), 0);
+}
+
+#[test]
+fn what_waits_for_a_disk_that_hangs_at_the_end_is_counted() {
+    let (place, plugin, pipe) = started_with_pipe();
+    let sent = send_more_than_may_wait(&plugin);
+    place.host.has_waited(std::time::Duration::from_secs(8));
+    plugin.shutdown();
+    let told = place.logged("ended before the audit trail");
+    assert_eq!(told.len(), 1);
+    assert!(told[0].1.contains(&format!(" was written: {sent} commands are missing there, or ")), "{told:?}");
+    drop(pipe);
+}
+
+#[test]
+fn what_waits_for_a_full_disk_at_the_end_is_counted() {
+    let (place, plugin) = started();
+    let file = place.directory.path().join("audit.jsonl");
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &file).unwrap();
+    send(&plugin, r#"{"commands":[{"command":"createRole","rolename":"r"},{"command":"listRoles"}]}"#);
+    plugin.shutdown();
+    assert_eq!(place.logged("cannot be written").len(), 1);
+    assert_eq!(place.logged("was written: 2 commands are missing there, or not known").len(), 1);
 }

@@ -1,11 +1,13 @@
 //! Clients that their certificates have let in: no login is asked for them.
 
 use mosquitto_dynsec::broker::BrokerFamily;
-use mosquitto_dynsec::plugin::{Delay, EachTime, LoginAnswer, Plugin, SessionId};
+use mosquitto_dynsec::plugin::{Actor, Delay, EachTime, LoginAnswer, Peer, Plugin, SessionId};
 use mosquitto_dynsec::policy::{AclRequest, Action, Effect, LoginRequest, Subject};
 use serde_json::{Value, json};
 
+use crate::disk::{Mood, Moody};
 use crate::host::{Place, command, login_as, settle};
+use crate::pipeline::send;
 
 fn place() -> Place {
     let rights = json!([
@@ -20,7 +22,7 @@ fn place() -> Place {
 
 fn may(plugin: &Plugin, action: Action, username: &str, clientid: &str) -> Effect {
     let subject = Subject::known(Some(username.as_bytes()), Some(clientid.as_bytes()));
-    plugin.on_acl_check(SessionId(1), AclRequest { subject, action, topic: b"t" }, &EachTime, || None)
+    plugin.on_acl_check(SessionId(1), AclRequest { subject, action, topic: b"t" }, &EachTime, &())
 }
 
 fn may_send(plugin: &Plugin, username: &str, clientid: &str) -> Effect {
@@ -80,6 +82,23 @@ fn a_certificate_of_a_deleted_client_grants_nothing_and_is_disconnected() {
 }
 
 #[test]
+fn a_deleted_client_is_not_forgotten_when_a_panic_has_the_policy_read_again() {
+    let (place, disk) = (place(), Moody::new());
+    let plugin = place.start_on(&disk, |_| ());
+    fine(&place, &plugin, "createClient", json!({"username": "bob", "roles": [{"rolename": "r"}]}));
+    fine(&place, &plugin, "deleteClient", json!({"username": "ann"}));
+    disk.set(Mood::Waits);
+    send(&plugin, &[json!({"command": "deleteClient", "username": "bob"})]);
+    disk.until_a_save_waits(&plugin);
+    assert_eq!(["ann", "bob"].map(|name| may_send(&plugin, name, "c")), [Effect::Deny; 2]);
+    disk.set(Mood::Fails);
+    // As the boundary does when a callback has panicked.
+    plugin.answer_after_panic(&Actor::default());
+    assert_eq!(place.logged("again what is on the disk").len(), 1);
+    assert_eq!(["ann", "bob"].map(|name| may_send(&plugin, name, "c")), [Effect::Deny, Effect::Allow]);
+}
+
+#[test]
 fn a_name_that_never_was_a_client_is_left_to_others() {
     let place = place();
     let plugin = place.start(BrokerFamily::V2_1, |_| ()).unwrap();
@@ -95,6 +114,8 @@ fn a_name_that_never_was_a_client_is_left_to_others() {
     plugin.on_control(&mosquitto_dynsec::plugin::Actor::default(), payload.to_string().as_bytes());
     settle(&place, &plugin);
     std::fs::rename(&elsewhere, &home).unwrap();
+    // Those whom what is undone may have let in are disconnected in the next ticks.
+    kicked(&place, &plugin);
     for name in ["eve", "nobody"] {
         plugin.on_connect(SessionId(1), Some(name.as_bytes()), Some(b"e1"));
         assert_eq!(may_send(&plugin, name, "e1"), Effect::Defer);
@@ -114,8 +135,30 @@ fn a_deleted_name_that_others_let_in_is_left_to_them() {
     assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Defer);
     assert_eq!(kicked(&place, &plugin), 0);
     // Beside it, a certificate of that name is still refused.
+    plugin.on_connect(SessionId(4), Some(b"ann"), Some(b"a2"));
+    kicked(&place, &plugin);
     assert_eq!(may_send(&plugin, "ann", "a2"), Effect::Deny);
     assert_eq!(kicked(&place, &plugin), 1);
+    // What only the broker keeps is not disconnected, and nobody for it.
+    assert_eq!(may_send(&plugin, "ann", "absent"), Effect::Deny);
+    assert_eq!(kicked(&place, &plugin), 0);
+}
+
+#[test]
+fn the_session_that_a_deleted_client_has_left_gets_nothing() {
+    for family in [BrokerFamily::V2_1, BrokerFamily::V2_0] {
+        let place = place();
+        let plugin = place.start(family, |_| ()).unwrap();
+        plugin.on_tick();
+        fine(&place, &plugin, "deleteClient", json!({"username": "ann"}));
+        kicked(&place, &plugin);
+        for _ in 0..3 {
+            assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "a1"), Effect::Deny);
+        }
+        assert_eq!(kicked(&place, &plugin), 0, "the broker would look at every socket for each message");
+        assert_eq!(may(&plugin, Action::Subscribe, "ann", "a1"), Effect::Deny);
+        assert_eq!(kicked(&place, &plugin), 1);
+    }
 }
 
 #[test]
@@ -145,6 +188,36 @@ fn the_session_of_a_disabled_client_gets_its_messages_and_does_nothing_else() {
         assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Deny);
         assert_eq!(may(&plugin, Action::Subscribe, "ann", "a1"), Effect::Deny);
     }
+}
+
+/// A client that is connected by its certificate.
+struct Certified;
+
+impl Peer for Certified {
+    fn address(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn has_certificate(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn what_waits_for_a_disabled_client_is_not_for_its_certificate() {
+    let place = place();
+    let plugin = place.start(BrokerFamily::V2_1, |_| ()).unwrap();
+    plugin.on_tick();
+    fine(&place, &plugin, "disableClient", json!({"username": "ann"}));
+    kicked(&place, &plugin);
+    // It is asked about before the client is connected, as far as the broker tells.
+    let subject = Subject::known(Some(b"ann"), Some(b"a1"));
+    let request = AclRequest { subject, action: Action::PublishClientReceive, topic: b"t" };
+    assert_eq!(plugin.on_acl_check(SessionId(1), request, &EachTime, &Certified), Effect::Deny);
+    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a1"));
+    assert_eq!(kicked(&place, &plugin), 1);
+    plugin.on_disconnect(SessionId(1));
+    assert_eq!(plugin.on_acl_check(SessionId(1), request, &EachTime, &()), Effect::Allow);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use mosquitto_dynsec::plugin::Plugin;
@@ -30,6 +31,8 @@ struct State {
     /// Whether whoever looks at the policy file waits too.
     hides: bool,
     fails_once: bool,
+    /// How many saves that wait go on.
+    passes: usize,
     /// How many saves have begun, and how many of them wait.
     begun: usize,
     waiting: usize,
@@ -37,7 +40,8 @@ struct State {
 
 impl Moody {
     pub(crate) fn new() -> Self {
-        let state = State { mood: Mood::Works, hides: false, fails_once: false, begun: 0, waiting: 0 };
+        let state =
+            State { mood: Mood::Works, hides: false, fails_once: false, passes: 0, begun: 0, waiting: 0 };
         Self(Arc::new((Mutex::new(state), Condvar::new())))
     }
 
@@ -60,9 +64,29 @@ impl Moody {
         self.0.1.notify_all();
     }
 
+    /// The save that waits goes on, and works. The next one waits again.
+    pub(crate) fn let_one_pass(&self) {
+        self.0.0.lock().unwrap().passes += 1;
+        self.0.1.notify_all();
+    }
+
     /// How many saves have begun so far.
     pub(crate) fn saves(&self) -> usize {
         self.0.0.lock().unwrap().begun
+    }
+
+    /// Lets the broker's loop come round until so many saves have begun.
+    pub(crate) fn until_saves(&self, begun: usize, plugin: &Plugin) {
+        while self.saves() < begun {
+            thread::sleep(Duration::from_millis(2));
+            plugin.on_tick();
+        }
+    }
+
+    /// Waits until so many saves have begun, while the broker's loop does not come round.
+    pub(crate) fn until_begun(&self, begun: usize) {
+        let state = self.0.0.lock().unwrap();
+        drop(self.0.1.wait_while(state, |state| state.begun < begun).unwrap());
     }
 
     /// Lets the broker's loop come round until a save waits.
@@ -82,8 +106,9 @@ impl Moody {
         state.begun += 1;
         state.waiting += 1;
         self.0.1.notify_all();
-        state = self.0.1.wait_while(state, |state| state.mood == Mood::Waits).unwrap();
+        state = self.0.1.wait_while(state, |state| state.mood == Mood::Waits && state.passes == 0).unwrap();
         state.waiting -= 1;
+        state.passes = state.passes.saturating_sub(1);
         let mood = if std::mem::take(&mut state.fails_once) { Mood::Fails } else { state.mood };
         drop(state);
         match mood {

@@ -79,6 +79,7 @@ fn a_reload_does_not_wait_for_a_disk_that_hides_the_file_and_is_done_when_it_sho
     assert_eq!(login(&plugin, "bob", "pw"), Effect::Defer);
     // What comes meanwhile has its turn after the file.
     send(&plugin, &create("eve"));
+    plugin.on_tick();
     plugin.on_reload();
     plugin.on_tick();
     assert_eq!(answered(&place), [""; 0]);

@@ -23,6 +23,12 @@ pub(crate) struct Host {
     pub(crate) kicked_names: Mutex<Vec<String>>,
     /// The client ids whose logins were answered later, and let in.
     pub(crate) let_in: Mutex<Vec<String>>,
+    /// The client ids of all whose logins were answered later.
+    pub(crate) completed: Mutex<Vec<String>>,
+    /// Logging a line with this in it panics, once.
+    pub(crate) panics_at: Mutex<Option<&'static str>>,
+    /// The last number of a 2.0 broker's version.
+    pub(crate) patch: Mutex<Option<u8>>,
     /// How often it was woken since that was last waited for.
     woken: Mutex<usize>,
     waking: Condvar,
@@ -37,6 +43,14 @@ impl Host {
         let woken = self.woken.lock().unwrap();
         let waited = self.waking.wait_timeout_while(woken, Duration::from_millis(100), |woken| *woken == 0);
         *waited.unwrap().0 = 0;
+    }
+
+    /// Waits for a wake, however long that takes, that comes after `then`.
+    pub(crate) fn until_woken_by(&self, then: impl FnOnce()) {
+        *self.woken.lock().unwrap() = 0;
+        then();
+        let woken = self.woken.lock().unwrap();
+        drop(self.waking.wait_while(woken, |woken| *woken == 0).unwrap());
     }
 
     /// It is that time from now on, and moves by a step each time that it is asked for.
@@ -69,6 +83,9 @@ impl Host {
 
 impl Broker for Host {
     fn log(&self, level: LogLevel, message: &[u8]) {
+        let text = String::from_utf8_lossy(message);
+        let panics = self.panics_at.lock().unwrap().take_if(|part| text.contains(*part)).is_some();
+        assert!(!panics, "a test has asked for it");
         self.log.lock().unwrap().push((level, String::from_utf8_lossy(message).into_owned()));
     }
 
@@ -94,8 +111,10 @@ impl Broker for Host {
     }
 
     fn complete_login(&self, clientid: &[u8], let_in: bool) {
+        let clientid = String::from_utf8_lossy(clientid).into_owned();
+        self.completed.lock().unwrap().push(clientid.clone());
         if let_in {
-            self.let_in.lock().unwrap().push(String::from_utf8_lossy(clientid).into_owned());
+            self.let_in.lock().unwrap().push(clientid);
         }
     }
 
@@ -110,6 +129,10 @@ impl Broker for Host {
                 *now
             }
         }
+    }
+
+    fn patch_of_2_0(&self) -> Option<u8> {
+        *self.patch.lock().unwrap()
     }
 
     fn wake(&self) {

@@ -9,15 +9,19 @@
     reason = "a test fails by panicking"
 )]
 
+mod asked_again;
 mod audit;
 mod certificates;
 #[path = "../policy_properties/commands.rs"]
 #[expect(dead_code, reason = "which commands change something does not matter here")]
 mod commands;
 mod disk;
+#[path = "../broker/harness/filter.rs"]
+mod filter;
 mod first_run;
 mod hangs;
 mod host;
+mod kicks;
 mod lint;
 mod logins;
 mod own;
@@ -25,8 +29,10 @@ mod pipeline;
 mod power;
 mod rehash;
 mod reload;
+mod set_aside;
 mod slices;
 mod undone;
 mod unreadable;
 #[path = "../policy_properties/disk.rs"]
 mod volatile;
+mod waiting;

@@ -1,5 +1,7 @@
 //! Answers to clients that ask about themselves, and clients that come and go in between.
 
+use std::time::{Duration, Instant};
+
 use mosquitto_dynsec::broker::BrokerFamily;
 use mosquitto_dynsec::plugin::{Actor, Plugin, SessionId};
 use mosquitto_dynsec::policy::{Effect, LoginRequest, Subject};
@@ -10,23 +12,34 @@ use crate::host::Place;
 const FIRST: SessionId = SessionId(1);
 const SECOND: SessionId = SessionId(2);
 
-fn started() -> (Place, Plugin) {
+/// A plugin in a broker that has not ticked, as some never do.
+fn without_ticks() -> (Place, Plugin) {
     let place = Place::with(&json!({
         "clients": [{"username": "john"}, {"username": "jane"}],
         "defaultACLAccess": {}, "groups": [], "roles": []
     }));
     let plugin = place.start(BrokerFamily::V2_0, |options| options.self_service = true).unwrap();
+    (place, plugin)
+}
+
+fn started() -> (Place, Plugin) {
+    let (place, plugin) = without_ticks();
     plugin.on_tick();
     (place, plugin)
 }
 
 fn ask(plugin: &Plugin, session: SessionId, username: &str) {
+    ask_as(plugin, session, "d1", username);
+}
+
+fn ask_as(plugin: &Plugin, session: SessionId, clientid: &str, username: &str) {
     let mut actor = Actor {
-        clientid: Some(b"d1".to_vec()),
+        clientid: Some(clientid.as_bytes().to_vec()),
         username: Some(username.as_bytes().to_vec()),
         ..Actor::default()
     };
-    plugin.on_own_question(session, &mut actor, br#"{"commands":[{"command":"whoAmI"}]}"#);
+    plugin.note_own_question(session, &mut actor);
+    plugin.on_own_question(&actor, br#"{"commands":[{"command":"whoAmI"}]}"#);
 }
 
 /// A login under the client id that has asked; the policy has no passwords, so that others decide.
@@ -56,6 +69,33 @@ fn until_the_broker_has_sent_an_answer_nobody_else_takes_its_client_id() {
     assert_eq!(login(&plugin, "john"), Effect::Defer, "it may come back itself");
     plugin.on_tick();
     assert_eq!(login(&plugin, "jane"), Effect::Deny);
+    plugin.on_tick();
+    assert_eq!(login(&plugin, "jane"), Effect::Defer);
+}
+
+#[test]
+fn without_ticks_an_answer_is_taken_to_be_sent_after_a_second() {
+    let (place, plugin) = without_ticks();
+    let start = Instant::now();
+    let after =
+        |milliseconds| place.host.set_clock(start + Duration::from_millis(milliseconds), Duration::ZERO);
+    after(0);
+    ask(&plugin, FIRST, "john");
+    after(999);
+    assert_eq!(login(&plugin, "jane"), Effect::Deny);
+    after(1000);
+    assert_eq!(login(&plugin, "jane"), Effect::Defer);
+}
+
+#[test]
+fn without_ticks_answers_are_forgotten_though_nobody_logs_in() {
+    let (place, plugin) = without_ticks();
+    let start = Instant::now();
+    place.host.set_clock(start, Duration::ZERO);
+    ask(&plugin, FIRST, "john");
+    place.host.set_clock(start + Duration::from_secs(1), Duration::ZERO);
+    ask_as(&plugin, SECOND, "d2", "john");
+    // Of a broker that ticks no answer is too old: this one would still be on its way if it were remembered.
     plugin.on_tick();
     assert_eq!(login(&plugin, "jane"), Effect::Defer);
 }

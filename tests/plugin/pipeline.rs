@@ -190,6 +190,37 @@ fn too_many_payloads_are_refused_in_their_order() {
 }
 
 #[test]
+fn refusals_that_wait_are_short_when_there_are_many() {
+    let (place, disk) = (place(), Moody::new());
+    let plugin = place.start_on(&disk, |_| ());
+    disk.set(Mood::Waits);
+    send(&plugin, &[create("first")]);
+    disk.until_a_save_waits(&plugin);
+    for _ in 0..1023 {
+        send(&plugin, &[list()]);
+    }
+    // Each answer is a hundred times longer than its payload.
+    let commands = vec![json!({}); 10_000];
+    for _ in 0..20 {
+        send(&plugin, &commands);
+    }
+    send(&plugin, &[list()]);
+    plugin.on_tick();
+    // What is undone, and what is run again, does not change that.
+    disk.fail_once();
+    settle(&place, &plugin);
+    let answers = place.host.answers();
+    assert_eq!(answers.len(), 1 + 1023 + 20 + 1);
+    let counts: Vec<usize> =
+        answers.iter().map(|answer| answer["responses"].as_array().unwrap().len()).collect();
+    let long = counts.iter().filter(|count| **count == 10_000).count();
+    assert!((1..=4).contains(&long), "{long}");
+    assert!(counts[1024..1024 + long].iter().all(|count| *count == 10_000));
+    assert!(counts[1024 + long..].iter().all(|count| *count == 1));
+    assert_eq!(answers[1044]["responses"][0]["error"], answers[1024]["responses"][0]["error"]);
+}
+
+#[test]
 fn a_shutdown_finishes_what_was_begun_and_answers_no_more() {
     let (place, disk) = (place(), Moody::new());
     let plugin = place.start_on(&disk, |_| ());

@@ -1,11 +1,15 @@
 //! `plugin_opt_rehash_on_login`: when the new hash is saved, and what it does not do.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use mosquitto_dynsec::broker::{BrokerFamily, LogLevel};
 use mosquitto_dynsec::plugin::{Delay, LoginAnswer, Plugin, SessionId};
 use mosquitto_dynsec::policy::{Effect, LoginRequest, Subject};
 use serde_json::{Value, json};
 
-use crate::host::{Place, command, login, login_as, settle};
+use crate::disk::{Mood, Moody};
+use crate::host::{Place, command, login, settle};
 
 /// Of the password `pw`.
 const OF_2_1: &str = "$7$101$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==$bjfmK+rHVjYIU8g+zpNOWQFyrJyLFolfGFZPWhA6mO/EpkV26D+0zAxQxU5vWtiKEaqE9OQTQPIIqGj/o9gJ5A==";
@@ -77,6 +81,48 @@ fn of_logins_that_wait_each_password_is_hashed_again() {
     assert_eq!(hashed.collect::<Vec<_>>(), [&[None][..], &[Some(1000); 5]].concat());
 }
 
+/// As many clients as there are names, whose passwords are due to be hashed again; each logs in under its name as client id,
+/// and the first once more under another.
+fn clients_that_wait(place: &Place, disk: &Moody, names: &[String]) -> Plugin {
+    let plugin = place.start_on(disk, |options| options.rehash_on_login = true);
+    let logins = names.iter().map(|name| (name, name.clone())).chain([(&names[0], "again".to_owned())]);
+    for (session, (name, clientid)) in (1..).zip(logins) {
+        let subject = Subject::known(Some(name.as_bytes()), Some(clientid.as_bytes()));
+        let request = LoginRequest { subject, address: None, password: Some(b"pw") };
+        assert_eq!(plugin.on_login(SessionId(session), &request, Delay::Safe), LoginAnswer::Later);
+    }
+    // Mostly all are verified by then: the more are, the more wait to be told.
+    thread::sleep(Duration::from_millis(50));
+    // The time goes on by as much with each login, and then the broker has its turn.
+    place.host.set_clock(Instant::now(), Duration::from_millis(1));
+    plugin
+}
+
+#[test]
+fn who_waits_while_passwords_are_hashed_again_is_let_in_also_where_that_cannot_be_saved() {
+    let names: Vec<String> = (0..6).map(|number| format!("client{number}")).collect();
+    let client = |name: &String| json!({"username": name, "encoded_password": OF_2_1});
+    let policy = json!({"clients": names.iter().map(client).collect::<Vec<_>>()});
+    for mood in [Mood::Works, Mood::Fails] {
+        let (place, disk) = (Place::with(&policy), Moody::new());
+        let plugin = clients_that_wait(&place, &disk, &names);
+        disk.set(mood);
+        let mut answered = 0;
+        while answered < names.len() + 1 {
+            place.host.sleep();
+            plugin.on_tick();
+            answered = place.host.let_in.lock().unwrap().len();
+            assert_eq!(place.logged("clientChanged"), []);
+        }
+        settle(&place, &plugin);
+        plugin.on_tick();
+        plugin.on_tick();
+        assert_eq!(*place.host.kicked.lock().unwrap(), 0);
+        let saved = (mood == Mood::Works).then_some(1000);
+        assert!(names.iter().all(|name| iterations(&place.policy(), name) == saved), "{mood:?}");
+    }
+}
+
 #[test]
 fn the_audit_trail_has_a_line_for_it() {
     let place = place();
@@ -113,7 +159,9 @@ fn from_the_thread_of_http_api_nothing_is_saved_or_logged() {
     let place = place();
     let plugin = start(&place);
     let lines = place.logged("").len();
-    assert_eq!(login_as(&plugin, "http-api", "ann", "pw"), Effect::Allow);
+    let subject = Subject::known(Some(b"ann"), Some(b"http-api"));
+    let request = LoginRequest { subject, address: None, password: Some(b"pw") };
+    assert_eq!(plugin.on_login(SessionId(1), &request, Delay::Elsewhere), LoginAnswer::Now(Effect::Allow));
     assert_eq!(iterations(&place.policy(), "ann"), None);
     assert_eq!(place.logged("").len(), lines);
     settle(&place, &plugin);
@@ -149,7 +197,10 @@ fn a_save_that_fails_refuses_no_login_and_is_tried_again_at_the_next() {
     for _ in 0..2 {
         assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
         settle(&place, &plugin);
+        plugin.on_tick();
+        plugin.on_tick();
     }
+    assert_eq!(*place.host.kicked.lock().unwrap(), 0);
     let warnings = place.logged("not hashed again");
     assert_eq!(warnings.len(), 2);
     assert!(warnings.iter().all(|(level, _)| *level == LogLevel::Warning));
@@ -162,6 +213,73 @@ fn a_save_that_fails_refuses_no_login_and_is_tried_again_at_the_next() {
     assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
     settle(&place, &plugin);
     assert_eq!(iterations(&place.policy(), "ann"), Some(1000));
+}
+
+/// How many passwords were known from before, and how many were not.
+fn looked_up(place: &Place, plugin: &Plugin) -> (i64, i64) {
+    let metrics = command(place, plugin, &json!({"command": "getMetrics"}));
+    let count = |name| metrics["data"]["loginCache"][name].as_i64().unwrap();
+    (count("hits"), count("misses"))
+}
+
+#[test]
+fn a_reload_hashes_no_password_that_was_verified_whether_its_new_hash_was_saved_or_not() {
+    for mood in [Mood::Works, Mood::Fails] {
+        let (place, disk) = (place(), Moody::new());
+        let plugin = place.start_on(&disk, |options| options.rehash_on_login = true);
+        disk.set(mood);
+        assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
+        settle(&place, &plugin);
+        assert_eq!(looked_up(&place, &plugin), (0, 1), "{mood:?}");
+        let saves = disk.saves();
+        plugin.on_reload();
+        assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
+        settle(&place, &plugin);
+        assert_eq!((looked_up(&place, &plugin), disk.saves()), ((1, 1), saves), "{mood:?}");
+        // Its own login tries again what has failed.
+        assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
+        settle(&place, &plugin);
+        let then = if mood == Mood::Works { ((2, 1), saves) } else { ((1, 2), saves + 1) };
+        assert_eq!((looked_up(&place, &plugin), disk.saves()), then, "{mood:?}");
+    }
+}
+
+/// Its password was not verified before: the client was let in by others, or what was known of it had to go.
+#[test]
+fn a_reload_hashes_no_password_again() {
+    let (place, disk) = (place(), Moody::new());
+    let plugin = place.start_on(&disk, |options| options.rehash_on_login = true);
+    let saves = disk.saves();
+    plugin.on_reload();
+    assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
+    settle(&place, &plugin);
+    assert_eq!((iterations(&place.policy(), "ann"), disk.saves()), (None, saves));
+    assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
+    settle(&place, &plugin);
+    assert_eq!(iterations(&place.policy(), "ann"), Some(1000));
+}
+
+#[test]
+fn a_login_that_waits_is_known_to_a_reload_though_it_could_not_be_hashed_again() {
+    let (place, disk) = (place(), Moody::new());
+    let plugin = place.start_on(&disk, |options| options.rehash_on_login = true);
+    let saves = disk.saves();
+    disk.set(Mood::Fails);
+    let subject = Subject::known(Some(b"ann"), Some(b"any"));
+    let request = LoginRequest { subject, address: None, password: Some(b"pw") };
+    for tries in 1..=2 {
+        assert_eq!(plugin.on_login(SessionId(tries), &request, Delay::Safe), LoginAnswer::Later);
+        while place.host.let_in.lock().unwrap().len() < tries {
+            place.host.sleep();
+            plugin.on_tick();
+        }
+        settle(&place, &plugin);
+        assert_eq!(disk.saves(), saves + tries, "it is tried again");
+    }
+    let (hits, misses) = looked_up(&place, &plugin);
+    plugin.on_reload();
+    assert_eq!(plugin.on_login(SessionId(2), &request, Delay::Safe), LoginAnswer::Now(Effect::Allow));
+    assert_eq!(looked_up(&place, &plugin), (hits + 1, misses));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! SIGHUP, after somebody else has changed the policy file or not.
 
+use std::time::Duration;
+
 use mosquitto_dynsec::broker::{BrokerFamily, LogLevel};
+use mosquitto_dynsec::password::Iterations;
 use mosquitto_dynsec::plugin::{Actor, Plugin};
 use mosquitto_dynsec::policy::Effect;
 use serde_json::{Value, json};
@@ -106,6 +109,36 @@ fn a_bad_file_is_refused_with_its_place_and_kept_when_the_policy_is_saved() {
     assert_eq!(place.policy()["clients"].as_array().unwrap().len(), 2);
 }
 
+/// Whoever makes a new policy then loses the one that runs, at the next reload.
+#[test]
+fn where_the_file_is_gone_a_reload_says_how_to_have_it_written_and_not_to_make_one() {
+    let (place, disk) = (place(), Moody::new());
+    let plugin = place.start_on(&disk, |_| ());
+    for content in [None, Some("# half a policy")] {
+        std::fs::remove_file(place.policy_path()).unwrap();
+        if let Some(content) = content {
+            edit(&place, content);
+        }
+        place.host.log.lock().unwrap().clear();
+        plugin.on_reload();
+        let [(LogLevel::Error, line)] = &place.logged("not reloaded")[..] else { panic!() };
+        assert!(
+            line.contains("`mosquitto_ctrl dynsec enableClient`") && line.contains("make no new one"),
+            "{line}"
+        );
+        assert!(!line.contains("dynsec init") && !line.contains("config_init"), "{line}");
+        assert!(!line.contains("backup") && !line.contains("empty file"), "{line}");
+        plugin.on_tick();
+        let enable = json!({"command": "enableClient", "username": "ann"});
+        assert_eq!(command(&place, &plugin, &enable), json!({"command": "enableClient"}));
+        assert_eq!(place.policy()["clients"].as_array().unwrap().len(), 2, "the policy that runs");
+        plugin.on_reload();
+        plugin.on_tick();
+        assert_eq!(place.logged("not reloaded").len(), 1);
+    }
+    assert_eq!(*place.host.kicked.lock().unwrap(), 0);
+}
+
 #[test]
 fn a_strict_plugin_reloads_no_imperfect_file() {
     let place = place();
@@ -113,7 +146,10 @@ fn a_strict_plugin_reloads_no_imperfect_file() {
     edit(&place, &policy(&[json!({"username": "eve", "roles": [{"rolename": "none"}]})]).to_string());
     plugin.on_reload();
     assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
-    assert_eq!(place.logged("not reloaded").len(), 1);
+    let [(LogLevel::Error, line)] = &place.logged("not reloaded")[..] else { panic!() };
+    assert!(line.contains("plugin_opt_strict_config"), "{line}");
+    let [(LogLevel::Warning, line)] = &place.logged(".json: line 1 column")[..] else { panic!() };
+    assert!(line.contains("none"), "{line}");
 }
 
 #[test]
@@ -131,6 +167,62 @@ fn what_is_under_way_comes_before_the_reload() {
     assert_eq!(login(&plugin, "eve", "pw"), Effect::Allow);
     assert_eq!(place.logged("reloaded").len(), 0);
     settle(&place, &plugin);
+}
+
+/// A payload whose passwords are hashed.
+fn create_with_password(name: &str) -> String {
+    json!({"commands": [{"command": "createClient", "username": name, "password": "pw"}]}).to_string()
+}
+
+/// What is run later is saved later, and would write over the edit before it is read.
+#[test]
+fn an_edit_is_in_force_also_if_a_command_that_came_before_still_waits() {
+    let (place, disk) = (place(), Moody::new());
+    let plugin = place.start_on(&disk, |options| {
+        // Its password is hashed for a while.
+        options.password_iterations = Iterations::try_from(2_000_000).unwrap();
+    });
+    plugin.on_control(&Actor::default(), create_with_password("eve").as_bytes());
+    edit(&place, &policy(&[client("ann"), client("bob"), client("new")]).to_string());
+    plugin.on_reload();
+    assert!(!plugin.is_idle(), "the command waits for its password");
+    assert_eq!(login(&plugin, "new", "pw"), Effect::Allow);
+    assert_eq!(place.host.answers(), [Value::Null; 0]);
+    settle(&place, &plugin);
+    assert_eq!(place.host.answers().len(), 1);
+    let names = place.policy();
+    let names: Vec<_> =
+        names["clients"].as_array().unwrap().iter().map(|client| &client["username"]).collect();
+    assert_eq!(names, ["ann", "bob", "eve", "new"]);
+    assert_eq!(kept(&place), Vec::<String>::new());
+}
+
+#[test]
+fn an_edit_is_in_force_also_if_a_save_fails_and_commands_are_run_again() {
+    let (place, disk) = (place(), Moody::new());
+    let plugin = place.start_on(&disk, |_| ());
+    let send = |command: Value| {
+        plugin.on_control(&Actor::default(), json!({ "commands": [command] }).to_string().as_bytes());
+    };
+    disk.set(Mood::Waits);
+    send(json!({"command": "createRole", "rolename": "held"}));
+    disk.until_a_save_waits(&plugin);
+    send(json!({"command": "deleteClient", "username": "bob"}));
+    edit(&place, &policy(&[client("ann"), client("bob"), client("new")]).to_string());
+    place.host.has_waited(Duration::from_secs(1));
+    plugin.on_reload();
+    place.host.has_time();
+    disk.fail_once();
+    settle(&place, &plugin);
+    let answers = place.host.answers();
+    let errors: Vec<bool> =
+        answers.iter().map(|answer| answer["responses"][0]["error"].is_string()).collect();
+    assert_eq!(errors, [true, false], "{answers:?}");
+    let names = place.policy();
+    let names: Vec<_> =
+        names["clients"].as_array().unwrap().iter().map(|client| &client["username"]).collect();
+    assert_eq!((names, &place.policy()["roles"]), (vec![&json!("ann"), &json!("new")], &json!([])));
+    assert_eq!(kept(&place), Vec::<String>::new());
 }
 
 #[test]

@@ -158,12 +158,18 @@ impl Model {
         let mut acls: Vec<_> = self.roles[role].iter().filter(|acl| acl.0 == acl_type).collect();
         let by_priority =
             |acl: &&(AclType, String, i32, bool)| Reverse(Priority::new(acl.2, self.compat).get());
-        // Of those with one topic the first counts, in 2.0 the first that is asked.
-        if self.compat == Compat::V2_0 {
+        // Of those with one topic the first counts, in 2.0 the first that is asked, and of literal ones the last.
+        let last_counts = self.compat == Compat::V2_0 && acl_type.is_literal();
+        if last_counts {
+            acls.reverse();
+        } else if self.compat == Compat::V2_0 {
             acls.sort_by_key(by_priority);
         }
         let mut topics = HashSet::new();
         acls.retain(|acl| topics.insert(&acl.1));
+        if last_counts {
+            acls.reverse();
+        }
         acls.sort_by_key(by_priority);
         acls
     }

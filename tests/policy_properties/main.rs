@@ -10,6 +10,7 @@
 )]
 
 mod commands;
+mod conflicts;
 mod decisions;
 #[expect(dead_code, reason = "here all is done at once, so that nothing has to be held")]
 mod disk;

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use mosquitto_dynsec::control::{Connection, Host};
 use mosquitto_dynsec::password::{Iterations, PasswordHash};
-use mosquitto_dynsec::policy::{ClientId, Compat, Extra, Member, Policy, Username};
-use mosquitto_dynsec::store::{Issue, read, write};
+use mosquitto_dynsec::policy::{ClientId, Compat, Extra, InertElement, InertIn, Member, Policy, Username};
+use mosquitto_dynsec::store::{Issue, is_revoked, read, write};
 
 use crate::snapshot::Snapshot;
 
@@ -30,10 +30,11 @@ impl Host for TestHost {
 
 /// The rules that a byte stands for.
 pub fn compat(byte: u8) -> Compat {
-    match byte % 3 {
+    match byte % 4 {
         0 => Compat::V2_0,
         1 => Compat::V2_0_21,
-        _ => Compat::V2_1,
+        2 => Compat::V2_1,
+        _ => Compat::V2_0_15,
     }
 }
 
@@ -47,28 +48,45 @@ pub fn sample(compat: Compat) -> Policy {
 pub fn survives_saving(policy: &Policy) -> Vec<Issue> {
     let file = write(&policy.snapshot());
     let (again, issues) = read(&file, policy.compat()).expect("what was written can be read");
-    let [read, kept] = [&again, policy].map(|policy| without_replaced(Snapshot::of(policy)));
+    let [read, kept] = [&again, policy].map(|policy| without_replaced(policy, Snapshot::of(policy)));
     assert_eq!(read, kept, "{}", file.escape_ascii());
     assert_eq!(write(&again.snapshot()).escape_ascii().to_string(), file.escape_ascii().to_string());
     issues
 }
 
-/// The same without members that stood in the file and were not what they should be, where a command may have replaced them:
-/// they stay in memory, but are written no more.
-fn without_replaced(mut snapshot: Snapshot) -> Snapshot {
-    snapshot.extra = without(&snapshot.extra, &["changeIndex"]);
+/// The same without what stays in memory, but is written no more: members that stood in the file and were not what they should
+/// be, where a command may have replaced them, links to what was missing and is there now, and records that do not count and name
+/// what was deleted.
+fn without_replaced(policy: &Policy, mut snapshot: Snapshot) -> Snapshot {
+    let written = policy.snapshot();
+    let is_unwritten = |element: &InertElement| is_there(policy, element) || is_revoked(element, &written);
+    let without = |extra: &mut Extra, names: &[&str]| {
+        let is_other = |member: &&Member| !names.iter().any(|name| *name.as_bytes() == *member.name);
+        let members = extra.members().iter().filter(is_other).cloned().collect();
+        let inert = extra.all_inert().iter().filter(|element| !is_unwritten(element)).cloned().collect();
+        *extra = Extra::new(members, inert);
+    };
+    without(&mut snapshot.extra, &["changeIndex"]);
     for client in &mut snapshot.clients {
-        client.extra = without(&client.extra, &["password", "salt", "iterations", "encoded_password"]);
+        without(&mut client.extra, &["password", "salt", "iterations", "encoded_password"]);
+    }
+    for group in &mut snapshot.groups {
+        without(&mut group.extra, &[]);
     }
     for role in &mut snapshot.roles {
-        role.extra = without(&role.extra, &["acls"]);
+        without(&mut role.extra, &["acls"]);
     }
     snapshot
 }
 
-fn without(extra: &Extra, names: &[&str]) -> Extra {
-    let is_other = |member: &&Member| !names.iter().any(|name| *name.as_bytes() == *member.name);
-    Extra::new(extra.members().iter().filter(is_other).cloned().collect(), extra.all_inert().to_vec())
+/// Whether what an element links to was missing and is there now.
+fn is_there(policy: &Policy, element: &InertElement) -> bool {
+    element.missing.as_deref().is_some_and(|name| match element.array {
+        InertIn::Roles => policy.role(name).is_some(),
+        InertIn::Clients => policy.client(name).is_some(),
+        InertIn::AnonymousGroup => policy.anonymous_group().is_some() || policy.group(name).is_some(),
+        InertIn::Beside | InertIn::Groups | InertIn::Acls => false,
+    })
 }
 
 /// Saved and read again it decides as before, of whatever file it was read. Where a member stood there twice,

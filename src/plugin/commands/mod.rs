@@ -15,7 +15,7 @@ mod run;
 mod saving;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -28,7 +28,7 @@ use crate::control::{self, Disconnect, Responses};
 use crate::options::SaveMode;
 use crate::panics::caught;
 use crate::workers::Workers;
-use hashing::Hashing;
+use hashing::Hashings;
 use progress::Progress;
 use queue::{Entry, FULL, Queue, Work};
 use run::INTERNAL;
@@ -48,11 +48,14 @@ const MOST_NAMED: usize = 100;
 /// The payloads that are not answered, and what works on them.
 pub(super) struct Pipeline {
     queue: Mutex<Queue>,
+    hashings: Arc<Hashings>,
     progress: Arc<Progress>,
     /// One thread, which saves.
     writer: Workers,
     mode: SaveMode,
     pace: Mutex<Pace>,
+    /// The payload that is being taken in is in the queue: if that panics, its sender is answered as all who wait.
+    is_taken: AtomicBool,
 }
 
 /// How long things take, to know whether it is worth to wait for them.
@@ -77,11 +80,13 @@ impl Pipeline {
     pub(super) fn new(mode: SaveMode, bell: Arc<Bell>) -> Self {
         Self {
             queue: Mutex::default(),
+            hashings: Arc::default(),
             progress: Arc::new(Progress::new(bell)),
             // A save and a reload.
             writer: Workers::with_threads(1, 2),
             mode,
             pace: Mutex::default(),
+            is_taken: AtomicBool::new(false),
         }
     }
 }
@@ -90,6 +95,11 @@ impl Plugin {
     /// A payload of commands has come. Its response is published before this returns if that takes no more than
     /// a few milliseconds, and by [`Plugin::on_tick`] else.
     pub fn on_control(&self, actor: &Actor, payload: &[u8]) {
+        self.take_in(actor, payload);
+        self.pipeline.is_taken.store(false, Ordering::Relaxed);
+    }
+
+    fn take_in(&self, actor: &Actor, payload: &[u8]) {
         self.metrics.payload();
         if self.broken.load(Ordering::Acquire) {
             self.respond(actor, &Responses::refusal(INTERNAL));
@@ -99,7 +109,7 @@ impl Plugin {
         let (alone, passwords) = {
             let mut queue = self.pipeline.queue.lock();
             if queue.is_full_for(payload.len()) {
-                let responses = control::refused(payload, FULL, &self.limits);
+                let responses = queue.refusal(|| control::refused(payload, FULL, &self.limits));
                 if queue.overflows() {
                     drop(queue);
                     self.respond(actor, &responses);
@@ -112,11 +122,13 @@ impl Plugin {
             let hashes = goes_on && actor.topic == ControlTopic::Admin;
             let passwords = if hashes { control::passwords(payload, &self.limits) } else { Vec::new() };
             let (alone, count) = (queue.is_empty(), passwords.len());
+            let Pipeline { hashings, progress, .. } = &self.pipeline;
             let hashing = (count > 0)
-                .then(|| Hashing::start(passwords, self.iterations, &self.workers, &self.pipeline.progress))
+                .then(|| hashings.start(passwords, self.iterations, &self.workers, progress))
                 .flatten();
             let actor = actor.clone();
             queue.push(Entry::new(Work::Commands { actor, payload: payload.to_vec(), hashing }));
+            self.pipeline.is_taken.store(true, Ordering::Relaxed);
             (alone, count)
         };
         if goes_on {
@@ -124,7 +136,7 @@ impl Plugin {
             if alone {
                 self.wait_a_little(passwords);
             }
-            self.pipeline.queue.lock().expose();
+            self.expose();
         } else {
             self.finish();
             if !self.has_ticked.load(Ordering::Relaxed) {
@@ -166,15 +178,21 @@ impl Plugin {
         if self.take_up_reload() {
             self.advance();
         }
-        self.pipeline.queue.lock().expose();
+        self.expose();
         answers
     }
 
-    /// [`Self::on_control`] has panicked: everything that waits is answered with an error, and the policy is
-    /// again what is on the disk.
+    /// The broker goes on: what was run is in force, and somebody may be let in by it.
+    pub(super) fn expose(&self) {
+        self.pipeline.queue.lock().expose();
+    }
+
+    /// A payload has panicked while it was taken in: everything that waits is answered with an error, and behind that its
+    /// sender, and the policy is again what is on the disk.
     pub fn answer_after_panic(&self, actor: &Actor) {
+        let was_taken = self.pipeline.is_taken.swap(false, Ordering::Relaxed);
         let mut effects = self.recover(None);
-        if !effects.iter().any(|effect| matches!(effect, Effect::Respond(..))) {
+        if !was_taken || !effects.iter().any(|effect| matches!(effect, Effect::Respond(..))) {
             effects.push(Effect::Respond(actor.clone(), Responses::refusal(INTERNAL)));
         }
         self.perform(effects);
@@ -330,14 +348,7 @@ impl Plugin {
                     self.broker.log(LogLevel::Info, &[&what[..], &username].concat());
                     self.audit_deed(&Deed::RehashPassword(username));
                 }
-                Effect::Disconnect(whom, logins) => {
-                    let kicks = {
-                        let mut sessions = self.sessions.lock();
-                        sessions.disconnect_later(whom, logins);
-                        if sessions.has_ticked() { Vec::new() } else { sessions.all_due() }
-                    };
-                    self.kick(kicks);
-                }
+                Effect::Disconnect(whom, logins) => self.disconnect_later(whom, logins),
             }
         }
     }

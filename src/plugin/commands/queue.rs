@@ -16,6 +16,9 @@ pub(super) const MOST_PAYLOADS: usize = 1024;
 pub(super) const MOST_BYTES: usize = 64 << 20;
 /// How many refusals may wait behind them for their turn to be answered.
 const MOST_REFUSALS: usize = 8192;
+/// How many bytes these may have together, before those that follow say it once for all commands of their payload: one
+/// that says it for each can be a hundred times longer than the payload.
+const MOST_REFUSED_BYTES: usize = 8 << 20;
 /// What a payload is refused with if too much waits.
 pub(super) const FULL: &str =
     "Too many commands are waiting to be saved; nothing was changed, send them again later";
@@ -27,9 +30,9 @@ pub(super) enum Work {
     Commands { actor: Actor, payload: Vec<u8>, hashing: Option<Arc<Hashing>> },
     /// Hashes that logins have brought, to be put and saved.
     Rehash(Vec<NewHash>),
-    /// An answer that waits for its turn.
+    /// An answer that waits for its turn; when it was run, what came of it has that.
     Refused(Actor, Responses),
-    /// The file is to be read, once all before this is on the disk; what was read, once it is.
+    /// The file is to be read, once what was run before is on the disk; what was read, once it is.
     Reload(Option<Arc<Reading>>),
 }
 
@@ -41,8 +44,8 @@ pub(super) struct Done {
     pub(super) outcome: Outcome,
     /// The count of logins then: who comes later comes under the new policy.
     pub(super) logins: u64,
-    /// It was in a save that failed, and is not run again.
-    pub(super) failed: bool,
+    /// Its answer is certain, since it was in a save that has ended, well or not, or waits for none: it is not run again.
+    pub(super) settled: bool,
 }
 
 #[derive(Debug)]
@@ -73,6 +76,11 @@ impl Entry {
         self.done.as_ref().is_some_and(|done| done.outcome.changed)
     }
 
+    /// Whether it is a reload for which the file is not being read yet.
+    fn is_reload_to_begin(&self) -> bool {
+        matches!(self.work, Work::Reload(None))
+    }
+
     /// Who gets the answer; nobody, where nobody asked.
     pub(super) fn actor(&self) -> Option<&Actor> {
         match &self.work {
@@ -91,15 +99,25 @@ impl Entry {
             Work::Rehash(_) | Work::Refused(..) | Work::Reload(_) => 0,
         }
     }
+
+    fn refused_bytes(&self) -> usize {
+        match &self.work {
+            Work::Refused(_, responses) => responses.length().saturating_add(self.answer()),
+            Work::Commands { .. } | Work::Rehash(_) | Work::Reload(_) => 0,
+        }
+    }
 }
 
 /// The entries, and how far they have come.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    // INVARIANT: the first `run` entries were run, the others not; what was saved is not here.
+    // INVARIANT: the first `run` entries were run, of the others only those that are settled. What was saved and
+    // answered is not here.
     entries: VecDeque<Entry>,
     run: usize,
     bytes: usize,
+    /// How many bytes of refusals wait.
+    refused: usize,
     /// How many bytes of answers wait.
     answers: usize,
     /// The save that is under way, and how many of the first entries it holds.
@@ -113,6 +131,7 @@ impl Queue {
 
     pub(super) fn push(&mut self, entry: Entry) {
         self.bytes = self.bytes.saturating_add(entry.bytes());
+        self.refused = self.refused.saturating_add(entry.refused_bytes());
         self.entries.push_back(entry);
     }
 
@@ -121,6 +140,13 @@ impl Queue {
         // A payload that waits for nothing is taken, however long it is.
         let too_long = self.bytes > 0 && self.bytes.saturating_add(length) > MOST_BYTES;
         self.entries.len() >= MOST_PAYLOADS || too_long
+    }
+
+    /// What answers a payload that is refused because too much waits; `for_each` says it for each of its commands.
+    pub(super) fn refusal(&self, for_each: impl FnOnce() -> Responses) -> Responses {
+        let has_room = |bytes| self.refused.saturating_add(bytes) <= MOST_REFUSED_BYTES;
+        let responses = has_room(0).then(for_each).filter(|responses| has_room(responses.length()));
+        responses.unwrap_or_else(|| Responses::refusal(FULL))
     }
 
     /// Whether not even a refusal can wait for its turn.
@@ -175,14 +201,17 @@ impl Queue {
     pub(super) fn take_first(&mut self) -> Option<Entry> {
         let entry = self.entries.pop_front()?;
         self.bytes = self.bytes.saturating_sub(entry.bytes());
+        self.refused = self.refused.saturating_sub(entry.refused_bytes());
         Some(entry)
     }
 
-    /// Asks for a reload, unless one is asked for that has not begun.
+    /// Asks for a reload. What was run comes before it, since it is in force; nothing else does, or a save of that would
+    /// write over what is to be read.
     pub(super) fn push_reload(&mut self) {
-        if !self.entries.iter().any(|entry| matches!(entry.work, Work::Reload(None))) {
-            self.push(Entry::new(Work::Reload(None)));
-        }
+        self.entries.retain(|entry| !entry.is_reload_to_begin());
+        let waits = |entry: &Entry| entry.done.is_none() && !matches!(entry.work, Work::Reload(_));
+        let place = self.entries.iter().position(waits).unwrap_or(self.entries.len());
+        self.entries.insert(place, Entry::new(Work::Reload(None)));
     }
 
     pub(super) fn has_reload(&self) -> bool {
@@ -217,12 +246,24 @@ impl Queue {
         self.entries.iter()
     }
 
-    /// Everything is to be run again, but what failed.
+    /// The first of those that were run are on the disk.
+    pub(super) fn are_saved(&mut self, held: usize) {
+        for done in self.all_run().take(held).filter_map(|entry| entry.done.as_mut()) {
+            done.outcome.changed = false;
+            done.settled = true;
+        }
+    }
+
+    /// Everything is to be run again, but what is settled: what is on the disk has its effects there, and only its answer
+    /// waits.
     pub(super) fn run_again(&mut self) {
         for entry in &mut self.entries {
-            entry.done.take_if(|done| !done.failed);
+            entry.done.take_if(|done| !done.settled);
         }
         (self.run, self.answers) = (0, 0);
+        if self.entries.iter().any(Entry::is_reload_to_begin) {
+            self.push_reload();
+        }
     }
 
     /// The broker goes on, and what was run is in force.
@@ -251,5 +292,59 @@ mod tests {
         assert!(queue.is_full_for(1));
         drop(queue.take_first());
         assert!(!queue.is_full_for(MOST_BYTES - 1) && queue.is_full_for(MOST_BYTES));
+    }
+
+    fn commands(name: &str) -> Entry {
+        let payload = name.as_bytes().to_vec();
+        Entry::new(Work::Commands { actor: Actor::default(), payload, hashing: None })
+    }
+
+    /// The next entry runs; whether it has changed anything.
+    fn run(queue: &mut Queue, changed: bool) {
+        let mark = crate::policy::Policy::new(crate::policy::Compat::V2_1).mark();
+        let outcome = Outcome { changed, ..super::super::run::nothing(Responses::default()) };
+        let entry = queue.next_to_run().unwrap();
+        entry.done.get_or_insert(Done { mark, outcome, logins: 0, settled: false });
+        queue.was_run();
+    }
+
+    /// The payloads in their order, `reload` for a reload and `reading` for one that has begun.
+    fn order(queue: &Queue) -> Vec<String> {
+        let name = |entry: &Entry| match &entry.work {
+            Work::Commands { payload, .. } => String::from_utf8(payload.clone()).unwrap(),
+            Work::Rehash(_) | Work::Refused(..) => "?".to_owned(),
+            Work::Reload(None) => "reload".to_owned(),
+            Work::Reload(Some(_)) => "reading".to_owned(),
+        };
+        queue.all().map(name).collect()
+    }
+
+    #[test]
+    fn a_reload_comes_before_all_that_was_not_run_also_once_that_is_to_be_run_again() {
+        let mut queue = Queue::default();
+        for name in ["held", "run", "waits"] {
+            queue.push(commands(name));
+        }
+        run(&mut queue, true);
+        run(&mut queue, true);
+        queue.push_reload();
+        queue.push_reload();
+        queue.push(commands("later"));
+        assert_eq!(order(&queue), ["held", "run", "reload", "waits", "later"]);
+        assert!(queue.next_to_run().is_none() && queue.next_reload().is_none());
+        // A save of the first has failed.
+        queue.all_run().next().unwrap().done.as_mut().unwrap().settled = true;
+        queue.run_again();
+        assert_eq!(order(&queue), ["held", "reload", "run", "waits", "later"]);
+        run(&mut queue, false);
+        queue.are_saved(1);
+        drop(queue.take_answerable().unwrap());
+        assert!(queue.next_to_run().is_none() && queue.take_answerable().is_none());
+        let reading = Arc::new(Reading::default());
+        *queue.next_reload().unwrap() = Some(reading);
+        // Another one looks at the file again, after that one.
+        queue.push_reload();
+        assert_eq!(order(&queue), ["reading", "reload", "run", "waits", "later"]);
+        assert!(queue.next_to_run().is_none() && queue.next_reload().is_none());
     }
 }

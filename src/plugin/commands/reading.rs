@@ -15,7 +15,7 @@ use crate::workers::Workers;
 pub(in crate::plugin) type Read = Result<Result<Option<Loaded>, OpenError>, Panicked>;
 
 /// The file is being read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Reading(Mutex<Option<Read>>);
 
 impl Reading {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::Effect;
 use super::queue::{Queue, Work};
-use super::run::{INTERNAL, answer_all, nothing};
+use super::run::{INTERNAL, answer, answer_all, nothing};
 use crate::broker::LogLevel;
 use crate::control::{self, Disconnect, Outcome, Responses};
 use crate::panics::{Panicked, caught};
@@ -25,12 +25,13 @@ impl Plugin {
     }
 
     /// What works on the payloads has panicked, or could not undo one that has. Everything that waits is
-    /// answered with an error, but what a save under way still brings to the disk.
+    /// answered with an error, but what is on the disk or is still brought there by a save under way.
     pub(super) fn recover(&self, panicked: Option<&Panicked>) -> Vec<Effect> {
         let was_broken = self.broken.swap(true, Ordering::AcqRel);
         let mut effects: Vec<Effect> = panicked.map(told).into_iter().collect();
         let mut queue = self.pipeline.queue.lock();
-        self.wait_for_save(&mut queue, &mut effects);
+        self.wait_for_save(&mut queue);
+        answer_all(&mut queue, &mut effects, usize::MAX);
         let marks = queue.all_run().filter_map(|entry| entry.done.as_ref().map(|done| done.mark));
         let first = marks.min();
         let undone = match first {
@@ -59,6 +60,11 @@ impl Plugin {
             effects.push(Effect::Disconnect(whom, self.sessions.lock().logins()));
         }
         while let Some(entry) = queue.take_first() {
+            // Those that a failed save has put back are not all counted as run again.
+            if entry.done.as_ref().is_some_and(|done| done.settled) {
+                answer(entry, &mut effects);
+                continue;
+            }
             match entry.work {
                 Work::Commands { actor, payload, .. } => {
                     effects.push(Effect::Respond(actor, control::refused(&payload, INTERNAL, &self.limits)));
@@ -71,8 +77,8 @@ impl Plugin {
         effects
     }
 
-    /// Waits until the save that is under way has ended. What it brought to the disk is answered.
-    pub(super) fn wait_for_save(&self, queue: &mut Queue, effects: &mut Vec<Effect>) {
+    /// Waits until the save that is under way has ended. What it brought to the disk can be answered.
+    fn wait_for_save(&self, queue: &mut Queue) {
         let Some((saving, held)) = queue.saving.take() else { return };
         let saved = loop {
             let seen = self.pipeline.progress.so_far();
@@ -83,10 +89,7 @@ impl Plugin {
         };
         if saved.result.is_ok() {
             self.policy.write().keep_to(saving.mark);
-            for done in queue.all_run().take(held).filter_map(|entry| entry.done.as_mut()) {
-                done.outcome.changed = false;
-            }
-            answer_all(queue, effects, usize::MAX);
+            queue.are_saved(held);
         }
     }
 
@@ -98,6 +101,7 @@ impl Plugin {
             Ok(Ok(mut policy)) => {
                 let mut present = self.policy.write();
                 policy.set_self_service(present.self_service());
+                policy.take_deleted_of(&mut present);
                 *present = policy;
                 self.broken.store(false, Ordering::Release);
                 let line = "dynsec: the policy is again what is on the disk";

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::hashing::Prepared;
-use super::queue::{Done, Queue, Work};
+use super::queue::{Done, Entry, Queue, Work};
 use super::reading::Reading;
 use super::saving::{NotSaved, Saving};
 use super::{Effect, Pipeline};
@@ -47,6 +47,10 @@ impl Plugin {
                 self.take_up(&mut queue, saved.result, &mut effects);
             }
             self.run_all(&mut queue, &mut effects, slice);
+            if self.broken.load(Ordering::Acquire) {
+                // A policy that may be half changed must not be saved.
+                continue;
+            }
             answer_all(&mut queue, &mut effects, if slice.is_some() { ANSWERS } else { usize::MAX });
             if still_saving {
                 break;
@@ -84,10 +88,11 @@ impl Plugin {
             let mut policy = self.policy.write();
             let mark = policy.mark();
             if entry.done.is_none() {
-                let ran = caught(|| self.run(&mut policy, &entry.work));
+                let settled = matches!(entry.work, Work::Refused(..));
+                let ran = caught(|| self.run(&mut policy, &mut entry.work));
                 drop(policy);
                 let outcome = ran.unwrap_or_else(|panicked| self.after_panic(mark, &panicked, effects));
-                entry.done = Some(Done { mark, outcome, logins, failed: false });
+                entry.done = Some(Done { mark, outcome, logins, settled });
             } else if let Some(done) = &mut entry.done {
                 done.mark = mark;
             }
@@ -98,7 +103,7 @@ impl Plugin {
         }
     }
 
-    fn run(&self, policy: &mut Policy, work: &Work) -> Outcome {
+    fn run(&self, policy: &mut Policy, work: &mut Work) -> Outcome {
         match work {
             Work::Commands { actor, payload, hashing } => {
                 let prepared = Prepared::new(self, hashing.as_deref());
@@ -111,7 +116,7 @@ impl Plugin {
                 let log = names.iter().map(|name| name.as_bytes().to_vec()).collect();
                 Outcome { changed: !names.is_empty(), log, ..nothing(Responses::default()) }
             }
-            Work::Refused(_, responses) => nothing(responses.clone()),
+            Work::Refused(_, responses) => nothing(std::mem::take(responses)),
             Work::Reload(_) => nothing(Responses::default()),
         }
     }
@@ -133,9 +138,7 @@ impl Plugin {
         match result {
             Ok(()) => {
                 self.policy.write().keep_to(saving.mark);
-                for done in queue.all_run().take(held).filter_map(|entry| entry.done.as_mut()) {
-                    done.outcome.changed = false;
-                }
+                queue.are_saved(held);
             }
             Err(error) => self.undo(queue, held, &error, effects),
         }
@@ -146,7 +149,10 @@ impl Plugin {
     fn undo(&self, queue: &mut Queue, held: usize, error: &NotSaved, effects: &mut Vec<Effect>) {
         let marks = queue.all_run().filter_map(|entry| entry.done.as_ref().map(|done| done.mark));
         let Some(first): Option<Mark> = marks.min() else { return };
-        let exposed = queue.all_run().any(|entry| entry.exposed && entry.is_unsaved());
+        // A new hash of the same password lets nobody in.
+        let exposed = queue
+            .all_run()
+            .any(|entry| entry.exposed && entry.is_unsaved() && !matches!(entry.work, Work::Rehash(_)));
         let concerned = self.policy.write().take_back(first);
         let mut commands = false;
         for entry in queue.all_run().take(held).filter(|entry| entry.is_unsaved()) {
@@ -156,7 +162,7 @@ impl Plugin {
             let text = format!("Not saved, nothing was changed: {}", error.cause());
             done.outcome.responses.fail_all(&text);
             done.outcome = nothing(std::mem::take(&mut done.outcome.responses));
-            done.failed = true;
+            done.settled = true;
             if is_rehash {
                 let line =
                     format!("dynsec: passwords are not hashed again, since that cannot be saved: {error}");
@@ -180,24 +186,90 @@ pub(super) fn answer_all(queue: &mut Queue, effects: &mut Vec<Effect>, most: usi
     while effects.len() < most
         && let Some(entry) = queue.take_answerable()
     {
-        let actor = entry.actor().cloned();
-        let Some(done) = entry.done else { continue };
-        let Outcome { responses, disconnects, log, .. } = done.outcome;
-        let is_rehash = matches!(entry.work, Work::Rehash(_));
-        effects.extend(
-            log.into_iter().map(|text| {
-                if is_rehash { Effect::Rehashed(text) } else { Effect::Log(LogLevel::Info, text) }
-            }),
-        );
-        if let Some(actor) = actor {
-            effects.push(Effect::Respond(actor, responses));
-        }
-        if !disconnects.is_empty() {
-            effects.push(Effect::Disconnect(disconnects, done.logins));
-        }
+        answer(entry, effects);
+    }
+}
+
+/// Everything that is to be told of an entry that was run.
+pub(super) fn answer(entry: Entry, effects: &mut Vec<Effect>) {
+    let actor = entry.actor().cloned();
+    let Some(done) = entry.done else { return };
+    let Outcome { responses, disconnects, log, .. } = done.outcome;
+    let is_rehash = matches!(entry.work, Work::Rehash(_));
+    effects.extend(
+        log.into_iter()
+            .map(|text| if is_rehash { Effect::Rehashed(text) } else { Effect::Log(LogLevel::Info, text) }),
+    );
+    if let Some(actor) = actor {
+        effects.push(Effect::Respond(actor, responses));
+    }
+    if !disconnects.is_empty() {
+        effects.push(Effect::Disconnect(disconnects, done.logins));
     }
 }
 
 pub(super) fn nothing(responses: Responses) -> Outcome {
     Outcome { responses, changed: false, disconnects: Vec::new(), log: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::{Arc, OnceLock, Weak};
+
+    use super::*;
+    use crate::broker::{Broker, BrokerFamily, PublishError};
+    use crate::options::PluginOptions;
+    use crate::plugin::Actor;
+
+    /// Whoever asks what time it is finds the policy half changed, as after a payload that could not be undone.
+    #[derive(Default)]
+    struct Breaks(OnceLock<Weak<Plugin>>, AtomicUsize);
+
+    impl Broker for Breaks {
+        fn log(&self, _: LogLevel, _: &[u8]) {}
+        fn publish(&self, _: &'static str, _: &[u8]) -> Result<(), PublishError> {
+            Ok(())
+        }
+        fn kick_username(&self, _: &[u8]) {}
+        fn kick_clientid(&self, _: &[u8]) {}
+        fn now(&self) -> Instant {
+            if let Some(plugin) = self.0.get().and_then(Weak::upgrade) {
+                // First where the slice begins, then between the two payloads.
+                if self.1.fetch_add(1, Ordering::Relaxed) == 1 {
+                    plugin.broken.store(true, Ordering::Release);
+                }
+            }
+            Instant::now()
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_undone_is_not_saved() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("policy.json");
+        let text = r#"{"clients": [{"username": "ann"}]}"#;
+        std::fs::write(&file, text).unwrap();
+        let host = Arc::new(Breaks::default());
+        let broker = Arc::<Breaks>::clone(&host);
+        let plugin = Plugin::start(&PluginOptions::new(file.clone()), broker, BrokerFamily::V2_1).unwrap();
+        let plugin = Arc::new(plugin);
+        plugin.on_tick();
+        let before = std::fs::read(&file).unwrap();
+        for name in ["one", "two"] {
+            let command = format!(r#"{{"commands": [{{"command": "createClient", "username": "{name}"}}]}}"#);
+            let (actor, payload) = (Actor::default(), command.into_bytes());
+            plugin.pipeline.queue.lock().push(Entry::new(Work::Commands { actor, payload, hashing: None }));
+        }
+        host.0.set(Arc::downgrade(&plugin)).unwrap();
+        let effects = plugin.advance_quietly();
+        let refused = effects.iter().filter(|effect| {
+            matches!(effect, Effect::Respond(_, responses)
+                if String::from_utf8_lossy(&responses.to_json()).contains(INTERNAL))
+        });
+        assert_eq!(refused.count(), 2);
+        assert_eq!(std::fs::read(&file).unwrap(), before);
+        assert!(plugin.is_idle() && !plugin.broken.load(Ordering::Acquire));
+        assert_eq!(plugin.policy.read().clients().len(), 1);
+    }
 }

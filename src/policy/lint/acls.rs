@@ -1,13 +1,10 @@
 //! ACLs for themselves, and beside the others of their role.
 
-use super::{ANYBODY, Finding, RoleAcl, Work};
+use super::{ANYBODY, Finding, NO_LEVEL, RoleAcl};
 use crate::policy::asked::Cut;
-use crate::policy::effective::parts;
+use crate::policy::effective::{is_one_topic, parts};
 use crate::policy::topic::{Match, Placeholder, has_wildcard};
-use crate::policy::{AclType, HeldRole, Policy, Role, Rule, is_valid_filter};
-
-/// A level that no ACL has, since no topic can.
-const NO_LEVEL: &[u8] = b"\x01";
+use crate::policy::{AclType, HeldRole, Policy, Role, Rule, Work, is_valid_filter};
 
 impl Policy {
     pub(super) fn lint_acls<'a>(&'a self, role: &'a Role, work: &mut Work, findings: &mut Vec<Finding<'a>>) {
@@ -29,11 +26,12 @@ impl Policy {
                     }
                     continue;
                 }
-                if !work.may(held.index.steps(acl_type)) {
+                if let Some(literal) = self.literal_before(held, this) {
+                    findings.push(Finding::ShadowedAcl(this, literal));
                     continue;
                 }
                 let as_rule = Rule { held, acl_type, acl };
-                if let Some(by) = self.covering(&[held], &as_rule, &acl.topic, ANYBODY) {
+                if let Some(by) = self.covering(&[held], &as_rule, &acl.topic, ANYBODY, work) {
                     findings.push(Finding::ShadowedAcl(this, RoleAcl { acl: by.acl, ..this }));
                 } else if let Some(two) = self.covered_by_two(held, this, work) {
                     findings.push(Finding::ShadowedByTwo(this, two));
@@ -42,6 +40,19 @@ impl Policy {
                 }
             }
         }
+    }
+
+    /// The literal ACL for all that a pattern matches, which is looked up before it, and says the opposite. That both are
+    /// there and say the same is what tutorials do.
+    fn literal_before<'a>(&self, held: HeldRole<'a>, pattern: RoleAcl<'a>) -> Option<RoleAcl<'a>> {
+        let acl_type = match pattern.acl_type {
+            AclType::SubscribePattern => AclType::SubscribeLiteral,
+            AclType::UnsubscribePattern => AclType::UnsubscribeLiteral,
+            _ => return None,
+        };
+        let topic = &pattern.acl.topic;
+        let acl = is_one_topic(topic).then(|| held.index.get(acl_type, topic, self.keys())).flatten()?;
+        (acl.allow != pattern.acl.allow).then_some(RoleAcl { acl_type, acl, ..pattern })
     }
 
     /// Two ACLs that are asked before this one, and together cover it.
@@ -54,10 +65,7 @@ impl Policy {
         let (itself, below) = parts(this.acl_type, &this.acl.topic)?;
         let rule = Rule { held, acl_type: this.acl_type, acl: this.acl };
         let mut covering = |filter: &[u8]| {
-            if !work.may(held.index.steps(this.acl_type)) {
-                return None;
-            }
-            let by = self.covering(&[held], &rule, filter, ANYBODY)?;
+            let by = self.covering(&[held], &rule, filter, ANYBODY, work)?;
             Some(RoleAcl { acl: by.acl, ..this })
         };
         Some([covering(itself)?, covering(&below)?])

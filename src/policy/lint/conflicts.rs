@@ -3,12 +3,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{ANYBODY, Finding, Holder, RoleAcl, Work};
-use crate::policy::asked::Cut;
-use crate::policy::topic::Match;
+use super::{ANYBODY, Finding, Holder, NO_LEVEL, RoleAcl, Work};
+use crate::policy::effective::{filled, is_of_publishes, with_first_level};
+use crate::policy::topic::{has_wildcard, without_hash};
 use crate::policy::{
-    AclRequest, AclType, Action, HeldRole, Link, Links, Policy, Reason, Role, RoleName, Subject,
+    AclRequest, AclType, Action, Client, ClientId, Compat, HeldRole, Link, Links, Policy, Reason, Role,
+    RoleName, Subject, is_valid_filter,
 };
+
+/// A client id that no ACL has.
+const NO_CLIENTID: &[u8] = b"\x02";
 
 /// How many ACLs of one type in a role are held against another role, so that a big role that everybody
 /// has is not gone through again for each other role.
@@ -94,76 +98,133 @@ impl Policy {
                 .filter(|(_, (first, second))| (first.0 && second.1) || (first.1 && second.0))
                 .flat_map(|(action, _)| action.acl_types().iter().copied())
                 .collect();
-            if let Some((acl, other)) = self.conflict(first, second, &can_disagree, work) {
+            let conflict = |whose: &Whose<'_>, work: &mut Work| {
+                self.conflict((first, second), &can_disagree, whose, work)
+            };
+            let mut found = conflict(&Whose::ANYBODY, work);
+            if let (Some(_), Holder::Client(client)) = (found, holder) {
+                found = conflict(&Whose::of(client), work);
+                if found.is_none() {
+                    // What others who have them so may disagree about, this one cannot ask for.
+                    seen.roles.remove(&places);
+                }
+            }
+            if let Some((acl, other)) = found {
                 seen.found.push(Finding::Conflict(acl, other, Some(holder)));
             }
         }
     }
 
+    /// The ACLs by which two roles decide otherwise about something.
     fn conflict<'a>(
         &'a self,
-        first: &'a Role,
-        second: &'a Role,
+        (first, second): (&'a Role, &'a Role),
         acl_types: &[AclType],
+        whose: &Whose<'_>,
         work: &mut Work,
     ) -> Option<(RoleAcl<'a>, RoleAcl<'a>)> {
         let (held, other) = (self.alone(first)?, self.alone(second)?);
-        self.disagreement(&held, &other, acl_types, work).or_else(|| {
-            let (acl, by) = self.disagreement(&other, &held, acl_types, work)?;
-            Some((by, acl))
+        self.disagreement(&held, &other, acl_types, whose, work).or_else(|| {
+            let (by, acl) = self.disagreement(&other, &held, acl_types, whose, work)?;
+            Some((acl, by))
         })
     }
 
-    /// The first ACL of a role about which the other role decides otherwise, and the other's ACL.
+    /// The same, where an ACL of the first role matches.
     fn disagreement<'a>(
         &'a self,
         role: &HeldRole<'a>,
         other: &HeldRole<'a>,
         acl_types: &[AclType],
+        whose: &Whose<'_>,
         work: &mut Work,
     ) -> Option<(RoleAcl<'a>, RoleAcl<'a>)> {
         for &acl_type in acl_types {
             let acls = role.role.acls(acl_type);
-            work.left_out |= acls.len() > MOST;
+            work.leave_out(acls.len() > MOST);
             for acl in acls.iter().take(MOST) {
-                if !work.may(other.index.steps(acl_type).saturating_add(1)) {
-                    return None;
-                }
-                let this = RoleAcl { role: role.role, acl_type, acl };
-                if let Some(by) = self.decides_about(other, this).filter(|by| by.acl.allow != acl.allow) {
-                    return Some((this, by));
+                for topic in examples(acl_type, &acl.topic, whose.subject) {
+                    let [by, own] = self.deciders([other, role], acl_type, &topic, whose, work)?;
+                    if let (Some(by), Some(own)) = (by, own)
+                        && by.acl.allow != own.acl.allow
+                    {
+                        return Some((own, by));
+                    }
                 }
             }
         }
         None
     }
 
-    /// The ACL by which a role decides about all that an ACL of another matches.
-    fn decides_about<'a>(&'a self, held: &HeldRole<'a>, about: RoleAcl<'_>) -> Option<RoleAcl<'a>> {
-        let topic = &about.acl.topic;
-        if about.acl_type.is_literal() {
-            let action = match about.acl_type {
-                AclType::SubscribeLiteral => Action::Subscribe,
-                _ => Action::Unsubscribe,
-            };
-            let subject = Subject::known(None, None);
-            let hashed = self.hashed(&AclRequest { subject, action, topic });
-            let mut question = self.question(&hashed);
-            let Reason::Acl { acl_type, acl, .. } = question.ask_role(held.role, held.index, None)?.reason
-            else {
+    /// The ACLs by which two roles decide about a topic, of the second role only where the first one does; `None` if there
+    /// is no work left.
+    fn deciders<'a>(
+        &'a self,
+        roles: [&HeldRole<'a>; 2],
+        acl_type: AclType,
+        topic: &[u8],
+        whose: &Whose<'_>,
+        work: &mut Work,
+    ) -> Option<[Option<RoleAcl<'a>>; 2]> {
+        let action = Action::ALL.into_iter().find(|action| action.acl_types().contains(&acl_type))?;
+        let subject = if acl_type.is_literal() { whose.subject_of_literals } else { whose.subject };
+        let hashed = self.hashed(&AclRequest { subject, action, topic });
+        let mut question = self.question(&hashed);
+        let mut deciders = [None; 2];
+        for (decider, held) in deciders.iter_mut().zip(roles) {
+            if !work.may(held.index.steps(action.pattern_type()).saturating_add(1)) {
                 return None;
+            }
+            let decision = question.ask_role(held.role, held.index, None);
+            let Some(Reason::Acl { acl_type, acl, .. }) = decision.map(|decision| decision.reason) else {
+                break;
             };
-            return Some(RoleAcl { role: held.role, acl_type, acl });
+            *decider = Some(RoleAcl { role: held.role, acl_type, acl });
         }
-        let asked = self.filter_as_asked(about.acl_type, topic, &ANYBODY);
-        let cut = Cut::of(&asked, self.keys())?;
-        let found = held.index.first(about.acl_type, &asked, &cut)?;
-        (found.how == Match::Yes).then_some(RoleAcl {
-            role: held.role,
-            acl_type: about.acl_type,
-            acl: &found.ranked.item,
-        })
+        Some(deciders)
     }
+}
+
+/// Who asks.
+struct Whose<'s> {
+    subject: Subject<'s>,
+    /// For filters of literal ACLs, in which `%u` is no placeholder.
+    subject_of_literals: Subject<'s>,
+}
+
+impl<'s> Whose<'s> {
+    /// Whoever has the roles.
+    const ANYBODY: Self = Self { subject: ANYBODY, subject_of_literals: Subject::known(None, None) };
+
+    fn of(client: &'s Client) -> Self {
+        let clientid = client.clientid().map_or(NO_CLIENTID, ClientId::as_bytes);
+        let subject = Subject::known(Some(client.username.as_bytes()), Some(clientid));
+        Self { subject, subject_of_literals: subject }
+    }
+}
+
+/// Some of what an ACL matches, for somebody: filters that are subscribed to, and topics, with levels that no other ACL
+/// names. So what decides about one of these decides about all that are like it.
+fn examples(acl_type: AclType, filter: &[u8], subject: Subject<'_>) -> Vec<Vec<u8>> {
+    if acl_type.is_literal() {
+        return vec![filter.to_vec()];
+    }
+    let filled = match filled(filter, subject) {
+        Some(filled) if !filled.is_empty() && is_valid_filter(filter, Compat::V2_1) => filled,
+        _ => return Vec::new(),
+    };
+    let mut examples = Vec::new();
+    if !is_of_publishes(acl_type) && has_wildcard(&filled) {
+        examples.push(filled.to_vec());
+    }
+    let (head, is_open) = without_hash(with_first_level(&filled));
+    let any_level = |level| if level == b"+" { NO_LEVEL } else { level };
+    let head = head.split(|byte| *byte == b'/').map(any_level).collect::<Vec<_>>().join(&b'/');
+    if is_open {
+        examples.extend([1, 4].map(|deeper| [&head[..], &[b"/", NO_LEVEL].concat().repeat(deeper)].concat()));
+    }
+    examples.push(head);
+    examples
 }
 
 /// All pairs with the same priority, in the order in which they are asked.

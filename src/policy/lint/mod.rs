@@ -8,7 +8,7 @@ mod conflicts;
 mod receive;
 mod records;
 
-use super::{Acl, AclType, Action, Client, Group, HeldRole, InertIn, Policy, Priority, Role, Subject};
+use super::{Acl, AclType, Action, Client, Group, HeldRole, InertIn, Policy, Priority, Role, Subject, Work};
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -131,35 +131,11 @@ impl Finding<'_> {
     }
 }
 
-/// How much may still be done for one answer.
-#[derive(Debug)]
-pub(super) struct Work {
-    left: usize,
-    ran_out: bool,
-    /// Something was left out, though not for want of steps.
-    left_out: bool,
-}
-
-impl Work {
-    /// Steps of some 20 to 100 ns.
-    const STEPS: usize = 4_000_000;
-
-    fn new(steps: usize) -> Self {
-        Self { left: steps, ran_out: false, left_out: false }
-    }
-
-    /// Whether that many steps may be done.
-    fn may(&mut self, steps: usize) -> bool {
-        match self.left.checked_sub(steps) {
-            Some(left) => self.left = left,
-            None => self.ran_out = true,
-        }
-        !self.ran_out
-    }
-}
-
 /// The subject that stands for all: each placeholder covers itself, and nothing else.
 const ANYBODY: Subject<'static> = Subject::known(Some(b"%u"), Some(b"%c"));
+
+/// A level that no ACL has, since no topic can.
+const NO_LEVEL: &[u8] = b"\x01";
 
 impl Policy {
     /// What is probably wrong. Hashes with fewer than `iterations` are weak.
@@ -178,7 +154,7 @@ impl Policy {
         self.lint_conflicts(work, &mut findings);
         self.lint_receiving(work, &mut findings);
         findings.sort_by_key(Finding::severity);
-        Lint { findings, incomplete: work.ran_out || work.left_out }
+        Lint { findings, incomplete: work.is_incomplete() }
     }
 
     /// A role for itself, as if somebody had it.

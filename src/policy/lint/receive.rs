@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::{ANYBODY, Finding, Holder, RoleAcl, Work};
 use crate::policy::asked::Cut;
+use crate::policy::effective::is_one_topic;
 use crate::policy::name::Linked;
-use crate::policy::topic::Match;
-use crate::policy::{AclType, Action, Client, HeldRole, Policy, Role};
+use crate::policy::topic::{Match, is_well_formed};
+use crate::policy::{AclType, Action, Client, HeldRole, Never, Policy, Role, Rule, Subject};
 
 const RECEIVE: AclType = AclType::PublishClientReceive;
 
@@ -32,9 +33,13 @@ impl Policy {
             if !work.may(1) {
                 return;
             }
-            if !seen.insert(roles_of(client)) {
+            let roles = roles_of(client);
+            // Who is disabled may subscribe to nothing.
+            if client.disabled || seen.contains(&roles) {
                 continue;
             }
+            let subject = Subject::known(Some(client.username.as_bytes()), None);
+            let mut depends_on_name = false;
             let held = self.held_roles(Some(client.username.as_bytes())).unwrap_or_default();
             for role in &held {
                 of_roles.entry(address(role.role)).or_insert_with(|| self.of_role(role, work));
@@ -47,15 +52,45 @@ impl Policy {
             for role in &held {
                 let deaf = known(role).map(|role| &role.deaf[..]).unwrap_or_default();
                 let all = || subscriptions(role.role).take(MOST);
-                work.left_out |= denies && subscriptions(role.role).nth(MOST).is_some();
+                work.leave_out(denies && subscriptions(role.role).nth(MOST).is_some());
                 let candidates: Vec<RoleAcl<'a>> = if denies { all().collect() } else { deaf.to_vec() };
                 for acl in candidates {
-                    if !self.receives(&held, &acl.acl.topic, work) && found.insert(address(acl.acl)) {
+                    if found.contains(&address(acl.acl)) || self.receives(&held, &acl.acl.topic, work) {
+                        continue;
+                    }
+                    let rule = Rule { held: *role, acl_type: acl.acl_type, acl: acl.acl };
+                    if self.may_subscribe(&held, &rule, subject, work) {
+                        found.insert(address(acl.acl));
                         findings.push(Finding::SubscribeWithoutReceive(acl, Holder::Client(client)));
+                    } else {
+                        depends_on_name |=
+                            !is_one_topic(&acl.acl.topic) && self.may_subscribe(&held, &rule, ANYBODY, work);
                     }
                 }
             }
+            // If so, the next one with these roles is looked at too.
+            if !depends_on_name {
+                seen.insert(roles);
+            }
         }
+    }
+
+    /// Whether somebody with these roles may subscribe to something that a rule of theirs allows; `false` if work runs out.
+    fn may_subscribe<'a>(
+        &'a self,
+        held: &[HeldRole<'a>],
+        rule: &Rule<'a>,
+        subject: Subject<'_>,
+        work: &mut Work,
+    ) -> bool {
+        let allows = |rule: &Rule<'_>| rule.acl.allow && is_well_formed(&rule.acl.topic);
+        let may = match self.never(held, rule, subject, work) {
+            None => allows(rule),
+            Some(Never::CoveredBy(by)) => allows(&by),
+            Some(Never::CoveredByBoth(both)) => both.iter().any(allows),
+            Some(Never::WildcardsRefused(_) | Never::MatchesNothing) => false,
+        };
+        may && work.may(0)
     }
 
     fn of_role<'a>(&self, held: &HeldRole<'a>, work: &mut Work) -> OfRole<'a> {

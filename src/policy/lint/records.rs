@@ -52,9 +52,12 @@ impl Policy {
         findings: &mut Vec<Finding<'a>>,
     ) {
         for element in extra.all_inert() {
-            let Some(name) = element.name.as_deref() else { continue };
+            let Some(name) = element.missing.as_deref() else { continue };
             let dangles = match (holder, element.array) {
-                (None, InertIn::AnonymousGroup) => self.group(name).is_none(),
+                // It is saved only as long as there is no other.
+                (None, InertIn::AnonymousGroup) => {
+                    self.anonymous_group().is_none() && self.group(name).is_none()
+                }
                 (None, _) => false,
                 (_, InertIn::Roles) => self.role(name).is_none(),
                 (_, InertIn::Groups) => self.group(name).is_none(),

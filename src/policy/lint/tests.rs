@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::password::PasswordHash;
-use crate::policy::{Compat, Extra, InertElement, Link, Links, Password, RoleName, Username};
+use crate::policy::{Compat, Extra, GroupName, InertElement, Link, Links, Password, RoleName, Username};
 
 fn role(name: &str, acls: impl IntoIterator<Item = (AclType, String, bool)>) -> Role {
     let mut role = Role::new(RoleName::new(name.as_bytes()).unwrap());
@@ -50,7 +50,7 @@ fn policy(clients: usize) -> Policy {
 fn steps(policy: &Policy) -> usize {
     let mut work = Work::new(usize::MAX);
     policy.lint_within(&mut work, 1000);
-    usize::MAX.abs_diff(work.left)
+    usize::MAX.abs_diff(work.left())
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn hashes_with_less_work_than_new_ones_are_weak() {
 fn links_of_the_file_that_lead_nowhere() {
     let element = |array, name: &str| InertElement {
         array,
-        name: Some(name.as_bytes().into()),
+        missing: Some(name.as_bytes().into()),
         raw: Box::from(&b"{}"[..]),
     };
     let mut policy = Policy::new(Compat::V2_1);
@@ -122,19 +122,25 @@ fn links_of_the_file_that_lead_nowhere() {
     );
     policy.put_client(Client { extra, ..client("c", &["there"]) }).unwrap();
     policy.set_extra(Extra::new(Vec::new(), vec![element(InertIn::AnonymousGroup, "nobody")]));
-    let found: Vec<String> = policy
-        .lint(1000)
-        .findings
-        .iter()
-        .filter_map(|finding| match finding {
-            Finding::DanglingReference(holder, array, name) => {
-                let name = String::from_utf8_lossy(name);
-                Some(format!("{} {array:?} {name}", if holder.is_some() { "client" } else { "file" }))
-            }
-            _ => None,
-        })
-        .collect();
-    assert_eq!(found, ["file AnonymousGroup nobody", "client Roles gone", "client Groups gone"]);
+    let clients = ["client Groups gone", "client Roles gone"];
+    assert_eq!(dangling(&policy), [["file AnonymousGroup nobody"].as_slice(), &clients].concat());
+
+    let group = GroupName::new(b"g").unwrap();
+    policy.put_group(Group::new(group.clone())).unwrap();
+    policy.set_anonymous_group(&group).unwrap();
+    assert_eq!(dangling(&policy), clients, "the file names another by now");
+}
+
+fn dangling(policy: &Policy) -> Vec<String> {
+    let lint = policy.lint(1000);
+    let found = lint.findings.iter().filter_map(|finding| match finding {
+        Finding::DanglingReference(holder, array, name) => {
+            let name = String::from_utf8_lossy(name);
+            Some(format!("{} {array:?} {name}", if holder.is_some() { "client" } else { "file" }))
+        }
+        _ => None,
+    });
+    found.collect()
 }
 
 #[test]
@@ -157,15 +163,52 @@ fn two_acls_can_cover_a_third_together() {
     };
     assert_eq!(acls(send, &["a", "a/+/#", "a/#"]), ["a/# a a/+/#"]);
     assert_eq!(acls(send, &["+/+/#", "%u", "a", "a/#", "%u/#"]), ["a/# a +/+/#", "%u/# %u +/+/#"]);
+    assert_eq!(acls(send, &["+", "+/+/#", "#"]), ["# + +/+/#"]);
+    assert_eq!(acls(send, &["/+", "/+/+/#", "/#"]), ["/# /+ /+/+/#"]);
     for topics in [
         &["a/#", "a", "a/+/#"][..],
         &["a", "a/#", "a/+/#"],
         &["a", "a/+", "a/#"],
         &["b", "a/+/#", "a/#"],
-        &["+", "+/+/#", "#"],
+        &["+", "+/#/+", "#"],
+        &["+", "+/+/+", "#"],
     ] {
         assert_eq!(acls(send, topics), [""; 0], "{topics:?}");
     }
     // Who subscribes to `a/#` is let in by it alone.
     assert_eq!(acls(AclType::SubscribePattern, &["a", "a/+/#", "a/#"]), [""; 0]);
+}
+
+#[test]
+fn what_covers_an_acl_need_not_look_like_it() {
+    use AclType::{PublishClientSend, SubscribeLiteral, SubscribePattern, UnsubscribeLiteral};
+    for (first, second, shadowed) in [
+        ((PublishClientSend, "+/#"), (PublishClientSend, "#"), true),
+        ((PublishClientSend, "#"), (PublishClientSend, "+/#"), true),
+        ((PublishClientSend, "/+/#"), (PublishClientSend, "/#"), true),
+        ((PublishClientSend, "a/+/#"), (PublishClientSend, "a/#"), false),
+        // Who subscribes to `#` is let in by it alone.
+        ((SubscribePattern, "+/#"), (SubscribePattern, "#"), false),
+        ((SubscribeLiteral, "a/b"), (SubscribePattern, "a/b"), true),
+        ((SubscribeLiteral, "a/+"), (SubscribePattern, "a/+"), false),
+        ((SubscribeLiteral, "a/%u"), (SubscribePattern, "a/%u"), false),
+        ((SubscribePattern, "a/b"), (SubscribeLiteral, "a/b"), true),
+        ((UnsubscribeLiteral, "a/b"), (SubscribePattern, "a/b"), false),
+    ] {
+        let mut policy = Policy::new(Compat::V2_1);
+        let acls = [(first, true), (second, false)];
+        let acls = acls.map(|((acl_type, topic), allow)| (acl_type, topic.to_owned(), allow));
+        policy.put_role(role("r", acls));
+        let found = policy.lint(1000).findings.iter().any(|finding| finding.code() == "shadowedACL");
+        assert_eq!(found, shadowed, "{first:?} {second:?}");
+    }
+}
+
+#[test]
+fn a_pattern_beside_a_literal_acl_that_says_the_same_is_nothing_wrong() {
+    use AclType::{SubscribeLiteral, SubscribePattern};
+    let mut policy = Policy::new(Compat::V2_1);
+    let acls = [SubscribeLiteral, SubscribePattern].map(|acl_type| (acl_type, "test".to_owned(), true));
+    policy.put_role(role("r", acls));
+    assert!(!policy.lint(1000).findings.iter().any(|finding| finding.code() == "shadowedACL"));
 }

@@ -4,14 +4,14 @@ use std::cell::Cell;
 use std::collections::HashMap;
 
 use super::fields::{Context, Fields, name_of_record};
-use super::links;
-use super::{ParseError, each_element};
+use super::several::{self, Counting};
+use super::{ParseError, each_element, links};
 use crate::json::Value;
-use crate::password::PasswordHash;
+use crate::password::{HashError, PasswordHash};
 use crate::policy::{
-    Client, ClientId, GroupName, InertIn, Link, Links, Newcomers, Password, Policy, Text, Username,
+    Client, ClientId, Compat, GroupName, InertIn, Link, Links, Newcomers, Password, Policy, Text, Username,
 };
-use crate::store::issue::{At, Imperfection, Shown};
+use crate::store::issue::{At, Imperfection};
 
 const KNOWN: [&str; 10] = [
     "username",
@@ -97,13 +97,22 @@ pub(super) fn read(
             file.set_aside(InertIn::Clients, None, element.span.clone(), context);
             return;
         };
+        if context.several.rejects(InertIn::Clients, index) {
+            return;
+        }
         let Some(username) = Username::new(name).ok().filter(|_| !come.has(name)) else {
-            let what = Imperfection::Duplicate(Shown::new(name));
-            context.issues.add(&at, element.span.start, what);
-            file.set_aside(InertIn::Clients, Some(name), element.span.clone(), context);
+            context.is_doubled = true;
             return;
         };
-        come.add(client(username, element, at, policy, context));
+        let mut read = client(username, element, at, policy, context);
+        let counting = Counting { list: InertIn::Clients, index, name, at: list };
+        let others = several::with_others(&counting, &read.extra, context, |element, context| {
+            let mut other = client(read.username.clone(), element, At::ROOT, policy, context);
+            other.extra.clone_from(&read.extra);
+            other == read
+        });
+        read.extra = others.unwrap_or(read.extra);
+        come.add(read);
     })?;
     Ok(Clients { come, more_groups: HashMap::new() })
 }
@@ -135,8 +144,16 @@ fn client(
 
 const LEGACY: [&str; 3] = ["password", "salt", "iterations"];
 
-/// As C reads it: `encoded_password` if it is there, else the other three if all of them are.
+/// As C reads it: 2.1 takes `encoded_password` if it is there, else the other three if all of them are; 2.0 knows the three
+/// alone. If it can use none of them, `encoded_password` counts here too. A second password goes when the file is saved, so
+/// that no old one counts when the first is set anew, or other rules are followed.
 fn password(fields: &mut Fields<'_, '_>, context: &mut Context<'_>) -> Password {
+    if context.compat < Compat::V2_1
+        && let Some(Ok(hash)) = of_members(fields)
+    {
+        fields.note("encoded_password", Imperfection::SecondEncoded, context);
+        return Password::Hash(hash);
+    }
     if let Some(encoded) = fields.value("encoded_password").and_then(Value::as_bytes) {
         return match PasswordHash::from_encoded(encoded) {
             Ok(hash) => {
@@ -154,12 +171,10 @@ fn password(fields: &mut Fields<'_, '_>, context: &mut Context<'_>) -> Password 
             }
         };
     }
-    let text = |name| fields.value(name).and_then(Value::as_bytes);
-    let iterations = fields.value("iterations").and_then(Value::as_i32);
-    if let (Some(password), Some(salt), Some(iterations)) = (text("password"), text("salt"), iterations) {
-        return match PasswordHash::from_members(password, salt, i64::from(iterations)) {
+    if let Some(hash) = of_members(fields) {
+        return match hash {
             Ok(hash) => {
-                fields.note("encoded_password", Imperfection::NoSecondPassword, context);
+                fields.note("encoded_password", Imperfection::SecondEncoded, context);
                 Password::Hash(hash)
             }
             Err(error) => {
@@ -171,7 +186,15 @@ fn password(fields: &mut Fields<'_, '_>, context: &mut Context<'_>) -> Password 
         };
     }
     for name in ["encoded_password", "password", "salt", "iterations"] {
-        fields.report(name, Imperfection::IncompletePassword, context);
+        let is_left = context.compat < Compat::V2_1;
+        fields.report(name, Imperfection::IncompletePassword { is_left }, context);
     }
     Password::None
+}
+
+/// The hash in the three members, if all of them are there.
+fn of_members(fields: &Fields<'_, '_>) -> Option<Result<PasswordHash, HashError>> {
+    let text = |name| fields.value(name).and_then(Value::as_bytes);
+    let iterations = fields.value("iterations").and_then(Value::as_i32)?;
+    Some(PasswordHash::from_members(text("password")?, text("salt")?, i64::from(iterations)))
 }

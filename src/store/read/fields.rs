@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
+use super::several::Several;
 use crate::json::{self, Value, name_is, up_to_nul};
 use crate::policy::{Compat, Extra, InertElement, InertIn, Member, Priority};
 use crate::store::issue::{At, Imperfection, Issues};
@@ -14,6 +15,28 @@ pub(super) struct Context<'s> {
     pub(super) source: &'s [u8],
     pub(super) compat: Compat,
     pub(super) issues: Issues<'s>,
+    /// The records whose names others have too, as far as that is known.
+    pub(super) several: Several,
+    /// Whether there is one of which it is not known.
+    pub(super) is_doubled: bool,
+}
+
+impl<'s> Context<'s> {
+    pub(super) fn new(source: &'s [u8], compat: Compat) -> Self {
+        let (issues, several) = (Issues::new(source), Several::default());
+        Self { source, compat, issues, several, is_doubled: false }
+    }
+
+    /// An element that is set aside.
+    pub(super) fn inert(
+        &self,
+        array: InertIn,
+        missing: Option<&[u8]>,
+        element: Range<usize>,
+    ) -> InertElement {
+        let raw = self.source.get(element).unwrap_or_default().into();
+        InertElement { array, missing: missing.map(Into::into), raw }
+    }
 }
 
 /// A member that is kept as it is written.
@@ -21,6 +44,8 @@ struct Kept<'v, 's> {
     /// C's spelling and order, if C knows it.
     known: Option<(usize, &'static str)>,
     member: &'v json::Member<'s>,
+    /// Whether it is not the one that is read.
+    again: bool,
 }
 
 /// How many members of an object can be known.
@@ -56,7 +81,7 @@ impl<'v, 's> Fields<'v, 's> {
             let (before, from_next) = names.split_at_checked(next).unwrap_or((names, &[]));
             let behind = from_next.iter().position(is_it).map(|at| at.saturating_add(before.len()));
             let Some(at) = behind.or_else(|| before.iter().position(is_it)) else {
-                fields.kept.push(Kept { known: None, member });
+                fields.kept.push(Kept { known: None, member, again: false });
                 continue;
             };
             next = at.saturating_add(1);
@@ -65,7 +90,7 @@ impl<'v, 's> Fields<'v, 's> {
                 (Some(name), _) => {
                     let at = fields.at.member(name);
                     context.issues.add(&at, member.name_at, Imperfection::DuplicateMember);
-                    fields.keep_as(name, member);
+                    fields.keep_as(name, member, true);
                 }
                 (None, _) => {}
             }
@@ -85,13 +110,13 @@ impl<'v, 's> Fields<'v, 's> {
     /// Keeps a member as it is written.
     pub(super) fn keep(&mut self, name: &'static str) {
         if let Some(member) = self.get(name) {
-            self.keep_as(name, member);
+            self.keep_as(name, member, false);
         }
     }
 
-    fn keep_as(&mut self, name: &'static str, member: &'v json::Member<'s>) {
+    fn keep_as(&mut self, name: &'static str, member: &'v json::Member<'s>, again: bool) {
         let order = self.names.iter().position(|known| *known == name).unwrap_or_default();
-        self.kept.push(Kept { known: Some((order, name)), member });
+        self.kept.push(Kept { known: Some((order, name)), member, again });
     }
 
     /// Keeps a member, and reports it.
@@ -173,16 +198,15 @@ impl<'v, 's> Fields<'v, 's> {
         Some(value)
     }
 
-    /// Sets an element of one of the arrays aside, which stands there in the text.
+    /// Sets an element aside which stands there in the text, and which may link to what is missing.
     pub(super) fn set_aside(
         &mut self,
         array: InertIn,
-        name: Option<&[u8]>,
+        missing: Option<&[u8]>,
         element: Range<usize>,
         context: &Context<'_>,
     ) {
-        let raw = context.source.get(element).unwrap_or_default().into();
-        self.inert.push(InertElement { array, name: name.map(Into::into), raw });
+        self.inert.push(context.inert(array, missing, element));
     }
 
     /// What is to be kept of the object: what C knows in its order, as it is written again, then the
@@ -194,6 +218,7 @@ impl<'v, 's> Fields<'v, 's> {
         let member = |kept: Kept<'_, '_>| Member {
             name: kept.known.map_or(&*kept.member.name, |(_, name)| name.as_bytes()).into(),
             raw: kept.member.value.raw(context.source).into(),
+            again: kept.again,
         };
         let members = self.kept.into_iter().map(member).collect();
         Extra::new(members, self.inert)
@@ -235,8 +260,10 @@ pub(super) fn name_of_record<'v>(
     let text = name_of(element, name, at, context)?;
     if text.is_empty() {
         let offset = element.get(name).map_or(element.span.start, |value| value.span.start);
-        context.issues.add(&at.member(name), offset, Imperfection::Empty);
-        if context.compat == Compat::V2_1 {
+        let is_ignored = context.compat == Compat::V2_1;
+        let what = if is_ignored { Imperfection::Empty } else { Imperfection::EmptyName };
+        context.issues.add(&at.member(name), offset, what);
+        if is_ignored {
             return None;
         }
     }

@@ -1,11 +1,11 @@
 //! The links of one record to others.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use super::each_in;
 use super::fields::{Context, Fields, name_of};
-use crate::policy::{Extra, InertIn, Link, Links, Policy, Priority, RoleName};
+use crate::policy::{Extra, InertElement, InertIn, Link, Links, Policy, Priority, RoleName};
 use crate::store::issue::{Imperfection, Shown};
 
 /// A list of links: which member holds it, and what its elements say.
@@ -37,6 +37,7 @@ pub(super) const CLIENTS: LinkList = LinkList {
 };
 
 /// A link as the file has it.
+#[derive(PartialEq)]
 pub(super) struct Linked<T> {
     /// What it links to.
     pub(super) to: T,
@@ -57,29 +58,28 @@ pub(super) fn read<T: Clone + Ord + Hash>(
     let mut links: Vec<Linked<T>> = Vec::new();
     let Some(elements) = fields.array(list.array, context) else { return links };
     let mut seen = Seen::none();
+    let mut others: HashMap<T, Vec<InertElement>> = HashMap::new();
     each_in(elements, context.source, |index, element| {
         let at = list_at.element(index);
         let Some(name) = name_of(element, list.name, &at, context) else {
             fields.set_aside(list.inert, None, element.span.clone(), context);
             return;
         };
-        let found = find(name).ok_or_else(|| (list.missing)(Shown::new(name)));
-        let found = found.and_then(|found| {
-            if seen.is_new(&found, &links) {
-                Ok(found)
-            } else {
-                Err(Imperfection::Duplicate(Shown::new(name)))
-            }
-        });
-        let to = match found {
-            Ok(to) => to,
-            Err(what) => {
-                let offset = element.get(list.name).map_or(element.span.start, |name| name.span.start);
-                context.issues.add(&at.member(list.name), offset, what);
-                fields.set_aside(list.inert, Some(name), element.span.clone(), context);
-                return;
-            }
+        let mut report = |what: fn(Shown) -> Imperfection| {
+            let offset = element.get(list.name).map_or(element.span.start, |name| name.span.start);
+            context.issues.add(&at.member(list.name), offset, what(Shown::new(name)));
         };
+        let Some(to) = find(name) else {
+            report(list.missing);
+            fields.set_aside(list.inert, Some(name), element.span.clone(), context);
+            return;
+        };
+        if !seen.is_new(&to, &links) {
+            report(Imperfection::Duplicate);
+            let other = context.inert(InertIn::Beside, None, element.span.clone());
+            others.entry(to).or_default().push(other);
+            return;
+        }
         // Mostly the name is all that there is.
         if element.as_object().is_some_and(|members| members.len() == 1) {
             links.push(Linked { to, priority: Priority::DEFAULT_LINK, extra: Extra::default() });
@@ -89,6 +89,13 @@ pub(super) fn read<T: Clone + Ord + Hash>(
         let priority = link.priority(Priority::DEFAULT_LINK, context);
         links.push(Linked { to, priority, extra: link.into_extra(context) });
     });
+    if !others.is_empty() {
+        for link in &mut links {
+            if let Some(others) = others.remove(&link.to) {
+                link.extra = link.extra.with_inert(others);
+            }
+        }
+    }
     links
 }
 

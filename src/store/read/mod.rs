@@ -7,16 +7,18 @@ mod fields;
 mod groups;
 mod links;
 mod roles;
+mod several;
 
-use std::fmt;
+use std::{fmt, mem};
 
-use super::issue::{At, Imperfection, Issue, Issues, Shown};
+use super::issue::{At, Imperfection, Issue, Shown};
 use crate::json::{
     Event, Item, Kind, Lines, Member, ParseError, Position, Problem, Reader, Value, name_is, path_to,
     up_to_nul,
 };
 use crate::policy::{Action, Compat, DefaultAccess, GroupName, InertIn, Newcomers, Policy};
 use fields::{Context, Fields};
+use several::Several;
 
 /// The members of the file.
 const KNOWN: [&str; 6] = ["changeIndex", "defaultACLAccess", "clients", "groups", "anonymousGroup", "roles"];
@@ -110,8 +112,20 @@ pub(super) fn read_text(file: &[u8], compat: Compat) -> Result<Unfilled, Malform
             return Err(malformed(list.span.start, MalformedBy::List));
         }
     }
-    let mut context = Context { source, compat, issues: Issues::new(source) };
-    let (policy, clients) = policy(&root, clients, &mut context).map_err(not_json)?;
+    let mut context = Context::new(source, compat);
+    let mut read = policy(&root, clients, &mut context).map_err(not_json)?;
+    let is_doubled = context.is_doubled;
+    if is_doubled {
+        // Hardly any file has records of one name, so it is not asked before which of them count.
+        drop(read);
+        let several = Several::find(&root, source, compat).map_err(not_json)?;
+        context = Context { several, ..Context::new(source, compat) };
+        read = policy(&root, clients, &mut context).map_err(not_json)?;
+    }
+    let (mut policy, clients) = read;
+    if is_doubled {
+        policy.remember_deletions_of(mem::take(&mut context.several.named));
+    }
     Ok(Unfilled { policy, clients, issues: context.issues.into_sorted() })
 }
 

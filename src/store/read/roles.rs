@@ -1,10 +1,14 @@
 //! The roles of the file.
 
+use std::collections::HashMap;
+
 use super::fields::{Context, Fields, name_of_record};
+use super::several::{self, Counting};
 use super::{ParseError, each_element, each_in};
 use crate::json::{Value, up_to_nul};
 use crate::policy::{
-    Acl, AclType, Compat, InertIn, Policy, Priority, Role, RoleName, Text, is_valid_filter, which_count,
+    Acl, AclType, Compat, InertElement, InertIn, OfSeveral, Policy, Priority, Role, RoleName, Text,
+    is_valid_filter, which_count,
 };
 use crate::store::issue::{At, Imperfection, Shown};
 
@@ -24,13 +28,22 @@ pub(super) fn read(
             file.set_aside(InertIn::Roles, None, element.span.clone(), context);
             return;
         };
-        let Some(name) = RoleName::new(name).ok().filter(|_| policy.role(name).is_none()) else {
-            let what = Imperfection::Duplicate(Shown::new(name));
-            context.issues.add(&at, element.span.start, what);
-            file.set_aside(InertIn::Roles, Some(name), element.span.clone(), context);
+        if context.several.rejects(InertIn::Roles, index) {
+            return;
+        }
+        let Some(rolename) = RoleName::new(name).ok().filter(|_| policy.role(name).is_none()) else {
+            context.is_doubled = true;
             return;
         };
-        policy.put_role(role(name, element, at, context));
+        let mut read = role(rolename, element, at, context);
+        let counting = Counting { list: InertIn::Roles, index, name, at: list };
+        let others = several::with_others(&counting, &read.extra, context, |element, context| {
+            let mut other = role(read.name.clone(), element, At::ROOT, context);
+            other.extra.clone_from(&read.extra);
+            other == read
+        });
+        read.extra = others.unwrap_or(read.extra);
+        policy.put_role(read);
     })
 }
 
@@ -54,14 +67,24 @@ fn role(name: RoleName, element: &Value<'_>, at: At<'_>, context: &mut Context<'
         });
     }
     let counts = which_count(&read, context.compat);
+    let mut others: HashMap<(AclType, Box<[u8]>), Vec<InertElement>> = HashMap::new();
     let rejected = read.iter().zip(elements).zip(&counts).filter(|(_, counts)| !**counts);
-    for (((_, acl), (index, span)), _) in rejected {
-        let what = Imperfection::Duplicate(Shown::new(&acl.topic));
+    for (((acl_type, acl), (index, span)), _) in rejected {
+        let counts = OfSeveral::counts(*acl_type, context.compat);
+        let what = Imperfection::AclOfSeveral(Shown::new(&acl.topic), counts);
         context.issues.add(&list.element(index), span.start, what);
-        fields.set_aside(InertIn::Acls, Some(&acl.topic), span, context);
+        let of_topic = others.entry((*acl_type, acl.topic.clone())).or_default();
+        of_topic.push(context.inert(InertIn::Beside, None, span));
     }
     let mut counts = counts.into_iter();
     read.retain(|_| counts.next().unwrap_or(true));
+    if !others.is_empty() {
+        for (acl_type, acl) in &mut read {
+            if let Some(others) = others.remove(&(*acl_type, acl.topic.clone())) {
+                acl.extra = acl.extra.with_inert(others);
+            }
+        }
+    }
     role.set_acls_that_count(read);
     role.extra = fields.into_extra(context);
     role
@@ -82,8 +105,10 @@ fn acl(element: &Value<'_>, at: At<'_>, context: &mut Context<'_>) -> Option<(Ac
     let topic_at = topic.span.start;
     let topic = fields.text("topic", context)?;
     if topic.is_empty() {
-        context.issues.add(&at.member("topic"), topic_at, Imperfection::Empty);
-        if context.compat == Compat::V2_1 {
+        let is_ignored = context.compat == Compat::V2_1;
+        let what = if is_ignored { Imperfection::Empty } else { Imperfection::EmptyTopic };
+        context.issues.add(&at.member("topic"), topic_at, what);
+        if is_ignored {
             return None;
         }
     } else if !is_valid_filter(&topic, context.compat) {

@@ -1,11 +1,12 @@
 //! Every system call of a save fails once, and from then on: the file stays whole.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use super::{load, write};
 use crate::policy::{Client, Compat, Policy, Text, Username};
@@ -24,13 +25,29 @@ struct Plan {
     first: AtomicUsize,
     end: AtomicUsize,
     kind: io::ErrorKind,
+    /// What somebody else does at each of the next syncs.
+    others: Mutex<VecDeque<Deed>>,
 }
+
+/// What somebody else does to a file, and what it then holds.
+type Deed = (fn(&Path, &str), PathBuf, String);
 
 impl Faulty {
     pub(super) fn new(unwritable: Option<&Path>, kind: io::ErrorKind) -> Self {
         let never = || AtomicUsize::new(usize::MAX);
         let unwritable = unwritable.map(Path::to_owned);
-        Self(Arc::new(Plan { unwritable, calls: AtomicUsize::new(0), first: never(), end: never(), kind }))
+        let (calls, others) = (AtomicUsize::new(0), Mutex::default());
+        Self(Arc::new(Plan { unwritable, calls, first: never(), end: never(), kind, others }))
+    }
+
+    /// At the next sync somebody else does this to a file, at the one after that what is asked for next.
+    pub(super) fn meanwhile(&self, deed: fn(&Path, &str), file: &Path, text: &str) {
+        self.0.others.lock().unwrap().push_back((deed, file.to_owned(), text.to_owned()));
+    }
+
+    /// How many of these deeds are still to be done.
+    pub(super) fn to_come(&self) -> usize {
+        self.0.others.lock().unwrap().len()
     }
 
     /// Lets fail the calls from `first` to before `end`, counted from now.
@@ -115,6 +132,9 @@ impl Disk for Faulty {
 
     // What is written is there without it, and a test on many files is quick.
     fn sync(&self, _file: &File) -> io::Result<()> {
+        if let Some((deed, file, text)) = self.0.others.lock().unwrap().pop_front() {
+            deed(&file, &text);
+        }
         self.fails()
     }
 

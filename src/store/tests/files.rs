@@ -117,8 +117,8 @@ fn what_is_no_policy_is_refused_and_stays() {
     assert_eq!(
         refused("imperfect", true),
         format!(
-            "`{}` is not accepted as strictly as it is to be read; \
-             line 1 column 11: `roles[0]` is not an object: it is ignored",
+            "`{}` is refused, as `plugin_opt_strict_config true` has it, for one part that cannot be used as it is \
+             written: line 1 column 11: `roles[0]` is not an object: it is ignored",
             show("imperfect")
         )
     );

@@ -2,7 +2,7 @@
 //! reported.
 
 use super::{assert_survives_saving, load, write};
-use crate::policy::{AclType, Action, Client, Compat, Policy, RoleName, Text, Username};
+use crate::policy::{Action, Client, Compat, Text};
 use crate::store::read;
 
 /// A file, what is reported of it, and what must be in the file after saving it.
@@ -98,16 +98,12 @@ fn elements_that_cannot_be_used() {
                 kept: &["[7, {\"password\":\"x\"}, {\"username\":[]}, {\"username\":\"a\\u0000b\"}]"],
             },
             Case {
-                file: r#"{"clients":[{"username":"u"},{"username":"u","password":"2"}],"groups":[null,
-                    {"groupname":"g"},{"groupname":"g"}],"roles":[false,{"rolename":"r"},{"rolename":"r"}]}"#,
+                file: r#"{"groups":[null,{"groupname":"g"}],"roles":[false,{"rolename":"r"}]}"#,
                 reported: &[
-                    "line 1 column 30: `clients[1]` is a second `u`: only the first counts",
-                    "line 1 column 73: `groups[0]` is not an object: it is ignored",
-                    "line 2 column 39: `groups[2]` is a second `g`: only the first counts",
-                    "line 2 column 67: `roles[0]` is not an object: it is ignored",
-                    "line 2 column 90: `roles[2]` is a second `r`: only the first counts",
+                    "line 1 column 12: `groups[0]` is not an object: it is ignored",
+                    "line 1 column 45: `roles[0]` is not an object: it is ignored",
                 ],
-                kept: &["{\"username\":\"u\",\"password\":\"2\"}", "null", "false"],
+                kept: &["null", "false"],
             },
             Case {
                 file: r#"{"roles":[{"rolename":"r"}],"clients":[{"username":"u","roles":
@@ -135,7 +131,7 @@ fn elements_that_cannot_be_used() {
                 file: r#"{"roles":[{"rolename":"r","acls":[1,{},{"acltype":1},{"acltype":"other","topic":"t"},
                     {"acltype":"subscribeliteral"},{"acltype":"subscribeLiteral","topic":1},
                     {"acltype":"subscribeLiteral","topic":"t","allow":true},
-                    {"acltype":"subscribePattern","topic":"t"},{"acltype":"subscribeLITERAL","topic":"t"}]}]}"#,
+                    {"acltype":"subscribePattern","topic":"t"}]}]}"#,
                 reported: &[
                     "line 1 column 35: `roles[0].acls[0]` is not an object: it is ignored",
                     "line 1 column 37: `roles[0].acls[1]` has no `acltype`: it is ignored",
@@ -143,7 +139,6 @@ fn elements_that_cannot_be_used() {
                     "line 1 column 65: `roles[0].acls[3].acltype` is no type of ACL: there is no `other`",
                     "line 2 column 21: `roles[0].acls[4]` has no `topic`: it is ignored",
                     "line 2 column 90: `roles[0].acls[5].topic` is not a string: it is ignored",
-                    "line 4 column 64: `roles[0].acls[8]` is a second `t`: only the first counts",
                 ],
                 kept: &[r#"1, {}, {"acltype":1}, {"acltype":"other","topic":"t"}"#],
             },
@@ -242,10 +237,32 @@ fn empty_names_are_names_in_2_0_only() {
         "line 2 column 30: `roles[0].rolename` is empty: it is ignored",
     ];
     check(&[Compat::V2_1], &[Case { file, reported, kept: &["{\"username\":\"\"}"] }]);
-    let (policy, issues) = load(file, Compat::V2_0);
-    assert_eq!(issues.len(), 4);
-    assert!(policy.client(b"").is_some() && policy.group(b"").is_some() && policy.role(b"").is_some());
-    assert_survives_saving(&policy, &issues);
+    let reported = &[
+        "line 1 column 25: `clients[0].username` is empty: it counts, but is ignored from 2.1 on",
+        "line 1 column 53: `groups[0].groupname` is empty: it counts, but is ignored from 2.1 on",
+        "line 2 column 30: `roles[0].rolename` is empty: it counts, but is ignored from 2.1 on",
+        "line 2 column 79: `roles[0].acls[0].topic` is empty: it matches nothing, and is ignored from 2.1 on",
+    ];
+    for compat in [Compat::V2_0, Compat::V2_0_21] {
+        check(&[compat], &[Case { file, reported, kept: &["\"topic\":\t\"\""] }]);
+        let (policy, _) = load(file, compat);
+        assert!(policy.client(b"").is_some() && policy.group(b"").is_some() && policy.role(b"").is_some());
+    }
+}
+
+#[test]
+fn a_client_without_a_whole_hash_is_left_to_others_in_2_0_only() {
+    let file = r#"{"clients":[{"username":"u","password":"clear text"}]}"#;
+    for (compat, then) in [
+        (Compat::V2_0, "client's logins are left to others"),
+        (Compat::V2_0_21, "client's logins are left to others"),
+        (Compat::V2_1, "client cannot log in"),
+    ] {
+        let (policy, issues) = load(file, compat);
+        let said = "line 1 column 40: `clients[0].password` is not all that a password is compared with, the";
+        assert_eq!(issues.iter().map(ToString::to_string).collect::<Vec<_>>(), [format!("{said} {then}")]);
+        assert_survives_saving(&policy, &issues);
+    }
 }
 
 #[test]
@@ -294,50 +311,6 @@ fn what_is_no_policy_is_refused_and_located() {
     let deep = format!("{{\"x\":{}", "[".repeat(1_000_000));
     let error = read(deep.as_bytes(), Compat::V2_0).unwrap_err();
     assert!(error.to_string().ends_with("not JSON: more than 1000 levels of nesting"), "{error}");
-}
-
-#[test]
-fn what_was_set_aside_does_not_come_alive() {
-    let file = r#"{"roles":[{"rolename":"r","acls":[{"acltype":"subscribeLiteral","topic":"t","allow":true},
-            {"acltype":"subscribeLiteral","topic":"t","allow":true,"second":1}]},{"rolename":"r","second":2}],
-        "groups":[{"groupname":"g","clients":[{"username":"u"},{"username":"u","second":3}],
-            "roles":[{"rolename":"r"},{"rolename":"r","second":4}]},{"groupname":"g","second":5}],
-        "clients":[{"username":"u","clientid":"one","clientid":"second","roles":[{"rolename":"r"},
-            {"rolename":"r","second":6}]},{"username":"u","second":7}]}"#;
-    let loaded = || load(file, Compat::V2_0).0;
-    let second = |policy: &Policy| {
-        let saved = String::from_utf8(write(policy)).unwrap();
-        (1..=7).filter(|number| saved.contains(&format!("\"second\":{number}"))).collect::<Vec<_>>()
-    };
-    assert_eq!(second(&loaded()), [1, 2, 3, 4, 5, 6, 7]);
-
-    let mut policy = loaded();
-    let mut role = policy.role(b"r").unwrap().as_ref().clone();
-    let acl = role.acls(AclType::SubscribeLiteral).find(b"t").unwrap().clone();
-    role.remove_acl(AclType::SubscribeLiteral, &acl);
-    policy.put_role(role);
-    assert_eq!(second(&policy), [2, 3, 4, 5, 6, 7], "an ACL was removed");
-
-    let mut policy = loaded();
-    policy.remove_role(&RoleName::new(b"r").unwrap());
-    assert_eq!(second(&policy), [3, 4, 5, 6, 7], "the role was removed, and its name means nothing now");
-    let (again, _) = load(write(&policy), Compat::V2_0);
-    assert!(again.client(b"u").unwrap().roles.is_empty() && again.role(b"r").is_none());
-
-    let mut policy = loaded();
-    let client = policy.client(b"u").unwrap().as_ref().clone();
-    let roles = client.roles.without(b"r").unwrap();
-    let groups = client.groups.without(b"g").unwrap();
-    policy.put_client(Client { roles, groups, ..client }.with_clientid(None)).unwrap();
-    assert_eq!(second(&policy), [1, 2, 4, 5, 7], "the client left the role and the group");
-    let (again, _) = load(write(&policy), Compat::V2_0);
-    assert!(again.client(b"u").unwrap().clientid().is_none(), "the second client id must not count now");
-    assert!(again.members(b"g").next().is_none());
-
-    let mut policy = loaded();
-    policy.remove_client(&Username::new(b"u").unwrap());
-    let (again, _) = load(write(&policy), Compat::V2_0);
-    assert!(again.client(b"u").is_none());
 }
 
 #[test]

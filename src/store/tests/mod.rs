@@ -6,12 +6,16 @@ mod faults;
 mod files;
 mod first_run;
 mod imperfect;
+mod members;
 mod mounts;
 mod other_hands;
 mod passwords;
 mod power;
 mod properties;
 mod samples;
+mod several_acls;
+mod several_records;
+mod versions;
 
 use super::{Issue, read};
 use crate::policy::{Action, Compat, Policy};

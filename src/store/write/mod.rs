@@ -1,8 +1,8 @@
 //! From a policy's snapshot to the bytes of a file: in the order and the form of the C plugin, with all that
 //! was kept when it was read.
 //!
-//! What was set aside is written only where it will be set aside again at the next start: a second
-//! client of a name that was deleted since would otherwise come alive.
+//! What was set aside is written only where it will be set aside again at the next start: a link to a role that was
+//! made since would otherwise come alive.
 
 mod object;
 mod records;
@@ -11,8 +11,8 @@ mod sink;
 use std::io;
 
 use crate::json::{Kind, Member, Style, Value, Writer, name_is, parse};
-use crate::policy::{Action, Compat, DefaultAccess, Extra, InertElement, InertIn, Snapshot};
-use object::{IfDefault, Meaning, Object};
+use crate::policy::{Action, Compat, DefaultAccess, Extra, InertElement, InertIn, OfSeveral, Snapshot};
+use object::{IfDefault, Object};
 use sink::Sink;
 
 const KNOWN: &[&str] = &["changeIndex", "defaultACLAccess", "clients", "groups", "anonymousGroup", "roles"];
@@ -26,6 +26,13 @@ pub fn write(policy: &Snapshot) -> Vec<u8> {
     bytes
 }
 
+/// Whether that was set aside beside a record, and is not written any more since it names what was deleted.
+#[cfg(fuzzing)]
+#[must_use]
+pub fn is_revoked(element: &InertElement, policy: &Snapshot) -> bool {
+    element.array == InertIn::Beside && records::names_revoked(element, policy)
+}
+
 /// Writes the file's bytes for a policy, piece by piece: they are never in memory together.
 ///
 /// # Errors
@@ -37,51 +44,59 @@ pub fn write_to(policy: &Snapshot, out: &mut dyn io::Write) -> io::Result<()> {
     let mut file = Object::begin(&mut writer, extra, KNOWN);
     // The C plugin of 2.0 does not count.
     let if_default = match policy.compat() {
-        Compat::V2_0 | Compat::V2_0_21 => IfDefault::LeaveOut,
+        Compat::V2_0 | Compat::V2_0_15 | Compat::V2_0_21 => IfDefault::LeaveOut,
         Compat::V2_1 => IfDefault::Write,
     };
     file.int("changeIndex", policy.change_index(), 0, if_default, count_of);
     default_access(&mut file, policy.default_access());
-    let inert = staying(extra, InertIn::Clients, |name, _| policy.client(name).is_some());
     file.list("clients", |writer| {
         for client in policy.clients() {
             records::client(writer, client, policy);
             sink.take(writer);
         }
-        put_aside(writer, inert);
+        put_aside(writer, extra.inert(InertIn::Clients));
     });
-    let inert = staying(extra, InertIn::Groups, |name, _| policy.group(name).is_some());
     let members = policy.members();
     file.list("groups", |writer| {
         for group in policy.groups() {
             records::group(writer, group, policy, &members, &mut sink);
             sink.take(writer);
         }
-        put_aside(writer, inert);
+        put_aside(writer, extra.inert(InertIn::Groups));
     });
     drop(members);
     anonymous_group(&mut file, policy);
-    let inert = staying(extra, InertIn::Roles, |name, _| policy.role(name).is_some());
     file.list("roles", |writer| {
         for role in policy.roles() {
             records::role(writer, role, policy.compat(), &mut sink);
             sink.take(writer);
         }
-        put_aside(writer, inert);
+        put_aside(writer, extra.inert(InertIn::Roles));
     });
     file.end();
     sink.end(writer)
 }
 
-/// The elements that were set aside and would be again: they have no usable name, or one for which
-/// `is_inert` says so.
-fn staying(
-    extra: &Extra,
-    array: InertIn,
-    is_inert: impl Fn(&[u8], &InertElement) -> bool,
-) -> Vec<&InertElement> {
-    let stays = |element: &&InertElement| element.name.as_deref().is_none_or(|name| is_inert(name, element));
-    extra.inert(array).filter(stays).collect()
+/// The elements that were set aside and would be again: they link to nothing, or to what is missing still.
+fn staying(extra: &Extra, array: InertIn, is_missing: impl Fn(&[u8]) -> bool) -> Vec<&InertElement> {
+    let stays = |element: &&InertElement| element.missing.as_deref().is_none_or(&is_missing);
+    extra.inert(array).iter().filter(stays).collect()
+}
+
+/// Writes one of several, and the others where they do not count.
+fn with_others<'e>(
+    writer: &mut Writer,
+    others: impl IntoIterator<Item = &'e InertElement>,
+    counts: OfSeveral,
+    one: impl FnOnce(&mut Writer),
+) {
+    if counts == OfSeveral::Last {
+        put_aside(writer, others);
+        one(writer);
+    } else {
+        one(writer);
+        put_aside(writer, others);
+    }
 }
 
 fn put_aside<'e>(writer: &mut Writer, inert: impl IntoIterator<Item = &'e InertElement>) {
@@ -94,13 +109,9 @@ fn default_access(file: &mut Object<'_, '_>, access: DefaultAccess) {
     const NAME: &str = "defaultACLAccess";
     let is_unknown =
         |member: &Member<'_>| Action::ALL.iter().all(|action| !name_is(&member.name, action.name()));
-    let means = |value: &Value<'_>| Meaning {
-        value: access_of(value),
-        exact: value.as_object().is_some_and(|members| !members.iter().any(is_unknown)),
-    };
     // The object's own unknown members stay when a command changes the others.
-    let kept = file.kept(NAME).next();
-    file.member(NAME, &access, means, |writer, access| {
+    let kept = file.first_kept(NAME);
+    file.member(NAME, &access, access_of, |writer, access| {
         writer.key(NAME);
         writer.begin_object();
         for action in Action::ALL {
@@ -134,7 +145,7 @@ fn access_of(value: &Value<'_>) -> DefaultAccess {
 fn anonymous_group(file: &mut Object<'_, '_>, policy: &Snapshot) {
     const NAME: &str = "anonymousGroup";
     let group = policy.anonymous_group();
-    let missing = staying(policy.extra(), InertIn::AnonymousGroup, |name, _| policy.group(name).is_none());
+    let missing = staying(policy.extra(), InertIn::AnonymousGroup, |name| policy.group(name).is_none());
     if let (None, [element, ..]) = (group, missing.as_slice()) {
         file.writer().key(NAME);
         file.writer().raw(&element.raw);

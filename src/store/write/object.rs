@@ -23,13 +23,6 @@ pub(super) enum IfDefault {
     LeaveOut,
 }
 
-/// What is read from a member that was kept.
-pub(super) struct Meaning<T> {
-    pub(super) value: T,
-    /// Nothing is lost or replaced in reading it.
-    pub(super) exact: bool,
-}
-
 impl<'w, 'e> Object<'w, 'e> {
     pub(super) fn begin(writer: &'w mut Writer, extra: &'e Extra, known: &'static [&'static str]) -> Self {
         writer.begin_object();
@@ -38,7 +31,7 @@ impl<'w, 'e> Object<'w, 'e> {
 
     /// The kept members that nobody knows, and the end of the object.
     pub(super) fn end(self) {
-        for Member { name, raw } in self.extra.members() {
+        for Member { name, raw, .. } in self.extra.members() {
             if !self.known.iter().any(|known| name_is(name, known)) {
                 self.writer.key(name);
                 self.writer.raw(raw);
@@ -54,11 +47,7 @@ impl<'w, 'e> Object<'w, 'e> {
             self.writer.string(text);
             return;
         }
-        let means = |value: &Value<'_>| {
-            let text = value.as_bytes();
-            let read = text.map(|text| up_to_nul(text).to_vec());
-            Meaning { exact: text.is_some() && read.as_deref() == text, value: read }
-        };
+        let means = |value: &Value<'_>| value.as_bytes().map(|text| up_to_nul(text).to_vec());
         let text = text.map(<[u8]>::to_vec);
         self.member(name, &text, means, |writer, text| match text {
             Some(text) => {
@@ -75,10 +64,7 @@ impl<'w, 'e> Object<'w, 'e> {
         if value == default && self.is_left_out(name, if_default) {
             return;
         }
-        let means = |value: &Value<'_>| {
-            let read = value.as_bool();
-            Meaning { value: read.unwrap_or(default), exact: read.is_some() }
-        };
+        let means = |value: &Value<'_>| value.as_bool().unwrap_or(default);
         self.member(name, &value, means, |writer, value| {
             writer.key(name);
             writer.bool(*value);
@@ -98,10 +84,7 @@ impl<'w, 'e> Object<'w, 'e> {
         if value == default && self.is_left_out(name, if_default) {
             return;
         }
-        let means = |value: &Value<'_>| {
-            let read = means(value);
-            Meaning { value: read.unwrap_or(default), exact: read.is_some_and(|read| value.is_integer(read)) }
-        };
+        let means = |value: &Value<'_>| means(value).unwrap_or(default);
         self.member(name, &value, means, |writer, value| {
             writer.key(name);
             writer.int(*value);
@@ -126,10 +109,7 @@ impl<'w, 'e> Object<'w, 'e> {
     /// An array; `empty` says that `elements` will write none.
     pub(super) fn array(&mut self, name: &'static str, empty: bool, elements: impl FnOnce(&mut Writer)) {
         // Where it was no array, nothing was read from it.
-        let means = |value: &Value<'_>| {
-            let is_array = value.is_array();
-            Meaning { value: empty && !is_array, exact: is_array }
-        };
+        let means = |value: &Value<'_>| empty && !value.is_array();
         self.member(name, &true, means, |writer, _| {
             writer.key(name);
             writer.begin_array();
@@ -154,8 +134,13 @@ impl<'w, 'e> Object<'w, 'e> {
     }
 
     /// The members of that name that were kept, in their order.
-    pub(super) fn kept(&self, name: &'static str) -> impl Iterator<Item = &'e Member> + use<'e> {
+    fn kept(&self, name: &'static str) -> impl Iterator<Item = &'e Member> + use<'e> {
         self.extra.members().iter().filter(move |member| name_is(&member.name, name))
+    }
+
+    /// The member of that name that is read, if it was kept.
+    pub(super) fn first_kept(&self, name: &'static str) -> Option<&'e Member> {
+        self.kept(name).find(|member| !member.again)
     }
 
     /// All kept members of that name.
@@ -170,26 +155,22 @@ impl<'w, 'e> Object<'w, 'e> {
         if_default == IfDefault::LeaveOut && self.kept(name).next().is_none()
     }
 
-    /// Writes a member: as it was kept, if that still `means` the policy's `value`; else by `put`,
-    /// which returns whether there was anything to write, with later ones behind it. One that was
-    /// kept because it is not what was read from it was the first: what a command changed replaces it.
+    /// Writes a member: as it was kept, if that still `means` the policy's `value`; else by `put`, which returns whether
+    /// there was anything to write, with later ones behind it.
     pub(super) fn member<T: PartialEq>(
         &mut self,
         name: &'static str,
         value: &T,
-        means: impl Fn(&Value<'_>) -> Meaning<T>,
+        means: impl Fn(&Value<'_>) -> T,
         put: impl FnOnce(&mut Writer, &T) -> bool,
     ) {
-        let meaning_of = |member: &Member| parse(&member.raw).ok().map(|kept| means(&kept));
-        let first = self.kept(name).next().and_then(meaning_of);
-        if first.is_some_and(|first| first.value == *value) {
+        let first = self.first_kept(name).and_then(|member| parse(&member.raw).ok());
+        if first.is_some_and(|first| means(&first) == *value) {
             self.put_kept(name);
         } else if put(self.writer, value) {
-            for member in self.kept(name) {
-                if meaning_of(member).is_some_and(|meaning| meaning.exact) {
-                    self.writer.key(name);
-                    self.writer.raw(&member.raw);
-                }
+            for member in self.kept(name).filter(|member| member.again) {
+                self.writer.key(name);
+                self.writer.raw(&member.raw);
             }
         }
     }

@@ -96,6 +96,11 @@ impl Broker {
         self.process.told(file)
     }
 
+    /// The number of its process; `None` of one in a container.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.process.id()
+    }
+
     /// Runs a script in the folder, and with the mounts, that the broker has.
     pub(crate) fn run_beside(&self, script: &str) {
         self.process.run_beside(self.folder(), script);

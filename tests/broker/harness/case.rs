@@ -37,6 +37,15 @@ impl Trial {
     }
 }
 
+impl Trial {
+    /// Whether the broker's loop tells its plugins that it has come round with `per_listener_settings true` too: 2.0 does
+    /// from 2.0.15 on.
+    pub(crate) fn ticks_with_per_listener_settings(&self) -> bool {
+        let patch = self.place.version().strip_prefix("2.0.").map(str::parse::<u32>);
+        patch.is_none_or(|patch| patch.is_ok_and(|patch| patch >= 15))
+    }
+}
+
 thread_local! {
     static NOT_RUN: Cell<bool> = const { Cell::new(false) };
 }

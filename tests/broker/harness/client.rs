@@ -24,6 +24,7 @@ impl Connector {
             protocol: Protocol::V5,
             login: None,
             durable: false,
+            expiry: u32::MAX,
             will: None,
         })
     }
@@ -43,6 +44,12 @@ impl Connector {
     pub(crate) fn durable(mut self) -> Self {
         self.0.durable = true;
         self
+    }
+
+    /// With a session that outlives the connection by so many seconds.
+    pub(crate) fn durable_for(mut self, seconds: u32) -> Self {
+        self.0.expiry = seconds;
+        self.durable()
     }
 
     pub(crate) fn will(mut self, topic: &str, payload: &str, retain: bool) -> Self {

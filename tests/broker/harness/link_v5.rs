@@ -28,7 +28,7 @@ pub(crate) fn open(
     let mut options = MqttOptions::new(&connect.client_id, "127.0.0.1", connect.port);
     options.set_clean_start(!connect.durable);
     options.set_connect_properties(ConnectProperties {
-        session_expiry_interval: connect.durable.then_some(u32::MAX),
+        session_expiry_interval: connect.durable.then_some(connect.expiry),
         max_packet_size: Some(LARGEST),
         ..ConnectProperties::new()
     });

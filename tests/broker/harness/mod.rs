@@ -1,7 +1,8 @@
 //! What every case stands on: a broker of its own, clients to talk to it, and the two plugins to compare.
 //!
 //! Nothing here knows what a case is about. `case` runs a case against `ours` or `theirs`, `place` is where
-//! brokers run, `broker` starts and ends one, `client` and `admin` talk to it, `ctrl` is the stock command line.
+//! brokers run, `broker` starts and ends one, `client` and `admin` talk to it, `ctrl` is the stock command line, and
+//! `filter` what fail2ban sees of a log.
 
 pub(crate) mod admin;
 pub(crate) mod broker;
@@ -9,6 +10,8 @@ pub(crate) mod case;
 pub(crate) mod client;
 pub(crate) mod container;
 pub(crate) mod ctrl;
+pub(crate) mod filter;
+pub(crate) mod library;
 pub(crate) mod link_v311;
 pub(crate) mod link_v5;
 pub(crate) mod packet;

@@ -117,6 +117,8 @@ pub(crate) struct Connect {
     pub(crate) login: Option<(String, String)>,
     /// Whether the session outlives the connection.
     pub(crate) durable: bool,
+    /// For how many seconds; only MQTT 5.0 can say so.
+    pub(crate) expiry: u32,
     pub(crate) will: Option<Will>,
 }
 

@@ -150,15 +150,22 @@ impl Place {
 
     /// Whether brokers can be given file systems of their own; if not, that is said where it is seen.
     pub(crate) fn can_mount(&self) -> bool {
-        let can = are_root() && !matches!(self, Self::Image(_));
+        self.can("its broker needs a file system of its own, which takes root and no container", true)
+    }
+
+    /// Whether strace(1) can look at a broker; if not, that is said where it is seen.
+    pub(crate) fn can_trace(&self) -> bool {
+        let is_there = Command::new("strace").arg("--version").output().is_ok();
+        self.can("its broker is looked at by strace, which takes that, root and no container", is_there)
+    }
+
+    fn can(&self, takes: &str, has: bool) -> bool {
+        let can = has && are_root() && !matches!(self, Self::Image(_));
         if !can {
             not_run();
             // Not by `println!`: of a test that passes nobody would see it.
             let thread = std::thread::current();
-            let text = format!(
-                "\nNOT TESTED: {}: its broker needs a file system of its own, which takes root and no container\n",
-                thread.name().unwrap_or("a test")
-            );
+            let text = format!("\nNOT TESTED: {}: {takes}\n", thread.name().unwrap_or("a test"));
             let _ = std::io::stderr().write_all(text.as_bytes());
         }
         can
@@ -240,6 +247,11 @@ impl Process {
     /// Where the file systems are as the broker sees them.
     pub(crate) fn its_root(&self) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root", self.child.id()))
+    }
+
+    /// The broker's; `None` of one in a container.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.container.is_none().then(|| self.child.id())
     }
 
     /// What the kernel tells of the broker in a file of its own (proc(5)); `None` of one in a container.

@@ -107,7 +107,7 @@ impl<'trial> Setup<'trial> {
         self
     }
 
-    /// Gives the broker an environment variable.
+    /// Gives the broker an environment variable. `{dir}` in it stands for the broker's folder.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
@@ -178,7 +178,11 @@ impl<'trial> Setup<'trial> {
         }
         let library = self.plugin.library(self.place, dir, self.by_mosquitto);
         let configuration = self.fill_in(dir);
-        let environment = self.environment;
+        let inside = self.place.inside(dir);
+        let environment = self.environment.into_iter();
+        let environment = environment
+            .map(|(name, value)| (name, value.replace("{dir}", &inside.to_string_lossy())))
+            .collect();
         let place = self.place.clone();
         let home = Home { place, folder, configuration, library, environment, mounts: self.mounts };
         Broker::start(home, self.ports)

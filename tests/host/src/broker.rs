@@ -4,9 +4,11 @@
 //! Several plugins can be loaded into it; each has its own callbacks.
 
 use std::collections::BTreeMap;
+use std::ffi::c_int;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::bindings::MOSQ_ERR_SUCCESS;
 use crate::callback::{Callback, Event};
 use crate::client::Client;
 use crate::protocol::{Deed, Kicked};
@@ -22,6 +24,8 @@ pub(crate) struct Broker {
 
 struct State {
     connected: BTreeMap<Text, Arc<Client>>,
+    /// Clients whose logins a plugin lets wait (2.1).
+    waiting: BTreeMap<Text, Arc<Client>>,
     /// Clients that a plugin disconnected while it may still hold pointers to them.
     leaving: Vec<Arc<Client>>,
     callbacks: Vec<Callback>,
@@ -32,6 +36,7 @@ impl Broker {
     const fn new() -> Self {
         let state = State {
             connected: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             leaving: Vec::new(),
             callbacks: Vec::new(),
             deeds: Vec::new(),
@@ -68,8 +73,33 @@ impl Broker {
         self.state().connected.insert(client.clientid().clone(), client);
     }
 
-    /// A client leaves, of its own will.
+    /// A plugin decides later about a client.
+    pub(crate) fn let_wait(&self, client: Arc<Client>) {
+        self.state().waiting.insert(client.clientid().clone(), client);
+    }
+
+    /// It has decided. False if there is no such client any more.
+    pub(crate) fn complete_login(&self, clientid: &Text, rc: c_int) -> bool {
+        let Some(client) = self.state().waiting.remove(clientid) else {
+            return false;
+        };
+        self.record(Deed::CompleteLogin { clientid: clientid.clone(), rc });
+        if rc == MOSQ_ERR_SUCCESS {
+            self.admit(Arc::clone(&client));
+            for callback in self.callbacks_of(Event::Connect) {
+                callback.connected(&client);
+            }
+        } else {
+            turn_away(&client, self.callbacks_of(Event::Disconnect));
+        }
+        true
+    }
+
+    /// A client leaves, of its own will. Of one that waits nobody is told.
     pub(crate) fn disconnect(&self, clientid: &Text) -> bool {
+        if self.state().waiting.remove(clientid).is_some() {
+            return true;
+        }
         let client = self.state().connected.remove(clientid);
         client.inspect(|client| self.say_goodbye(client)).is_some()
     }
@@ -143,5 +173,14 @@ impl Broker {
         state.callbacks.remove(position);
         state.deeds.push(Deed::Unregister { event: callback.event().to_c() });
         true
+    }
+}
+
+/// A client is not let in, of which these callbacks are told.
+pub(crate) fn turn_away(client: &Arc<Client>, callbacks: impl IntoIterator<Item = Callback>) {
+    // The broker takes the id away first (src/handle_connect.c).
+    client.mark_gone();
+    for callback in callbacks {
+        callback.disconnected(client);
     }
 }

@@ -5,9 +5,11 @@ use std::ffi::{CStr, CString, c_int, c_void};
 use std::hint::black_box;
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::bindings::{
-    MOSQ_ACL_SUBSCRIBE, MOSQ_ERR_PAYLOAD_SIZE, mosquitto_evt_acl_check, mosquitto_evt_basic_auth,
+    MOSQ_ACL_SUBSCRIBE, MOSQ_ERR_PAYLOAD_SIZE, mosquitto, mosquitto_evt_acl_check, mosquitto_evt_basic_auth,
     mosquitto_evt_control, mosquitto_evt_disconnect, mosquitto_evt_reload, mosquitto_evt_tick,
     mosquitto_plugin_id_t,
 };
@@ -28,7 +30,7 @@ pub(crate) enum Event {
     PskKey = 8,
     Tick = 9,
     Disconnect = 10,
-    /// 2.1's. The clients here are connected from the beginning: it never happens.
+    /// 2.1's. Here it happens after a login that has waited; all other clients are connected from the beginning.
     Connect = 11,
     /// 2.1's. The clients here have no session that outlives them: it never happens.
     ClientOffline = 28,
@@ -93,6 +95,20 @@ unsafe extern "C" fn plugin_host_call(
     black_box(rc)
 }
 
+/// `mosquitto_evt_connect` of 2.1's `mosquitto/broker.h`.
+#[repr(C)]
+struct ConnectEvent {
+    future: *mut c_void,
+    client: *mut mosquitto,
+    future2: [*mut c_void; 4],
+}
+
+impl Default for ConnectEvent {
+    fn default() -> Self {
+        Self { future: ptr::null_mut(), client: ptr::null_mut(), future2: [ptr::null_mut(); 4] }
+    }
+}
+
 /// A registered callback.
 #[derive(Clone)]
 pub(crate) struct Callback {
@@ -102,6 +118,8 @@ pub(crate) struct Callback {
     topic: Option<CString>,
     function: Function,
     userdata: *mut c_void,
+    /// Until when 2.1 does not tick, in seconds.
+    rests: Arc<AtomicI64>,
 }
 
 // SAFETY: `userdata` belongs to the plugin, and is only ever handed back to it, on the thread that drives the
@@ -116,7 +134,7 @@ impl Callback {
         function: Function,
         userdata: *mut c_void,
     ) -> Self {
-        Self { plugin, event, topic, function, userdata }
+        Self { plugin, event, topic, function, userdata, rests: Arc::default() }
     }
 
     pub(crate) fn plugin(&self) -> PluginId {
@@ -198,14 +216,30 @@ impl Callback {
         rc
     }
 
-    /// 2.0.11 passes a structure of zeros.
-    pub(crate) fn tick(&self) -> c_int {
-        self.call(&mut mosquitto_evt_tick::default())
+    /// 2.0.11 passes a structure of zeros. 2.1 reads from it after how long to call again, and tells the time.
+    pub(crate) fn tick(&self) -> Option<c_int> {
+        let mut data = mosquitto_evt_tick::default();
+        if !newer::is_enabled() {
+            return Some(self.call(&mut data));
+        }
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        data.now_s = since_1970.as_secs().try_into().unwrap_or(i64::MAX);
+        if data.now_s < self.rests.load(Ordering::Relaxed) {
+            return None;
+        }
+        let rc = self.call(&mut data);
+        self.rests.store(data.now_s.saturating_add(data.next_s), Ordering::Relaxed);
+        Some(rc)
     }
 
     /// 2.0.11 passes no options.
     pub(crate) fn reload(&self) -> c_int {
         self.call(&mut mosquitto_evt_reload::default())
+    }
+
+    /// 2.1's.
+    pub(crate) fn connected(&self, client: &Arc<Client>) -> c_int {
+        self.call(&mut ConnectEvent { client: client.as_c(), ..Default::default() })
     }
 
     /// 2.0.11's reason is always -1.

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::bindings::{MOSQ_ERR_PLUGIN_DEFER, MOSQ_ERR_SUCCESS};
-use crate::broker::BROKER;
+use crate::broker::{BROKER, turn_away};
 use crate::callback::{Callback, Event};
 use crate::client::Client;
 use crate::load_error::LoadError;
+use crate::newer;
 use crate::plugin::Plugin;
 use crate::protocol::{AclRequest, Deed};
 use crate::text::Text;
@@ -65,7 +66,7 @@ impl Host {
         BROKER.admit(client);
     }
 
-    /// A client connects; it stays if the plugin accepts it.
+    /// A client connects; it stays if the plugin accepts it. In a broker of 2.1 the plugin may let it wait.
     #[must_use]
     pub fn connect(
         &self,
@@ -79,14 +80,10 @@ impl Host {
         let username = username.map(Text::to_c_string);
         let password = password.filter(given).map(Text::to_c_string);
         let rc = self.ask_for_login(&client, username.as_deref(), password.as_deref());
-        if rc == Some(MOSQ_ERR_SUCCESS) {
-            BROKER.admit(client);
-        } else {
-            // The broker takes the id away first (src/handle_connect.c).
-            client.mark_gone();
-            for callback in self.callbacks(Event::Disconnect) {
-                callback.disconnected(&client);
-            }
+        match rc {
+            Some(MOSQ_ERR_SUCCESS) => BROKER.admit(client),
+            Some(newer::MOSQ_ERR_AUTH_DELAYED) if newer::is_enabled() => BROKER.let_wait(client),
+            _ => turn_away(&client, self.callbacks(Event::Disconnect)),
         }
         rc
     }
@@ -144,22 +141,26 @@ impl Host {
         })
     }
 
-    /// A client publishes to the plugin's control topic.
+    /// A client publishes to a control topic of the plugin's: to the one that it registered first if none is named.
     ///
     /// # Errors
     ///
     /// There is no such client.
-    pub fn control(&self, clientid: &Text, payload: &Text) -> Result<Option<c_int>, NotConnected> {
+    pub fn control(
+        &self,
+        clientid: &Text,
+        topic: Option<&Text>,
+        payload: &Text,
+    ) -> Result<Option<c_int>, NotConnected> {
         let client = connected(clientid)?;
-        Ok(self
-            .callbacks(Event::Control)
-            .next()
-            .map(|callback| callback.control(&client, payload.as_bytes())))
+        let is_it = |callback: &Callback| topic.is_none() || callback.topic().as_ref() == topic;
+        let callback = self.callbacks(Event::Control).find(is_it);
+        Ok(callback.map(|callback| callback.control(&client, payload.as_bytes())))
     }
 
     /// The broker's loop goes round.
     pub fn tick(&mut self) -> Option<c_int> {
-        self.callbacks(Event::Tick).map(|callback| callback.tick()).last()
+        self.callbacks(Event::Tick).filter_map(|callback| callback.tick()).last()
     }
 
     /// SIGHUP.

@@ -103,6 +103,12 @@ impl HostProcess {
         Ok(Self { child, requests, answers, stderr: stderr.to_owned() })
     }
 
+    /// The number of the process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks, and waits for the answer.
     ///
     /// # Errors

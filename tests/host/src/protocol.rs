@@ -44,10 +44,13 @@ pub enum Request {
     },
     /// A connected client publishes, is sent something, subscribes or unsubscribes.
     Acl(AclRequest),
-    /// A connected client publishes to the plugin's control topic.
+    /// A connected client publishes to a control topic of the plugin's.
     Control {
         /// Who.
         clientid: Text,
+        /// Which; the one that it registered first if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Option<Text>,
         /// The commands.
         payload: Text,
     },
@@ -166,6 +169,13 @@ pub enum Deed {
         with_will: bool,
         /// The ids of those that were connected.
         clientids: Vec<Text>,
+    },
+    /// It decided a login that it had let wait.
+    CompleteLogin {
+        /// Whose.
+        clientid: Text,
+        /// `MOSQ_ERR_*`.
+        rc: c_int,
     },
     /// The broker checked a subscription of a durable session that a kick ended, and the plugin answered.
     Rechecked {

@@ -66,7 +66,7 @@ pub fn obey(host: &mut Host, request: &Request) -> Result<Answer, NotConnected> 
             host.connect(clientid, username.as_ref(), password.as_ref())
         }
         Request::Acl(check) => host.acl_check(check)?,
-        Request::Control { clientid, payload } => host.control(clientid, payload)?,
+        Request::Control { clientid, topic, payload } => host.control(clientid, topic.as_ref(), payload)?,
         Request::Tick { count, pause_ms } => {
             let mut rc = None;
             for _ in 0..*count {

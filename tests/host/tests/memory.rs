@@ -11,6 +11,9 @@
     reason = "a test fails by a panic, and what it prints is shown on request"
 )]
 
+#[path = "memory/of_2_1.rs"]
+mod of_2_1;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
@@ -40,11 +43,29 @@ const COMMANDS: [&str; 14] = [
 ];
 
 /// What valgrind says of a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Memory {
     errors: u64,
     lost: u64,
     in_use: u64,
+}
+
+impl Memory {
+    /// Reads valgrind's report; of one that lacks a line, the part by which that would be found.
+    fn of(report: &str) -> Result<Self, &str> {
+        let number = |part: &'static str| {
+            let (_, rest) = report.split_once(part).ok_or(part)?;
+            let digits = rest.trim_start().split(' ').next().unwrap_or_default().replace(',', "");
+            digits.parse::<u64>().map_err(|_| part)
+        };
+        // The one that there is instead, where nothing is left at all.
+        let is_nothing_left = report.contains("no leaks are possible");
+        Ok(Self {
+            errors: number("ERROR SUMMARY:")?,
+            lost: if is_nothing_left { 0 } else { number("definitely lost:")? },
+            in_use: number("in use at exit:")?,
+        })
+    }
 }
 
 /// A plugin in a host that valgrind runs.
@@ -55,14 +76,17 @@ struct Watched {
 
 impl Watched {
     fn start(plugin: &Path) -> Self {
+        Self::start_in(env!("CARGO_BIN_EXE_plugin-host"), plugin)
+    }
+
+    fn start_in(host: &str, plugin: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("policy.json"), POLICY).expect("a policy");
         let mut log = OsString::from("--log-file=");
         log.push(folder.path().join("valgrind"));
         let flags = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=none"];
         let wrapper = ["valgrind"].into_iter().chain(flags).map(OsString::from).chain([log]).collect();
-        let path = env!("CARGO_BIN_EXE_plugin-host").into();
-        let host = HostProgram { path, root: None, wrapper, patience: Some(300) };
+        let host = HostProgram { path: host.into(), root: None, wrapper, patience: Some(300) };
         let stderr = folder.path().join("stderr");
         let process = HostProcess::start(&host, plugin, &stderr).expect("it starts");
         Self { folder, process }
@@ -100,7 +124,11 @@ impl Watched {
             } else {
                 format!(r#"{{"commands":[{commands}]}}"#)
             };
-            self.ask(&Request::Control { clientid: clientid.clone(), payload: Text::from(payload.as_str()) });
+            self.ask(&Request::Control {
+                clientid: clientid.clone(),
+                topic: None,
+                payload: Text::from(payload.as_str()),
+            });
             for (password, name) in [("q", &username), ("wrong", &username), ("q", &clientid)] {
                 self.ask(&Request::Connect {
                     clientid: Text::from("dev"),
@@ -130,16 +158,8 @@ impl Watched {
         drop(self.process);
         let report =
             fs::read_to_string(self.folder.path().join("valgrind")).expect("valgrind says something");
-        let number = |part: &str| -> u64 {
-            let Some((_, rest)) = report.split_once(part) else { return 0 };
-            let digits = rest.trim_start().split(' ').next().unwrap_or_default().replace(',', "");
-            digits.parse().unwrap_or_else(|_| panic!("no number after `{part}`:\n{report}"))
-        };
-        let memory = Memory {
-            errors: number("ERROR SUMMARY:"),
-            lost: number("definitely lost:"),
-            in_use: number("in use at exit:"),
-        };
+        let memory = Memory::of(&report)
+            .unwrap_or_else(|part| panic!("valgrind does not say a number after `{part}`:\n{report}"));
         if memory.errors > 0 || env::var_os("DYNSEC_MEMORY_REPORT").is_some() {
             println!("{report}");
         }
@@ -191,6 +211,26 @@ fn check(what: &str, few: Memory, many: Memory) {
     assert_eq!((few.errors, many.errors), (0, 0), "{what}: what is not its own was accessed");
     assert!(many.lost <= few.lost, "{what}: memory is lost again and again: {few:?}, {many:?}");
     assert!(many.in_use < few.in_use + SLACK, "{what}: memory grows: {few:?}, {many:?}");
+}
+
+#[test]
+fn a_report_that_does_not_say_all_is_none() {
+    let lines = [
+        "==7== HEAP SUMMARY:\n==7==     in use at exit: 1,072 bytes in 3 blocks\n",
+        "==7== LEAK SUMMARY:\n==7==    definitely lost: 24 bytes in 1 blocks\n",
+        "==7== ERROR SUMMARY: 2 errors from 1 contexts (suppressed: 0 from 0)\n",
+    ];
+    assert_eq!(Memory::of(&lines.concat()), Ok(Memory { errors: 2, lost: 24, in_use: 1_072 }));
+    for (line, missing) in [(0, "in use at exit:"), (1, "definitely lost:"), (2, "ERROR SUMMARY:")] {
+        let mut others = lines;
+        others[line] = "";
+        assert_eq!(Memory::of(&others.concat()), Err(missing));
+    }
+    let nothing_left = "==7== All heap blocks were freed -- no leaks are possible\n";
+    assert_eq!(
+        Memory::of(&[lines[0], nothing_left, lines[2]].concat()),
+        Ok(Memory { errors: 2, lost: 0, in_use: 1_072 })
+    );
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub(crate) fn pin() {
         mosquitto_client as *const (),
         mosquitto_apply_on_all_clients as *const (),
         mosquitto_plugin_set_info as *const (),
+        mosquitto_complete_basic_auth as *const (),
         mosquitto_control_generic_callback as *const (),
         mosquitto_control_command_reply as *const (),
         mosquitto_control_send_response as *const (),
@@ -55,6 +56,12 @@ extern "C" fn mosquitto_plugin_set_info(
     _version: *const c_char,
 ) -> c_int {
     newer::plugin_set_info(identifier.cast(), name)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mosquitto_complete_basic_auth(clientid: *const c_char, result: c_int) {
+    // SAFETY: the plugin passes a NUL-terminated string, or NULL.
+    unsafe { newer::complete_basic_auth(clientid, result) };
 }
 
 #[unsafe(no_mangle)]

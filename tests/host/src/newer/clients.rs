@@ -43,6 +43,22 @@ pub unsafe fn apply_on_all_clients(functor: Option<ClientFunctor>, context: *mut
     MOSQ_ERR_SUCCESS
 }
 
+/// What a plugin answers where it decides about a login later (2.1's `mosquitto/defs.h`).
+pub(crate) const MOSQ_ERR_AUTH_DELAYED: c_int = -5;
+
+/// `mosquitto_complete_basic_auth`: decides about a login that waits. Nothing happens if there is none.
+///
+/// # Safety
+///
+/// `clientid` is NULL or NUL-terminated.
+pub unsafe fn complete_basic_auth(clientid: *const c_char, rc: c_int) {
+    // SAFETY: as the caller guarantees.
+    let clientid = unsafe { text(clientid) };
+    if let Some(clientid) = clientid {
+        let _was_there = BROKER.complete_login(&clientid, rc);
+    }
+}
+
 /// `mosquitto_plugin_set_info`. The broker shows the name in `$SYS` only.
 #[must_use]
 pub fn plugin_set_info(identifier: *const mosquitto_plugin_id_t, name: *const c_char) -> c_int {

@@ -1,4 +1,4 @@
-//! What a 2.1 broker has for its plugins beyond what 2.0.11 has, as far as 2.1.2's C plugin uses it. The
+//! What a 2.1 broker has for its plugins beyond what 2.0.11 has, as far as 2.1.2's C plugin uses it, or ours. The
 //! program `plugin-host-2-1` exports these by their C names; this library does not, because plugins look
 //! for them to learn what they run in.
 
@@ -9,7 +9,8 @@ mod control;
 use std::sync::OnceLock;
 
 use cjson::CJson;
-pub use clients::{ClientFunctor, apply_on_all_clients, client, plugin_set_info};
+pub(crate) use clients::MOSQ_ERR_AUTH_DELAYED;
+pub use clients::{ClientFunctor, apply_on_all_clients, client, complete_basic_auth, plugin_set_info};
 pub use control::{Command, CommandHandler, command_reply, generic_callback, send_response};
 
 use crate::load_error::LoadError;

@@ -168,8 +168,11 @@ impl Contender for OnHost {
     fn perform(&mut self, step: &Step) -> Result<Outcome, Death> {
         let outcome = match step {
             Step::Control { clientid, payload } => {
-                let request =
-                    Request::Control { clientid: Text::from(*clientid), payload: payload.to_text() };
+                let request = Request::Control {
+                    clientid: Text::from(*clientid),
+                    topic: None,
+                    payload: payload.to_text(),
+                };
                 let answer = self.process.ask(&request)?;
                 let mut outcome = outcome(self.settle(answer)?);
                 outcome.saved = Some(saved::read(&self.policy_file()));
@@ -237,7 +240,11 @@ fn outcome(answer: Answer) -> Outcome {
             Deed::Publish(message) => outcome.published.push(message),
             Deed::Kick { clientids, .. } => outcome.kicked.extend(clientids),
             Deed::Log { level: LOG_INFO, line } if is_audit(&line) => outcome.audit.push(line),
-            Deed::Log { .. } | Deed::Register { .. } | Deed::Unregister { .. } | Deed::Rechecked { .. } => {}
+            Deed::Log { .. }
+            | Deed::Register { .. }
+            | Deed::Unregister { .. }
+            | Deed::CompleteLogin { .. }
+            | Deed::Rechecked { .. } => {}
         }
     }
     outcome

@@ -15,6 +15,7 @@ use crate::on_broker::OnBroker;
 use crate::plugins::PluginUnderTest;
 use crate::saved::{self, Saved};
 use crate::script::{Files, Payload, Script, Step};
+use crate::side::Side;
 use crate::tally::Tally;
 
 /// Two plugins, and what is known about them.
@@ -372,30 +373,6 @@ struct Done {
     theirs: Outcome,
     /// Whether something known makes the policies differ now.
     diverged: bool,
-}
-
-#[derive(Clone, Copy)]
-enum Side {
-    Ours,
-    Theirs,
-}
-
-impl Side {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Ours => "ours",
-            Self::Theirs => "theirs",
-        }
-    }
-
-    fn death(self, step: usize, death: &Death) -> Difference {
-        let (death, not_mine) = (death.to_string(), "-".to_owned());
-        let (ours, theirs) = match self {
-            Self::Ours => (death, not_mine),
-            Self::Theirs => (not_mine, death),
-        };
-        Difference { step, aspect: Aspect::Death, client: None, part: None, ours, theirs }
-    }
 }
 
 /// How the cases are counted that end with the C plugin's death.

@@ -28,6 +28,8 @@ pub struct Hazards {
     loose_roles: BTreeSet<String>,
     /// Groups that a role may think it belongs to.
     renounced_groups: BTreeSet<String>,
+    /// Whether a role or a group was deleted.
+    has_deleted: bool,
 }
 
 /// What a payload would do to the C plugin's memory.
@@ -99,8 +101,14 @@ impl Hazards {
                 self.loose_roles.extend(roles);
                 self.renounced_groups.insert(string(command, "groupname").to_owned());
             }
+            "deleterole" | "deletegroup" => self.has_deleted = true,
             _ => {}
         }
+    }
+
+    /// Whether sessions may have kept subscriptions that a role or group has allowed which was deleted.
+    pub fn has_deleted(&self) -> bool {
+        self.has_deleted
     }
 
     /// Whether a role may believe that it belongs to a group that has renounced it.
@@ -116,12 +124,18 @@ pub fn dies_at_its_end(policy: &Saved) -> bool {
 
 /// Whether two clients, groups or roles of a policy have one name.
 pub fn has_a_name_twice(policy: &Saved) -> bool {
-    [("roles", "rolename"), ("clients", "username"), ("groups", "groupname")].into_iter().any(
-        |(array, name)| {
-            let names = policy.records(array).filter_map(|record| member(record, name)).collect::<Vec<_>>();
-            names.iter().enumerate().any(|(at, name)| names[..at].contains(name))
-        },
-    )
+    ["roles", "clients", "groups"].into_iter().any(|list| has_a_name_twice_in(list, policy))
+}
+
+/// Whether two of a policy's clients, groups or roles have one name.
+pub fn has_a_name_twice_in(list: &str, policy: &Saved) -> bool {
+    let name = match list {
+        "clients" => "username",
+        "groups" => "groupname",
+        _ => "rolename",
+    };
+    let names = policy.records(list).filter_map(|record| member(record, name)).collect::<Vec<_>>();
+    names.iter().enumerate().any(|(at, name)| names[..at].contains(name))
 }
 
 /// The positions of commands in `payload` that the C plugin refused after it had done a part of them.

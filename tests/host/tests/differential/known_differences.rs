@@ -6,13 +6,15 @@ use std::collections::BTreeSet;
 use std::iter;
 use std::ops::RangeInclusive;
 
-use plugin_host::Text;
+use plugin_host::{Access, Text};
 use serde_json::Value;
 
 use crate::contender::Outcome;
 use crate::difference::{Aspect, responses};
 use crate::duel::Arena;
-use crate::hazards::{Hazards, half_applied, has_a_name_twice, is_refused_for_roles, member, name, string};
+use crate::hazards::{
+    Hazards, half_applied, has_a_name_twice, has_a_name_twice_in, is_refused_for_roles, member, name, string,
+};
 use crate::kicks::{self, username_of};
 use crate::known_for_acls::{allow_wildcard_subs, same_topic_twice, substitution};
 use crate::known_for_certificates::shut_out;
@@ -65,6 +67,11 @@ pub const KNOWN_DIFFERENCES: &[KnownDifference] = &[
     known("refused commands change nothing", V2_0_11..=V2_0_11, half_applied_before),
     known("refused commands disconnect nobody", V2_0_11..=V2_1_2, refused_and_kicked),
     known("roles know all their holders", V2_0_11..=V2_1_2, holders_of_roles_are_kicked),
+    known(
+        "deleting a role or group ends the subscriptions that it allowed",
+        V2_0_11..=V2_0_21,
+        kept_subscriptions,
+    ),
     known("ACLs of a type have distinct topics", V2_0_11..=V2_0_11, same_topic_twice),
     known("%c and %u are substituted", V2_0_11..=V2_0_21, substitution),
     known("allowwildcardsubs counts", V2_0_11..=V2_0_21, allow_wildcard_subs),
@@ -72,13 +79,13 @@ pub const KNOWN_DIFFERENCES: &[KnownDifference] = &[
     known("what takes no part in decisions stays in the file", V2_0_21..=V2_1_2, effectless_acls),
     known("priorities out of bounds stay in the file", V2_1_2..=V2_1_2, priorities_out_of_bounds),
     known("every priority is clamped at once", V2_1_2..=V2_1_2, priorities_in_log),
-    known("of records with one name the first counts", V2_0_11..=V2_0_11, records_with_one_name),
+    known("of records with one name one is there", V2_0_11..=V2_0_11, records_with_one_name),
     known("a client with a bad hash stays", V2_0_11..=V2_1_2, bad_password),
     KnownDifference {
         is_lasting: true,
         ..known("a hash without iterations is none", V2_0_21..=V2_0_21, no_iterations)
     },
-    known("a NUL in a string does not end it", V2_0_11..=V2_1_2, nul_character),
+    known("a NUL does not end a name or topic", V2_0_11..=V2_1_2, nul_character),
     known("the log has the count that was asked for", V2_0_11..=V2_1_2, count_in_log),
     known("malformed text is not logged", V2_0_11..=V2_1_2, malformed_text_in_log),
     known("a disabled client's certificate opens nothing", V2_0_11..=V2_1_2, shut_out),
@@ -126,6 +133,16 @@ impl Seen<'_> {
     fn kicked_only_by_theirs(&self) -> BTreeSet<Text> {
         self.theirs.kicked.difference(&self.ours.kicked).cloned().collect()
     }
+}
+
+/// A session goes on to get what ours has taken its subscription to.
+fn kept_subscriptions(seen: &Seen<'_>) -> bool {
+    let count =
+        |outcome: &Outcome| seen.client.and_then(|client| outcome.delivered.get(client)).map_or(0, Vec::len);
+    seen.arena.has_brokers()
+        && seen.hazards.has_deleted()
+        && matches!((seen.aspect, seen.step), (Aspect::ReturnCode, Step::Acl(request)) if request.access == Access::Read)
+        && count(seen.ours) < count(seen.theirs)
 }
 
 /// The C plugin has done a part of a command that it refused, and what follows in the batch meets that.
@@ -272,9 +289,14 @@ pub fn without_effectless_acls(value: Value) -> Value {
     }
 }
 
-/// 2.0.11 lists all, and finds the last.
+/// 2.0.11 lists and saves all. It goes by the last, as ours does, but for the members of a group.
 fn records_with_one_name(seen: &Seen<'_>) -> bool {
-    has_a_name_twice(seen.policy)
+    match seen.aspect {
+        Aspect::ReturnCode | Aspect::Connected | Aspect::Delivered => {
+            has_a_name_twice_in("groups", seen.policy)
+        }
+        _ => has_a_name_twice(seen.policy),
+    }
 }
 
 /// C's strings end there.

@@ -6,11 +6,12 @@ use plugin_host::{Access, Text};
 use serde_json::Value;
 
 use crate::contender::{ACL_DENIED, Outcome};
-use crate::difference::Aspect;
+use crate::difference::{Aspect, responses};
 use crate::generate::FLEET;
-use crate::hazards::{member, string};
+use crate::hazards::{member, name, string};
 use crate::kicks;
 use crate::known_differences::{Seen, without_allow_wildcard_subs};
+use crate::known_priorities::sorted;
 use crate::saved::Saved;
 use crate::script::Step;
 
@@ -20,19 +21,98 @@ const PLACEHOLDERS: [&str; 2] = ["%c", "%u"];
 /// What a broker says of an unsubscription from what is not subscribed to: "No subscription existed" (MQTT 5.0).
 const NO_SUBSCRIPTION: i32 = 0x11;
 
-/// 2.0.11 keeps both ACLs.
+/// 2.0.11 keeps both ACLs, shows both, and removes one of them at a time. Which of them decides is no difference, and the
+/// file of ours has none that C's has not.
 pub fn same_topic_twice(seen: &Seen<'_>) -> bool {
-    let in_roles = seen.policy.records("roles").flat_map(repeated).collect::<Vec<_>>();
+    let commands = seen.commands();
+    let in_commands = commands.iter().flat_map(repeated);
+    let topics: BTreeSet<&str> = seen.policy.records("roles").flat_map(repeated).chain(in_commands).collect();
     match (seen.aspect, seen.step) {
+        // What follows from the step itself.
         (Aspect::ReturnCode, Step::Acl(request)) => {
-            let in_saved = seen.policies().flat_map(|policy| policy.records("roles")).flat_map(repeated);
-            in_saved.into_iter().any(|topic| may_concern(topic, &request.topic.to_string()))
+            seen.arena.has_brokers()
+                && seen.ours.saved != seen.theirs.saved
+                && seen
+                    .policy
+                    .records("roles")
+                    .flat_map(repeated)
+                    .any(|topic| may_concern(topic, &request.topic.to_string()))
         }
-        (Aspect::Published | Aspect::Saved, _) => {
-            !in_roles.is_empty() || seen.commands().iter().any(|command| !repeated(command).is_empty())
+        (Aspect::Published, _) => {
+            let (ours, theirs) = (responses(seen.ours), responses(seen.theirs));
+            let is_explained = |((command, ours), theirs)| {
+                // getDetails is answered by ours alone, which is another known difference.
+                name(command) == "getdetails"
+                    || is_about_acl_of(command, &topics)
+                    || without_acls_of(ours, &topics) == without_acls_of(theirs, &topics)
+            };
+            !topics.is_empty()
+                && ours.len() == theirs.len()
+                && commands.iter().zip(&ours).zip(&theirs).all(is_explained)
+        }
+        (Aspect::Saved, _) => {
+            let (Some(Saved::Policy(ours)), Some(Saved::Policy(theirs))) =
+                (&seen.ours.saved, &seen.theirs.saved)
+            else {
+                return false;
+            };
+            let added = commands
+                .iter()
+                .any(|command| name(command) == "addroleacl" && is_about_acl_of(command, &topics));
+            let without =
+                |policy: &Value| without_acls_of(&without_allow_wildcard_subs(policy.clone()), &topics);
+            !topics.is_empty() && without(ours) == without(theirs) && (added || has_all_acls_of(theirs, ours))
         }
         _ => false,
     }
+}
+
+/// Whether a command adds or removes an ACL for one of these topics.
+fn is_about_acl_of(command: &Value, topics: &BTreeSet<&str>) -> bool {
+    matches!(name(command).as_str(), "addroleacl" | "removeroleacl")
+        && topics.contains(string(command, "topic"))
+}
+
+/// A policy or an answer without the ACLs for these topics.
+fn without_acls_of(value: &Value, topics: &BTreeSet<&str>) -> Value {
+    fn without(value: Value, topics: &BTreeSet<&str>) -> Value {
+        let is_other = |item: &Value| {
+            !member(item, "topic").and_then(Value::as_str).is_some_and(|topic| topics.contains(topic))
+        };
+        match value {
+            Value::Array(items) => {
+                items.into_iter().filter(is_other).map(|item| without(item, topics)).collect()
+            }
+            Value::Object(members) => {
+                members.into_iter().map(|(name, value)| (name, without(value, topics))).collect()
+            }
+            other => other,
+        }
+    }
+    // The order of the rest may be what priorities too far apart make of it.
+    sorted(without(value.clone(), topics))
+}
+
+/// Whether the roles of a policy have all the ACLs that they have in another.
+fn has_all_acls_of(policy: &Value, other: &Value) -> bool {
+    let acls = |policy: &Value| {
+        let roles = member(policy, "roles").and_then(Value::as_array).cloned().unwrap_or_default();
+        let acls = roles.iter().flat_map(|role| {
+            let acls = member(role, "acls").and_then(Value::as_array).cloned().unwrap_or_default();
+            let rolename = string(role, "rolename").to_owned();
+            acls.into_iter().map(move |acl| (rolename.clone(), said_by(&acl)))
+        });
+        acls.collect::<BTreeSet<_>>()
+    };
+    acls(policy).is_superset(&acls(other))
+}
+
+/// What C reads from an ACL: its type, topic and priority, and whether it allows.
+fn said_by(acl: &Value) -> (String, String, i32, bool) {
+    #[expect(clippy::cast_possible_truncation, reason = "C saturates too")]
+    let priority = member(acl, "priority").and_then(Value::as_f64).unwrap_or_default() as i32;
+    let allow = member(acl, "allow").and_then(Value::as_bool).unwrap_or_default();
+    (string(acl, "acltype").to_ascii_lowercase(), string(acl, "topic").to_owned(), priority, allow)
 }
 
 /// The topics that several ACLs of a type have in one array.

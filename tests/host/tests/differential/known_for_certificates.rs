@@ -12,6 +12,7 @@ use crate::duel::Arena;
 use crate::generate::FLEET;
 use crate::hazards::{member, string};
 use crate::known_differences::Seen;
+use crate::plugins::{Version, version};
 use crate::saved::Saved;
 use crate::script::Step;
 
@@ -84,9 +85,10 @@ impl Acquaintances {
     }
 }
 
-/// Of records with one name the first counts.
+/// Of records with one name the last counts, by the rules of 2.0.11.
 fn record<'a>(policy: &'a Saved, username: &str) -> Option<&'a Value> {
-    policy.records("clients").find(|client| string(client, "username") == username)
+    let mut named = policy.records("clients").filter(|client| string(client, "username") == username);
+    if version() == Version::V2_0_11 { named.last() } else { named.next() }
 }
 
 /// The clients of such usernames.

@@ -110,7 +110,7 @@ fn in_bounds(value: Value) -> Value {
 }
 
 /// A value without the order of its arrays.
-fn sorted(value: Value) -> Value {
+pub fn sorted(value: Value) -> Value {
     match value {
         Value::Array(items) => {
             let mut items = items.into_iter().map(sorted).collect::<Vec<_>>();

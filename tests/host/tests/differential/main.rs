@@ -44,6 +44,7 @@ mod plugins;
 mod saved;
 mod script;
 mod shrink;
+mod side;
 mod stream;
 mod tally;
 mod wire;
@@ -133,6 +134,14 @@ fn ours_reads_flawed_files_as_the_c_plugin_does() {
     let (ours, theirs) = (plugins::ours(), plugins::theirs());
     let duel = Duel { ours: &ours, theirs: &theirs, known: KNOWN_DIFFERENCES, arena: Arena::Host };
     run("ours against the C plugin, with flawed files", duel, generate::flawed_script, cases() / 2);
+}
+
+/// Of ACLs of a type with one topic the same one decides, whatever commands do to them.
+#[test]
+fn of_several_acls_with_one_topic_the_same_counts() {
+    let (ours, theirs) = (plugins::ours(), plugins::theirs());
+    let duel = Duel { ours: &ours, theirs: &theirs, known: KNOWN_DIFFERENCES, arena: Arena::Host };
+    run("ours against the C plugin, with ACLs given twice", duel, generate::several_acls_script, cases() / 2);
 }
 
 /// The comparison itself is sound: it finds nothing where there is nothing.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::dice::Dice;
 use super::{Trait, Traits, topics};
 
-const TYPES: [&str; 6] = [
+pub const TYPES: [&str; 6] = [
     "publishClientSend",
     "publishClientReceive",
     "subscribeLiteral",

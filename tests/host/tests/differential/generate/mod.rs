@@ -7,6 +7,7 @@ mod dice;
 mod flaws;
 mod names;
 mod policy;
+mod several_acls;
 mod topics;
 
 use names::{ADMIN, CLIENT_IDS, CLIENTS, STRANGER};
@@ -18,6 +19,7 @@ use crate::script::{Dress, Files, Payload, Script, Step};
 
 pub use dice::Dice;
 pub use names::{FLEET, PASSWORDS};
+pub use several_acls::several_acls_script;
 
 /// Something on which the plugins are known to differ. Most cases are about none of them, so that what differs
 /// there is news.

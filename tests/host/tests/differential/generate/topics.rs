@@ -52,7 +52,10 @@ pub const SHARED: [&str; 6] =
     ["$share/g/a/#", "$share/g/+/b", "$share/g/#", "$share/h/a/b", "$share/g/a", "$share/h/+/+/#"];
 
 /// What clients publish to, and are sent.
-const TOPICS: [&str; 30] = [
+const TOPICS: [&str; 33] = [
+    "alice2/x",
+    "a/alice2",
+    "c-alice2/alice",
     "c-alice",
     "x/c-alice/y",
     "c-alice/alice",
@@ -89,10 +92,10 @@ const TOPICS: [&str; 30] = [
 const MALFORMED: [&str; 8] = ["a#", "x/#/y", "+a", "a/b+", "#/a", "a/#b", "", "##"];
 
 /// What 2.1 and ours replace by the client's id and username.
-/// Also where they are no whole level, and stay as they are.
-const SUBSTITUTED: [&str; 16] = [
-    "%c", "%u/#", "a/%u", "x/%c/+", "%u", "%c/#", "a/%u/#", "+/%u", "%c/%u", "%u/+/#", "a/%c/c", "%C", "x%u",
-    "%u%c", "%c/%c", "$SYS/%u",
+/// Also where they are no whole level, and stay as they are, and where what is behind them is malformed.
+const SUBSTITUTED: [&str; 19] = [
+    "%u/#/x", "a/%u/##", "%c/x#/y", "%c", "%u/#", "a/%u", "x/%c/+", "%u", "%c/#", "a/%u/#", "+/%u", "%c/%u",
+    "%u/+/#", "a/%c/c", "%C", "x%u", "%u%c", "%c/%c", "$SYS/%u",
 ];
 
 /// The topic of an ACL.

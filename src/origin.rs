@@ -5,14 +5,14 @@ use std::net::{IpAddr, Ipv6Addr};
 /// An address, as far as it tells one attacker from others: of IPv6 its network of 64 bits, within which everybody
 /// can have as many as they like.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Origin {
+pub(crate) enum Origin {
     Ip(IpAddr),
     /// What the broker gives instead, or nothing.
     Other(Box<[u8]>),
 }
 
 impl Origin {
-    pub(super) fn of(address: Option<&[u8]>) -> Self {
+    pub(crate) fn of(address: Option<&[u8]>) -> Self {
         let address = address.unwrap_or_default();
         match str::from_utf8(address).ok().and_then(|text| text.parse().ok()) {
             Some(IpAddr::V6(ip)) => match ip.to_ipv4_mapped() {
