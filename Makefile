@@ -9,6 +9,8 @@ BROKER_CASES ?= 500
 # For how long each target is fuzzed, and which; all if none is named.
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?=
+# What chance begins with; another number each time if none is named.
+export FUZZ_SEED ?=
 # Which plugins are tested in containers; both if none is named.
 SIDES ?=
 # How often a broker is killed.

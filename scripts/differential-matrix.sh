@@ -15,7 +15,7 @@ shift
 tests=()
 if [[ ${1:-} == --brokers ]]; then
     shift
-    tests=(on_real_brokers_ours_differs_only_as_documented by_certificate_ours_differs_only_as_documented)
+    tests=(on_real_brokers_)
     cases=${DYNSEC_DIFF_BROKER_CASES:-500}
     export DYNSEC_DIFF_BROKER_CASES=$cases
 fi

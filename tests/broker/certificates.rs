@@ -1,5 +1,6 @@
 //! Clients that log in by certificate: the broker asks no plugin about their logins, only about what they do.
 
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -21,6 +22,7 @@ cases! {
     a_disabled_clients_certificate_opens_nothing: theirs_fails("all", "lets it in, with all its rights"),
     a_disabled_clients_certificate_gets_no_messages_that_waited: theirs_fails("all", "hands them out", "secret"),
     a_deleted_clients_certificate_opens_nothing: theirs_fails("all", "lets it in, and leaves it to the acl_file"),
+    a_certificate_needs_no_password_that_can_be_used: theirs_fails("2.0", "drops the client", "may not publish of/dynsec"),
     a_certificates_subject_is_a_username_too: theirs_fails("all", "lets it in, with all its rights"),
     a_certificate_that_dynsec_never_knew_is_left_to_others,
     a_certificates_connection_is_listed_and_ended_as_any_other,
@@ -259,6 +261,24 @@ fn a_deleted_clients_certificate_opens_nothing(trial: &Trial) {
     admin.fine(&json!({"command": "createClient", "username": "ann"}));
     settle(&mut admin);
     may_publish(&mut connect(&broker, "ann"), "of/acls");
+}
+
+fn a_certificate_needs_no_password_that_can_be_used(trial: &Trial) {
+    let mut broker = start(trial, "use_identity_as_username");
+    broker.admin().create_client_with("ann", &json!([["publishClientSend", "of/dynsec", true]]));
+    let mut policy = broker.policy();
+    let clients = policy["clients"].as_array_mut().expect("clients are a list");
+    let ann = clients.iter_mut().find(|client| client["username"] == "ann").expect("ann is there");
+    for member in ["password", "salt", "encoded_password"] {
+        if ann.get(member).is_some() {
+            ann[member] = json!("!");
+        }
+    }
+    broker.stop();
+    fs::write(broker.policy_path(), policy.to_string()).expect("the file can be written");
+    broker.start_again().expect("the broker starts");
+    let code = connect(&broker, "ann").try_publish("of/dynsec");
+    assert!(code.is_some_and(|code| code != NOT_AUTHORIZED), "ann may not publish of/dynsec: {code:?}");
 }
 
 fn a_certificates_subject_is_a_username_too(trial: &Trial) {

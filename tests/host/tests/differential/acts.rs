@@ -90,6 +90,16 @@ impl Act {
         }
     }
 
+    /// Who does it.
+    pub fn clientid(&self) -> &'static str {
+        match self {
+            Self::Publish { clientid, .. }
+            | Self::Subscribe { clientid, .. }
+            | Self::Unsubscribe { clientid, .. }
+            | Self::Return { clientid, .. } => clientid,
+        }
+    }
+
     /// The filters that it names.
     fn filters(&self) -> Vec<&'static str> {
         match self {

@@ -206,6 +206,8 @@ impl<'a> Round<'a> {
     ) -> Result<bool, Over> {
         let (mut diverged, mut is_over) = (false, false);
         let shut_out = &self.acquaintances.shut_out(ours.saved.as_ref().unwrap_or(&self.policy));
+        let doer = step.doer();
+        let doer = doer.as_ref();
         for difference in differences(number, ours, theirs) {
             let aspect = difference.aspect;
             let (policy, hazards) = (&self.policy, &self.hazards);
@@ -218,7 +220,8 @@ impl<'a> Round<'a> {
             let client = difference.client.as_ref();
             let part = difference.part;
             let arena = self.duel.arena;
-            let seen = Seen { arena, aspect, client, part, step, ours, theirs, policy, hazards, shut_out };
+            let seen =
+                Seen { arena, aspect, client, part, doer, step, ours, theirs, policy, hazards, shut_out };
             if let Some(known) = self.duel.known.iter().find(|known| known.covers(&seen)) {
                 self.verdict.tally.count(format!("known difference: {}", known.name));
                 is_over |= arena.has_brokers() && known.is_lasting;

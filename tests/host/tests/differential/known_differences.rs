@@ -50,6 +50,8 @@ pub struct Seen<'a> {
     pub client: Option<&'a Text>,
     /// Which of the codes of an answer it is, where it is one.
     pub part: Option<usize>,
+    /// Who did what others may have been sent.
+    pub doer: Option<&'a Text>,
     pub step: &'a Step,
     pub ours: &'a Outcome,
     pub theirs: &'a Outcome,
@@ -344,12 +346,13 @@ const LEFT_TO_OTHERS: [i32; 2] = [17, 5135];
 fn bad_password(seen: &Seen<'_>) -> bool {
     let bad = seen.policy.records("clients").filter(|client| saved::has_bad_password(client));
     let bad = bad.map(|client| string(client, "username")).collect::<BTreeSet<_>>();
+    let is_one =
+        |clientid: &Text| bad.iter().any(|username| kicks::connected(Some(username)).contains(clientid));
     match seen.step {
         Step::Control { .. } => !bad.is_empty(),
         Step::Login { username, .. } => username.is_some_and(|username| bad.contains(username)),
-        Step::Acl(request) => {
-            bad.iter().any(|username| kicks::connected(Some(username)).contains(&request.clientid))
-        }
+        // It has nothing in C to be sent, and nothing that it may send.
+        Step::Acl(request) => is_one(&request.clientid) || seen.doer.is_some_and(is_one),
         Step::Act(_) | Step::Tick | Step::Reload | Step::Restart(_) => false,
     }
 }

@@ -113,7 +113,7 @@ fn on_real_brokers_ours_differs_only_as_documented() {
 /// The same where brokers know clients by their certificates, and ask no plugin about their logins. Clients are disabled and
 /// deleted often.
 #[test]
-fn by_certificate_ours_differs_only_as_documented() {
+fn on_real_brokers_by_certificate_ours_differs_only_as_documented() {
     let (ours, theirs) = plugins::on_broker();
     let arena = Arena::BrokersByCertificate;
     let duel = Duel { ours: &ours, theirs: &theirs, known: KNOWN_DIFFERENCES, arena };

@@ -51,6 +51,16 @@ impl Step {
             Self::Restart(Files::Swapped) => "restarts with each other's file",
         }
     }
+
+    /// The connected client that does it.
+    pub fn doer(&self) -> Option<Text> {
+        match self {
+            Self::Control { clientid, .. } => Some(Text::from(*clientid)),
+            Self::Acl(request) => Some(request.clientid.clone()),
+            Self::Act(act) => Some(Text::from(act.clientid())),
+            Self::Login { .. } | Self::Tick | Self::Reload | Self::Restart(_) => None,
+        }
+    }
 }
 
 /// What a broker reads when it starts again.
