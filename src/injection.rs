@@ -2,7 +2,7 @@
 //! nothing of it in the library.
 
 #[cfg(feature = "panic-injection")]
-pub(crate) use asked_for::{has_callback, panic_point};
+pub(crate) use asked_for::{note_callback, panic_point};
 
 #[cfg(feature = "panic-injection")]
 mod asked_for {
@@ -37,7 +37,7 @@ mod asked_for {
 
     /// Tells a test of a callback that the broker has taken: by a line with its event and topic in the file beside
     /// that one, with the extension `callbacks`.
-    pub(crate) fn has_callback(event: i32, topic: Option<&CStr>) {
+    pub(crate) fn note_callback(event: i32, topic: Option<&CStr>) {
         let Some(file) = file() else { return };
         let line = match topic {
             Some(topic) => format!("{event} {}\n", topic.to_string_lossy()),
@@ -57,4 +57,4 @@ pub(crate) const fn panic_point(_: &str) {}
 /// A callback that tests may be told of.
 #[cfg(not(feature = "panic-injection"))]
 #[inline]
-pub(crate) const fn has_callback(_: i32, _: Option<&std::ffi::CStr>) {}
+pub(crate) const fn note_callback(_: i32, _: Option<&std::ffi::CStr>) {}

@@ -49,7 +49,7 @@ impl Identities {
         place(set, rest).is_none()
     }
 
-    fn has_seen(&self, session: SessionId) {
+    fn note_seen(&self, session: SessionId) {
         let (set, rest) = self.set(session);
         // One whose address is beyond all that there are is looked at each time.
         let Ok(rest) = i32::try_from(rest) else { return };
@@ -113,7 +113,7 @@ fn place(set: &Set, rest: i64) -> Option<&AtomicI32> {
 pub(super) unsafe fn look_at(context: &Context, identities: &Identities, client: *const sys::mosquitto) {
     let session = event::session(client);
     if context.plugin.knows(session) {
-        identities.has_seen(session);
+        identities.note_seen(session);
         return;
     }
     if identities.has_ended(session) {
@@ -126,7 +126,7 @@ pub(super) unsafe fn look_at(context: &Context, identities: &Identities, client:
         // SAFETY: the same.
         let address = unsafe { event::address(&context.functions, client) };
         context.plugin.on_certificate(session, &subject, address);
-        identities.has_seen(session);
+        identities.note_seen(session);
     }
 }
 
@@ -139,7 +139,7 @@ mod tests {
         let identities = Identities::new();
         let [one, two] = [0x7f00_0001_2340, 0x7f00_0001_2740].map(SessionId);
         assert!(identities.is_new(one) && identities.is_new(two));
-        identities.has_seen(one);
+        identities.note_seen(one);
         assert!(!identities.is_new(one) && identities.is_new(two));
         identities.forget(two);
         assert!(!identities.is_new(one));
@@ -170,7 +170,7 @@ mod tests {
         let seen = || all.iter().filter(|session| !identities.is_new(**session)).count();
         for (count, session) in (1..).zip(&all) {
             assert!(identities.is_new(*session));
-            identities.has_seen(*session);
+            identities.note_seen(*session);
             assert!(!identities.is_new(*session));
             assert_eq!(seen(), count.min(WAYS));
         }
@@ -186,7 +186,7 @@ mod tests {
         for session in [0, 1 << 50, 1 << 52, usize::MAX].map(SessionId) {
             let is_address = session.0 == 0;
             assert!(identities.is_new(session));
-            identities.has_seen(session);
+            identities.note_seen(session);
             assert_eq!(identities.is_new(session), !is_address, "{session:?}");
         }
         // Of the same place as the first.

@@ -9,7 +9,7 @@ use super::broker::HostBroker;
 use super::context::Context;
 use super::{callbacks, sys};
 use crate::broker::BrokerFamily;
-use crate::injection::has_callback;
+use crate::injection::note_callback;
 use crate::plugin::ControlTopic;
 
 /// The topics of the control API. A broker calls the callback of the very topic only.
@@ -143,7 +143,7 @@ impl Registration {
         match code {
             sys::MOSQ_ERR_SUCCESS => {
                 self.registered.push(callback);
-                has_callback(callback.event(), callback.topic);
+                note_callback(callback.event(), callback.topic);
                 Ok(())
             }
             sys::MOSQ_ERR_ALREADY_EXISTS => Err(RegistrationError::Twice),

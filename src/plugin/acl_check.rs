@@ -65,7 +65,7 @@ impl Plugin {
                 return effect;
             }
             // The log is told why, but the first time.
-            if self.is_denied_again(hashed, effect, generation) {
+            if self.note_denied_again(hashed, effect, generation) {
                 return effect;
             }
         }
@@ -74,7 +74,7 @@ impl Plugin {
 
     /// Notes a denial that is remembered and to be logged; false if the log does not know it any more.
     #[inline(never)]
-    fn is_denied_again(&self, hashed: Hashed<'_>, effect: Effect, generation: u64) -> bool {
+    fn note_denied_again(&self, hashed: Hashed<'_>, effect: Effect, generation: u64) -> bool {
         if !self.denials.note_again(self.id_of_denial(&hashed, generation)) {
             return false;
         }

@@ -75,7 +75,7 @@ impl Plugin {
 
     /// A certificate has let a client in, and it does something for the first time.
     pub fn on_certificate(&self, session: SessionId, subject: &Subject<'_>, address: Option<&[u8]>) {
-        self.sessions.lock().is_there(&Login {
+        self.sessions.lock().noticed(&Login {
             session,
             username: subject.username,
             clientid: subject.clientid.get().unwrap_or_default(),

@@ -104,7 +104,7 @@ impl Plugin {
                 } else if effect == Effect::Allow {
                     sessions.logged_in(&login);
                 } else {
-                    sessions.may_log_in(&login);
+                    sessions.add_undecided(&login);
                 }
                 sessions.has_ticked()
             };

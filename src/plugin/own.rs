@@ -155,8 +155,8 @@ impl Own {
         }
     }
 
-    /// Whether that question's connection is still there.
-    fn is_there(&self, number: u64) -> bool {
+    /// Takes a question that is answered now; false if its connection has ended.
+    fn take_question(&self, number: u64) -> bool {
         self.state.lock().asked.remove(&number).is_some()
     }
 
@@ -227,7 +227,7 @@ impl Plugin {
     /// read the topic, since the broker does not ask for that.
     pub(super) fn answer_oneself(&self, to: &Actor, responses: &Responses) -> Result<(), PublishError> {
         let Some(clientid) = to.clientid.as_deref() else { return Ok(()) };
-        if !self.own.is_there(to.question) {
+        if !self.own.take_question(to.question) {
             return Ok(());
         }
         let topic = ControlTopic::Own.response();

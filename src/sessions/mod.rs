@@ -69,10 +69,10 @@ impl Sessions {
     /// A client has logged in. One that is known already only had its password asked again (SIGHUP).
     pub(crate) fn logged_in(&mut self, login: &Login<'_>) {
         self.asked_about.came(login.username, login.clientid);
-        self.has_come(login);
+        self.add(login);
     }
 
-    fn has_come(&mut self, login: &Login<'_>) {
+    fn add(&mut self, login: &Login<'_>) {
         self.undecided.forget(login.session);
         let count = self.logins.saturating_add(1);
         if self.open.insert(login, Some(count)) {
@@ -82,11 +82,11 @@ impl Sessions {
 
     /// A client logs in, and others decide whether it may. Whoever is connected with its client id stays known until the
     /// broker tells of its end.
-    pub(crate) fn may_log_in(&mut self, login: &Login<'_>) {
+    pub(crate) fn add_undecided(&mut self, login: &Login<'_>) {
         let is_taken = self.open.of_clientid(login.clientid).is_some_and(|other| other.id() != login.session);
         if !is_taken {
             // Should it be refused, whoever came while a reload asked about that client id stays.
-            return self.has_come(login);
+            return self.add(login);
         }
         self.undecided.forget(login.session);
         self.open.remove(login.session);
@@ -118,7 +118,7 @@ impl Sessions {
     }
 
     /// A client shows that it is connected. If it has not logged in, a certificate has let it in.
-    pub(crate) fn is_there(&mut self, login: &Login<'_>) {
+    pub(crate) fn noticed(&mut self, login: &Login<'_>) {
         self.asked_about.came(login.username, login.clientid);
         let _is_new = self.open.insert(login, None);
     }
@@ -143,7 +143,7 @@ impl Sessions {
         self.open.remove(id);
         if let Some(clientid) = clientid {
             let open = &mut self.open;
-            self.undecided.is_free(&clientid, |login, count| _ = open.insert(login, Some(count)));
+            self.undecided.freed(&clientid, |login, count| _ = open.insert(login, Some(count)));
         }
     }
 

@@ -22,7 +22,7 @@ fn log_in(sessions: &mut Sessions, session: usize, username: Option<&str>, clien
 
 /// A login that others decide on.
 fn ask_to_log_in(sessions: &mut Sessions, session: usize, username: &str, clientid: &str) {
-    sessions.may_log_in(&Login {
+    sessions.add_undecided(&Login {
         session: SessionId(session),
         username: Some(username.as_bytes()),
         clientid: clientid.as_bytes(),
@@ -126,7 +126,7 @@ fn a_name_without_logins_is_disconnected_by_name() {
 }
 
 fn act_with_certificate(sessions: &mut Sessions, session: usize, username: &str, clientid: &str) {
-    sessions.is_there(&Login {
+    sessions.noticed(&Login {
         session: SessionId(session),
         username: Some(username.as_bytes()),
         clientid: clientid.as_bytes(),

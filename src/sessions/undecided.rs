@@ -59,7 +59,7 @@ impl Undecided {
     }
 
     /// Nobody has that client id any more: who asked for it has it now.
-    pub(super) fn is_free(&mut self, clientid: &[u8], then: impl FnOnce(&Login<'_>, u64)) {
+    pub(super) fn freed(&mut self, clientid: &[u8], then: impl FnOnce(&Login<'_>, u64)) {
         self.take(|newcomer| newcomer.clientid == clientid, then);
     }
 

@@ -188,10 +188,10 @@ impl PolicyFile {
     fn write(&mut self, content: &dyn Content) -> Result<Known, SaveError> {
         let disk = self.disk.as_ref();
         let place = Place::new(disk, &self.path, &self.target, &self.state_dirs);
-        let unreadable = |error| Failure::new(Step::Write, &self.path, error);
+        let not_written = |error| Failure::new(Step::Write, &self.path, error);
         if let Method::InPlace { copy, .. } = &self.method {
             let mut look = || self.edits.keep_again(&place);
-            let bytes = content.bytes().map_err(unreadable)?;
+            let bytes = content.bytes().map_err(not_written)?;
             return in_place::write(disk, &self.target, copy, &bytes, &mut look);
         }
         let replaced = replace::replace(disk, &self.target, content, &mut || self.edits.keep_again(&place));
@@ -208,7 +208,7 @@ impl PolicyFile {
         match self.place_for_copy() {
             Ok(copy) => {
                 let mut look = || self.edits.keep_again(&place);
-                let bytes = content.bytes().map_err(unreadable)?;
+                let bytes = content.bytes().map_err(not_written)?;
                 let saved = in_place::write(disk, &self.target, &copy, &bytes, &mut look);
                 self.method = Method::InPlace { why, copy };
                 saved

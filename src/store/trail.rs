@@ -293,7 +293,7 @@ impl Trail {
         }
         self.close();
         let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
-        if ends_in_a_line(&file, &self.path)? {
+        if last_line_is_cut(&file, &self.path)? {
             file.write_all(b"\n")?;
         }
         self.file = Some(file);
@@ -315,7 +315,7 @@ impl Trail {
 }
 
 /// Whether a crash or a full disk has cut the last line short, to which the next one must not be added.
-fn ends_in_a_line(file: &File, path: &Path) -> io::Result<bool> {
+fn last_line_is_cut(file: &File, path: &Path) -> io::Result<bool> {
     let metadata = file.metadata()?;
     let Some(last) = metadata.len().checked_sub(1).filter(|_| metadata.is_file()) else { return Ok(false) };
     let mut byte = [0];

@@ -162,8 +162,8 @@ impl Queue {
         self.entries.get_mut(self.run).filter(|entry| entry.is_ready())
     }
 
-    /// The entry that [`Self::next_to_run`] gave was run.
-    pub(super) fn was_run(&mut self) {
+    /// The entry that [`Self::next_to_run`] gave is one that was run now.
+    pub(super) fn mark_run(&mut self) {
         let answer = self.entries.get(self.run).map_or(0, Entry::answer);
         self.answers = self.answers.saturating_add(answer);
         self.run = self.run.saturating_add(1);
@@ -246,8 +246,8 @@ impl Queue {
         self.entries.iter()
     }
 
-    /// The first of those that were run are on the disk.
-    pub(super) fn are_saved(&mut self, held: usize) {
+    /// So many of those that were run, the first, are on the disk now.
+    pub(super) fn mark_saved(&mut self, held: usize) {
         for done in self.all_run().take(held).filter_map(|entry| entry.done.as_mut()) {
             done.outcome.changed = false;
             done.settled = true;
@@ -305,7 +305,7 @@ mod tests {
         let outcome = Outcome { changed, ..super::super::run::nothing(Responses::default()) };
         let entry = queue.next_to_run().unwrap();
         entry.done.get_or_insert(Done { mark, outcome, logins: 0, settled: false });
-        queue.was_run();
+        queue.mark_run();
     }
 
     /// The payloads in their order, `reload` for a reload and `reading` for one that has begun.
@@ -337,7 +337,7 @@ mod tests {
         queue.run_again();
         assert_eq!(order(&queue), ["held", "reload", "run", "waits", "later"]);
         run(&mut queue, false);
-        queue.are_saved(1);
+        queue.mark_saved(1);
         drop(queue.take_answerable().unwrap());
         assert!(queue.next_to_run().is_none() && queue.take_answerable().is_none());
         let reading = Arc::new(Reading::default());

@@ -89,7 +89,7 @@ impl Plugin {
         };
         if saved.result.is_ok() {
             self.policy.write().keep_to(saving.mark);
-            queue.are_saved(held);
+            queue.mark_saved(held);
         }
     }
 

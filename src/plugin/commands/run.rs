@@ -96,7 +96,7 @@ impl Plugin {
             } else if let Some(done) = &mut entry.done {
                 done.mark = mark;
             }
-            queue.was_run();
+            queue.mark_run();
             if self.broken.load(Ordering::Acquire) {
                 break;
             }
@@ -138,7 +138,7 @@ impl Plugin {
         match result {
             Ok(()) => {
                 self.policy.write().keep_to(saving.mark);
-                queue.are_saved(held);
+                queue.mark_saved(held);
             }
             Err(error) => self.undo(queue, held, &error, effects),
         }
