@@ -129,7 +129,7 @@ impl fmt::Debug for Bell {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, AtomicUsize};
     use std::sync::mpsc::{self, Sender};
     use std::sync::{OnceLock, Weak};
 
@@ -154,27 +154,33 @@ mod tests {
         }
     }
 
-    #[test]
-    fn it_rings_until_it_is_heard() {
-        let (sender, wakes) = mpsc::channel();
-        let bell = Bell::new(Arc::new(Woken(Mutex::new(sender))));
-        bell.ring();
-        for _ in 0..4 {
-            wakes.recv().unwrap();
-        }
-        bell.heard();
-        bell.end();
-        assert!(bell.0.state.lock().thread.is_none());
-        // What was rung before it was heard is over.
-        while wakes.try_recv().is_ok() {}
-        bell.ring();
-        assert_eq!(wakes.try_recv().ok(), None, "it has ended");
-    }
-
-    /// A broker that looks, when the bell's thread wakes it, whether it would have to wait for that thread, and hears.
+    /// A broker whose tick comes when the bell's thread has woken it for so many times. That it comes while the thread rings
+    /// leaves no doubt which of the rings was the last before it.
     struct Hears {
         bell: OnceLock<Weak<Bell>>,
+        at: usize,
+        /// How often it was woken, and how often by that thread.
+        woken: AtomicUsize,
+        rung: AtomicUsize,
+        /// Whether it would have had to wait for that thread.
         would_wait: AtomicBool,
+    }
+
+    impl Hears {
+        fn at(at: usize) -> (Arc<Self>, Arc<Bell>) {
+            let (woken, rung) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let broker =
+                Arc::new(Self { bell: OnceLock::new(), at, woken, rung, would_wait: AtomicBool::new(false) });
+            let bell = Arc::new(Bell::new(Arc::clone(&broker) as Arc<dyn Broker>));
+            broker.bell.set(Arc::downgrade(&bell)).unwrap();
+            (broker, bell)
+        }
+
+        fn wait_until_it_has_heard(&self) {
+            while self.rung.load(Ordering::Acquire) < self.at {
+                thread::yield_now();
+            }
+        }
     }
 
     impl Broker for Hears {
@@ -189,24 +195,42 @@ mod tests {
         fn kick_clientid(&self, _: &[u8]) {}
 
         fn wake(&self) {
+            self.woken.fetch_add(1, Ordering::Relaxed);
             if thread::current().name() == Some("dynsec-bell") {
-                let bell = self.bell.get().unwrap().upgrade().unwrap();
-                self.would_wait.store(bell.0.state.try_lock().is_none(), Ordering::Release);
-                bell.heard();
+                let rung = self.rung.load(Ordering::Relaxed).wrapping_add(1);
+                if rung == self.at {
+                    let bell = self.bell.get().unwrap().upgrade().unwrap();
+                    self.would_wait.store(bell.0.state.try_lock().is_none(), Ordering::Relaxed);
+                    bell.heard();
+                }
+                self.rung.store(rung, Ordering::Release);
             }
         }
     }
 
     #[test]
-    fn whoever_is_woken_waits_for_no_lock() {
-        let broker = Arc::new(Hears { bell: OnceLock::new(), would_wait: AtomicBool::new(false) });
-        let bell = Arc::new(Bell::new(Arc::clone(&broker) as Arc<dyn Broker>));
-        broker.bell.set(Arc::downgrade(&bell)).unwrap();
+    fn it_rings_until_it_is_heard() {
+        let (broker, bell) = Hears::at(4);
         bell.ring();
-        while !bell.0.has_heard(1) {
-            thread::yield_now();
-        }
-        assert!(!broker.would_wait.load(Ordering::Acquire));
+        broker.wait_until_it_has_heard();
+        // Long enough for another three, if it were not over.
+        thread::sleep(LONGEST_WAIT * 3);
+        assert_eq!(broker.rung.load(Ordering::Relaxed), 4);
+        bell.end();
+        assert!(bell.0.state.lock().thread.is_none());
+        let before = broker.woken.load(Ordering::Relaxed);
+        bell.ring();
+        assert_eq!(broker.woken.load(Ordering::Relaxed), before, "it has ended");
+    }
+
+    #[test]
+    fn whoever_is_woken_waits_for_no_lock() {
+        let (broker, bell) = Hears::at(1);
+        bell.ring();
+        broker.wait_until_it_has_heard();
+        assert!(!broker.would_wait.load(Ordering::Relaxed));
+        // Or the last to let go of it may be its own thread.
+        bell.end();
     }
 
     #[test]

@@ -374,17 +374,27 @@ mod tests {
                     })
                 })
                 .collect();
-            scope.spawn(|| {
-                while !ended.load(Ordering::Relaxed) {
-                    for (topic, effect) in &requests {
-                        assert!(memo.get(SHARED, &request(topic), 1).is_none_or(|found| found == *effect));
+            let reader = scope.spawn(|| {
+                let mut found = [0; 2];
+                loop {
+                    // Once more after the end: then one of the two is there for certain.
+                    let last = ended.load(Ordering::Acquire);
+                    for ((topic, effect), found) in requests.iter().zip(&mut found) {
+                        if let Some(kept) = memo.get(SHARED, &request(topic), 1) {
+                            assert_eq!(kept, *effect);
+                            *found += 1;
+                        }
+                    }
+                    if last {
+                        return found;
                     }
                 }
             });
             for writer in writers {
                 writer.join().unwrap();
             }
-            ended.store(true, Ordering::Relaxed);
+            ended.store(true, Ordering::Release);
+            assert!(reader.join().unwrap().iter().sum::<u32>() > 0, "nothing was kept");
         });
     }
 }

@@ -112,14 +112,11 @@ fn what_is_looked_up_in_every_broker_is_in_2_0_11() {
 
 #[test]
 fn the_installed_broker_exports_what_2_0_11_does() {
-    let Some(broker) = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"]
+    let broker = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"]
         .into_iter()
         .map(Path::new)
         .find(|path| path.exists())
-    else {
-        eprintln!("skipped: no mosquitto is installed");
-        return;
-    };
+        .expect("mosquitto is installed: make dependencies");
     let exports = exports(broker);
     let missing: Vec<_> = EXPORTS_OF_2_0_11.into_iter().filter(|&name| !exports.contains(name)).collect();
     assert_eq!(missing, [""; 0]);
