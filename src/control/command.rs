@@ -7,7 +7,7 @@ use super::response::Answer;
 use super::session::Session;
 use super::{
     client_roles, clients, default_access, details, effective, explain, group_clients, group_roles, groups,
-    lint, metrics, own, role_acls, roles,
+    lint, metrics, role_acls, roles, self_service,
 };
 
 /// One command.
@@ -81,7 +81,7 @@ pub(super) static COMMANDS: &[Command] = &[
     mutates("deleteRole", roles::delete),
     mutates("addRoleACL", role_acls::add),
     mutates("removeRoleACL", role_acls::remove),
-    explains(WHO_AM_I, own::who_am_i),
+    explains(WHO_AM_I, self_service::who_am_i),
     explains(EXPLAIN_ACL, explain::acl),
     explains("explainLogin", explain::login),
     explains("getEffectiveACLs", effective::acls),
@@ -92,12 +92,14 @@ pub(super) static COMMANDS: &[Command] = &[
 impl Command {
     /// Why it cannot be sent to that topic.
     pub(super) fn refused_on(&self, topic: ControlTopic) -> Option<CommandError> {
-        let is_own = self.name == WHO_AM_I;
+        let is_about_oneself = self.name == WHO_AM_I;
         match topic {
-            ControlTopic::Own if is_own || self.name == EXPLAIN_ACL => None,
-            ControlTopic::Own => Some(CommandError::OtherTopic),
+            ControlTopic::SelfService if is_about_oneself || self.name == EXPLAIN_ACL => None,
+            ControlTopic::SelfService => Some(CommandError::OtherTopic),
             // Its answer would be everybody's to read.
-            ControlTopic::Admin | ControlTopic::Query if is_own => Some(CommandError::OnlyOwnTopic),
+            ControlTopic::Admin | ControlTopic::Query if is_about_oneself => {
+                Some(CommandError::OnlySelfServiceTopic)
+            }
             ControlTopic::Query if self.mutates => Some(CommandError::ReadOnlyTopic),
             ControlTopic::Admin | ControlTopic::Query => None,
         }

@@ -16,7 +16,7 @@ pub(super) enum CommandError {
     /// A command that is for another topic.
     OtherTopic,
     /// One that is only for the topic on which clients ask about themselves.
-    OnlyOwnTopic,
+    OnlySelfServiceTopic,
     /// A question about another client there.
     OnlyAboutOneself,
     /// A required member is missing or no string, or an optional one is no string.
@@ -148,7 +148,7 @@ impl fmt::Display for CommandError {
             Self::CorrelationDataType => "Invalid correlationData data type.",
             Self::UnknownCommand => "Unknown command",
             Self::OtherTopic => "Not on this topic",
-            Self::OnlyOwnTopic => "Only on $CONTROL/dynamic-security/v1/self",
+            Self::OnlySelfServiceTopic => "Only on $CONTROL/dynamic-security/v1/self",
             Self::OnlyAboutOneself => "Only about oneself on this topic",
             Self::ReadOnlyTopic => "Not on this topic: the command changes the policy",
             Self::ClientExists => "Client already exists",

@@ -3,10 +3,10 @@
 use super::about::{self, About};
 use super::error::{CommandError, Member};
 use super::fields::Fields;
-use super::own;
 use super::page::Page;
 use super::response::Answer;
 use super::rules;
+use super::self_service;
 use super::session::Session;
 use crate::json::Writer;
 use crate::policy::{
@@ -16,7 +16,7 @@ use crate::policy::{
 
 /// What would be decided, what decides it, and why no other ACL that matches does.
 pub(super) fn acl(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {
-    let about = own::about(session.actor, fields)?;
+    let about = self_service::about(session.actor, fields)?;
     let acl_type = fields.string("acltype").ok_or(CommandError::Invalid(Member::AclType))?;
     let action = Action::from_name(acl_type).ok_or(CommandError::UnknownAclType)?;
     let topic = fields.string("topic").ok_or(CommandError::Invalid(Member::Topic))?;

@@ -23,13 +23,13 @@ mod lint;
 mod members;
 mod metrics;
 mod outcome;
-mod own;
 mod page;
 mod record;
 mod response;
 mod role_acls;
 mod roles;
 mod rules;
+mod self_service;
 mod session;
 mod topic;
 
@@ -66,7 +66,7 @@ pub fn handle(policy: &mut Policy, payload: &[u8], actor: &Actor, host: &dyn Hos
     let before = policy.mark();
     let mut session = Session::new(policy, actor, host);
     let mut responses = Responses::default();
-    let most_commands = own::most_commands(actor, host);
+    let most_commands = self_service::most_commands(actor, host);
     match read(payload, &host.limits()) {
         Ok(root) => match root.get("commands").and_then(Value::as_array) {
             Some(commands) if commands.len() > most_commands => {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::error::CommandError;
-use super::own;
+use super::self_service;
 use super::{ControlTopic, Disconnect, Limits};
 use crate::metrics::Counts;
 use crate::password::{Iterations, PasswordHash};
@@ -143,7 +143,7 @@ impl<'a> Session<'a> {
             touched_roles: HashSet::new(),
             touched_groups: HashSet::new(),
             lints: 0,
-            work: own::work(actor),
+            work: self_service::work(actor),
             log: Vec::new(),
         }
     }
@@ -214,7 +214,7 @@ impl<'a> Session<'a> {
     /// Logs an action as the C plugin does: who, what, and with which members.
     pub(super) fn log(&mut self, command: &str, members: &[(&str, &[u8])]) {
         // Who asks about itself is no administrator, and may be called anything.
-        if self.actor.topic == ControlTopic::Own {
+        if self.actor.topic == ControlTopic::SelfService {
             return;
         }
         let mut line = b"dynsec: ".to_vec();

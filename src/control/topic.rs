@@ -11,7 +11,7 @@ pub enum ControlTopic {
     /// What changes nothing.
     Query,
     /// What clients ask about themselves.
-    Own,
+    SelfService,
 }
 
 impl ControlTopic {
@@ -21,7 +21,7 @@ impl ControlTopic {
         match self {
             Self::Admin => "$CONTROL/dynamic-security/v1",
             Self::Query => "$CONTROL/dynamic-security/v1/query",
-            Self::Own => SELF_TOPIC,
+            Self::SelfService => SELF_TOPIC,
         }
     }
 
@@ -31,7 +31,7 @@ impl ControlTopic {
         match self {
             Self::Admin => "$CONTROL/dynamic-security/v1/response",
             Self::Query => "$CONTROL/dynamic-security/v1/query/response",
-            Self::Own => SELF_RESPONSE_TOPIC,
+            Self::SelfService => SELF_RESPONSE_TOPIC,
         }
     }
 }
@@ -76,10 +76,10 @@ mod tests {
                 command.name
             );
             assert_eq!(on_query == refused, command.mutates, "{on_query}");
-            let (on_own, changed_by_own) = answer(&mut policy, command.name, ControlTopic::Own);
-            let is_own = ["whoAmI", "explainACL"].contains(&command.name);
-            assert_eq!(on_own.contains("Not on this topic\""), !is_own, "{on_own}");
-            assert!(!changed_by_own);
+            let (on_self, changed_by_self) = answer(&mut policy, command.name, ControlTopic::SelfService);
+            let is_about_oneself = ["whoAmI", "explainACL"].contains(&command.name);
+            assert_eq!(on_self.contains("Not on this topic\""), !is_about_oneself, "{on_self}");
+            assert!(!changed_by_self);
             assert!(!changed && policy.change_index() == 0);
             if !command.mutates && command.name != "whoAmI" {
                 assert_eq!(on_query, answer(&mut policy, command.name, ControlTopic::Admin).0);

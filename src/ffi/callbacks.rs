@@ -69,10 +69,14 @@ pub(super) unsafe extern "C" fn on_query(_: c_int, event: *mut c_void, userdata:
     unsafe { on_payload(event, userdata, ControlTopic::Query) }
 }
 
-/// `MOSQ_EVT_CONTROL` of [`ControlTopic::Own`].
-pub(super) unsafe extern "C" fn on_own(_: c_int, event: *mut c_void, userdata: *mut c_void) -> c_int {
+/// `MOSQ_EVT_CONTROL` of [`ControlTopic::SelfService`].
+pub(super) unsafe extern "C" fn on_self_service(
+    _: c_int,
+    event: *mut c_void,
+    userdata: *mut c_void,
+) -> c_int {
     // SAFETY: the broker's arguments to the callback of this event.
-    unsafe { on_payload(event, userdata, ControlTopic::Own) }
+    unsafe { on_payload(event, userdata, ControlTopic::SelfService) }
 }
 
 /// A payload on one of our topics. Any other answer than success would disconnect the sender.
@@ -83,12 +87,12 @@ unsafe fn on_payload(event: *mut c_void, userdata: *mut c_void, topic: ControlTo
     let answer = |context: &Context, event: &sys::mosquitto_evt_control| {
         // SAFETY: the event of this callback, which has not returned.
         let (mut actor, payload) = unsafe { event::control_request(&context.functions, event, topic) };
-        if topic == ControlTopic::Own {
-            context.plugin.note_own_question(event::session(event.client), &mut actor);
+        if topic == ControlTopic::SelfService {
+            context.plugin.note_question(event::session(event.client), &mut actor);
         }
         let answered = guard(&*context.broker, "a control payload", false, || {
             match topic {
-                ControlTopic::Own => context.plugin.on_own_question(&actor, payload),
+                ControlTopic::SelfService => context.plugin.on_self_service(&actor, payload),
                 ControlTopic::Admin | ControlTopic::Query => context.plugin.on_control(&actor, payload),
             }
             true

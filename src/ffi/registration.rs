@@ -15,12 +15,12 @@ use crate::plugin::ControlTopic;
 /// The topics of the control API. A broker calls the callback of the very topic only.
 const CONTROL_TOPIC: &CStr = c"$CONTROL/dynamic-security/v1";
 const QUERY_TOPIC: &CStr = c"$CONTROL/dynamic-security/v1/query";
-const OWN_TOPIC: &CStr = c"$CONTROL/dynamic-security/v1/self";
+const SELF_TOPIC: &CStr = c"$CONTROL/dynamic-security/v1/self";
 
 const _: () = {
     assert!(same(CONTROL_TOPIC, ControlTopic::Admin));
     assert!(same(QUERY_TOPIC, ControlTopic::Query));
-    assert!(same(OWN_TOPIC, ControlTopic::Own));
+    assert!(same(SELF_TOPIC, ControlTopic::SelfService));
 };
 
 const fn same(c: &CStr, topic: ControlTopic) -> bool {
@@ -62,7 +62,7 @@ impl Callback {
 const CALLBACKS: [Callback; 7] = [
     Callback { event: sys::MOSQ_EVT_CONTROL, topic: Some(CONTROL_TOPIC), function: callbacks::on_control },
     Callback { event: sys::MOSQ_EVT_CONTROL, topic: Some(QUERY_TOPIC), function: callbacks::on_query },
-    Callback { event: sys::MOSQ_EVT_CONTROL, topic: Some(OWN_TOPIC), function: callbacks::on_own },
+    Callback { event: sys::MOSQ_EVT_CONTROL, topic: Some(SELF_TOPIC), function: callbacks::on_self_service },
     Callback::new(sys::MOSQ_EVT_BASIC_AUTH, callbacks::on_basic_auth),
     Callback::new(sys::MOSQ_EVT_ACL_CHECK, callbacks::on_acl_check),
     Callback::new(sys::MOSQ_EVT_DISCONNECT, callbacks::on_disconnect),

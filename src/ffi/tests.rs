@@ -175,9 +175,9 @@ fn all_callbacks_are_registered_and_in_the_end_unregistered() {
     let registration = registration(BrokerFamily::V2_0).unwrap();
     let topic = "$CONTROL/dynamic-security/v1";
     let query = format!("6 {topic}/query");
-    let own = format!("6 {topic}/self");
+    let self_service = format!("6 {topic}/self");
     let (login, acl, tick, left, reload) = ("3 ".into(), "2 ".into(), "9 ".into(), "10 ".into(), "1 ".into());
-    let events = [format!("6 {topic}"), query, own, login, acl, left, reload, tick];
+    let events = [format!("6 {topic}"), query, self_service, login, acl, left, reload, tick];
     assert_eq!(calls(), events.clone().map(|event| format!("register {event}")));
     drop(registration);
     let mut unregistered = events.map(|event| format!("unregister {event}"));

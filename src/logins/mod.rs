@@ -4,12 +4,12 @@
 //! Nothing here calls the broker; who is asked holds no lock of this part while it does.
 
 mod attempts;
+mod hashing_budget;
 mod leak;
 mod pending;
 mod verified;
-mod work;
 
 pub(crate) use attempts::{Attempts, Lockout};
+pub(crate) use hashing_budget::HashingBudget;
 pub(crate) use pending::{Attempt, Found, Pending, Verified};
 pub(crate) use verified::VerifiedLogins;
-pub(crate) use work::Work;

@@ -86,7 +86,7 @@ impl Audit {
     /// Takes down a payload's commands and what came of them.
     fn record(&self, actor: &Actor, responses: &Responses) {
         let Some(inner) = &self.0 else { return };
-        if actor.topic == ControlTopic::Own {
+        if actor.topic == ControlTopic::SelfService {
             return;
         }
         let (done, refused) = responses.counts();

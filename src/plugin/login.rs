@@ -61,7 +61,9 @@ impl Plugin {
         let has_ticked = self.has_ticked.load(Ordering::Relaxed);
         let is_connection = delay != Delay::Elsewhere;
         let of_reload = is_connection && self.is_reloading();
-        if is_connection && self.own.would_overhear(&request.subject, has_ticked, || self.broker.now()) {
+        if is_connection
+            && self.self_service.would_overhear(&request.subject, has_ticked, || self.broker.now())
+        {
             self.note_denied_login(request, "answerPending", Effect::Deny, of_reload);
             return LoginAnswer::Now(Effect::Deny);
         }
@@ -209,13 +211,13 @@ impl Plugin {
                 None => {}
             }
         }
-        if is_work_of_brokers && !self.work.may(address, start) {
+        if is_work_of_brokers && !self.hashing_budget.allows(address, start) {
             return if plan.otherwise == Effect::Defer { otherwise } else { refused(TOO_MANY_LOGINS) };
         }
         let is_right = black_box(hash.verify(password));
         let now = Instant::now();
         if is_work_of_brokers {
-            self.work.done(address, now.saturating_duration_since(start), now);
+            self.hashing_budget.spend(address, now.saturating_duration_since(start), now);
         }
         match &plan.client {
             Some((client, stamp)) if is_right => {

@@ -8,13 +8,13 @@ mod audit;
 mod commands;
 mod connections;
 mod delayed;
-mod denied;
+mod denials;
 mod file_findings;
 mod live_policy;
 mod login;
 mod metrics;
-mod own;
 mod reload;
+mod self_service;
 mod tick;
 
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::bell::Bell;
 use crate::broker::{Broker, BrokerFamily};
 use crate::control::Limits;
 use crate::denials::{Denials, Settings};
-use crate::logins::{Attempts, Lockout, Pending, VerifiedLogins, Work};
+use crate::logins::{Attempts, HashingBudget, Lockout, Pending, VerifiedLogins};
 use crate::memo::Memo;
 use crate::metrics::Metrics;
 use crate::options::{CompatOption, DenialLogOption, LoginMode, PluginOptions, UnknownUserOption};
@@ -45,7 +45,7 @@ use commands::Pipeline;
 use audit::Audit;
 use delayed::Verifier;
 use metrics::MetricsFile;
-use own::Own;
+use self_service::SelfService;
 
 pub use crate::control::{Actor, ControlTopic};
 pub use crate::sessions::SessionId;
@@ -83,7 +83,7 @@ pub struct Plugin {
     /// Rung by whatever has something to do at a tick.
     bell: Arc<Bell>,
     denials: Denials,
-    own: Own,
+    self_service: SelfService,
     audit: Audit,
     metrics: Metrics,
     metrics_file: MetricsFile,
@@ -95,7 +95,7 @@ pub struct Plugin {
     pipeline: Pipeline,
     /// Who fails to log in, and how much of the broker's time logins take.
     attempts: Arc<Attempts>,
-    work: Work,
+    hashing_budget: HashingBudget,
     /// Which logins are answered later, and how.
     login_mode: LoginMode,
     verifier: Verifier,
@@ -180,7 +180,7 @@ impl Plugin {
                 deferred: options.denial_log.deferred,
                 interval: options.denial_log.interval,
             }),
-            own: Own::new(),
+            self_service: SelfService::new(),
             audit: Audit::new(options.audit_file.clone()),
             metrics: Metrics::default(),
             metrics_file: MetricsFile::new(options.metrics_file.clone(), options.metrics_interval),
@@ -190,7 +190,7 @@ impl Plugin {
             store: Arc::new(Mutex::new(store)),
             attempts: Arc::clone(&verifier.attempts),
             verifier,
-            work: Work::new(options.login_work),
+            hashing_budget: HashingBudget::new(options.login_work),
             login_mode: options.login_mode,
             denies_unknown: options.unknown_user == UnknownUserOption::Deny,
             decoy: PasswordHash::of_none(options.password_iterations),
@@ -211,7 +211,7 @@ impl Plugin {
             self.ended_by_kicks.fetch_add(1, Ordering::Relaxed);
         }
         self.sessions.lock().ended(session);
-        self.own.left(session);
+        self.self_service.left(session);
     }
 
     /// The broker ends. What was begun is finished, but no longer answered; what is on the disk already is

@@ -25,7 +25,7 @@ impl Plugin {
         self.has_ticked.store(true, Ordering::Relaxed);
         self.at_tick("logins", Self::complete_logins);
         self.at_tick("denials", Self::log_denials);
-        self.at_tick("questions", |plugin| plugin.own.tick());
+        self.at_tick("questions", |plugin| plugin.self_service.tick());
         self.at_tick("the audit trail", Self::tell_of_audit);
         self.at_tick("merged roles", Self::merge_roles);
         self.at_tick("metrics", Self::write_metrics);

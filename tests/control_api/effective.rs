@@ -102,7 +102,7 @@ fn a_payload_is_so_much_work_and_a_client_s_own_less() {
     world.given(r#"{"command":"createClient","username":"admin","roles":[{"rolename":"r"}]}"#);
     let ask = r#"{"command":"getEffectiveACLs","username":"admin"}"#;
     assert_eq!(uncompared(&mut world, ask, 10), [[false; 7].as_slice(), &[true; 3]].concat());
-    world.actor.topic = ControlTopic::Own;
+    world.actor.topic = ControlTopic::SelfService;
     assert_eq!(uncompared(&mut world, r#"{"command":"whoAmI"}"#, 1), [true]);
 }
 
@@ -129,7 +129,7 @@ fn about_itself(acls: impl Iterator<Item = String>) -> World {
     let acls: Vec<Value> = acls.map(acl).collect();
     world.given(&json!({"command": "createRole", "rolename": "r", "acls": acls}).to_string());
     world.given(r#"{"command":"createClient","username":"admin","roles":[{"rolename":"r"}]}"#);
-    world.actor.topic = ControlTopic::Own;
+    world.actor.topic = ControlTopic::SelfService;
     world
 }
 

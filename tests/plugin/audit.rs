@@ -97,7 +97,7 @@ fn what_could_not_be_saved_is_told_so() {
 #[test]
 fn questions_are_told_with_their_topic_but_not_those_of_clients_about_themselves() {
     let (place, plugin) = started();
-    for topic in [ControlTopic::Query, ControlTopic::Own] {
+    for topic in [ControlTopic::Query, ControlTopic::SelfService] {
         let actor = Actor { clientid: Some(b"m".to_vec()), topic, ..Actor::default() };
         plugin.on_control(&actor, br#"{"commands":[{"command":"getRole","rolename":"r"}]}"#);
     }

@@ -4,7 +4,7 @@
 //! were and its passwords are hashed; its changes are in force from then on. It is answered when they, and all
 //! before them, are on the disk. One save holds whatever was run until it began; the next begins when it has
 //! ended. If it fails, everything in it is undone and answers so; what was run after that is undone too and
-//! run again. Nothing here calls the broker while a lock is held: what is to be told comes out as [`Effect`]s.
+//! run again. Nothing here calls the broker while a lock is held: what it is [`ToTell`] comes out instead.
 
 mod hashing;
 mod progress;
@@ -30,7 +30,7 @@ use crate::panics::caught;
 use crate::workers::Workers;
 use hashing::Hashings;
 use progress::Progress;
-use queue::{Entry, FULL, Queue, Work};
+use queue::{Entry, FULL, Queue, Task};
 use run::INTERNAL;
 
 pub(super) use reading::{Read, read};
@@ -67,7 +67,7 @@ struct Pace {
 
 /// What the broker is to be told, when no lock is held.
 #[derive(Debug)]
-enum Effect {
+enum ToTell {
     Log(LogLevel, Vec<u8>),
     Respond(Actor, Responses),
     /// The password of that client was hashed again, and that is saved.
@@ -115,7 +115,7 @@ impl Plugin {
                     self.respond(actor, &responses);
                     return;
                 }
-                queue.push(Entry::new(Work::Refused(actor.clone(), responses)));
+                queue.push(Entry::new(Task::Refused(actor.clone(), responses)));
                 return;
             }
             // On the other topics, whoever sends passwords is refused.
@@ -127,7 +127,7 @@ impl Plugin {
                 .then(|| hashings.start(passwords, self.iterations, &self.workers, progress))
                 .flatten();
             let actor = actor.clone();
-            queue.push(Entry::new(Work::Commands { actor, payload: payload.to_vec(), hashing }));
+            queue.push(Entry::new(Task::Commands { actor, payload: payload.to_vec(), hashing }));
             self.pipeline.is_taken.store(true, Ordering::Relaxed);
             (alone, count)
         };
@@ -158,7 +158,7 @@ impl Plugin {
         if hashes.is_empty() || self.broken.load(Ordering::Acquire) {
             return;
         }
-        self.pipeline.queue.lock().push(Entry::new(Work::Rehash(hashes)));
+        self.pipeline.queue.lock().push(Entry::new(Task::Rehash(hashes)));
         if !self.goes_on_while_saving() {
             self.finish();
         }
@@ -171,10 +171,10 @@ impl Plugin {
         if self.is_idle() {
             return false;
         }
-        let effects =
+        let to_tell =
             caught(|| self.advance_quietly()).unwrap_or_else(|panicked| self.recover(Some(&panicked)));
-        let answers = effects.iter().any(|effect| matches!(effect, Effect::Respond(..)));
-        self.perform(effects);
+        let answers = to_tell.iter().any(|one| matches!(one, ToTell::Respond(..)));
+        self.tell(to_tell);
         if self.take_up_reload() {
             self.advance();
         }
@@ -191,11 +191,11 @@ impl Plugin {
     /// sender, and the policy is again what is on the disk.
     pub fn answer_after_panic(&self, actor: &Actor) {
         let was_taken = self.pipeline.is_taken.swap(false, Ordering::Relaxed);
-        let mut effects = self.recover(None);
-        if !was_taken || !effects.iter().any(|effect| matches!(effect, Effect::Respond(..))) {
-            effects.push(Effect::Respond(actor.clone(), Responses::refusal(INTERNAL)));
+        let mut to_tell = self.recover(None);
+        if !was_taken || !to_tell.iter().any(|one| matches!(one, ToTell::Respond(..))) {
+            to_tell.push(ToTell::Respond(actor.clone(), Responses::refusal(INTERNAL)));
         }
-        self.perform(effects);
+        self.tell(to_tell);
     }
 
     /// Finishes what has begun, however long that takes. Answers are published.
@@ -216,14 +216,14 @@ impl Plugin {
         self.pipeline.queue.lock().drop_reloads();
         loop {
             let seen = self.pipeline.progress.so_far();
-            let effects = self.advance_quietly();
-            for effect in &effects {
-                if let Effect::Respond(actor, responses) = effect {
+            let to_tell = self.advance_quietly();
+            for one in &to_tell {
+                if let ToTell::Respond(actor, responses) = one {
                     self.audit(actor, responses);
                 }
             }
-            let is_heard = |effect: &Effect| matches!(effect, Effect::Log(..) | Effect::Rehashed(_));
-            self.perform(effects.into_iter().filter(is_heard).collect());
+            let is_heard = |one: &ToTell| matches!(one, ToTell::Log(..) | ToTell::Rehashed(_));
+            self.tell(to_tell.into_iter().filter(is_heard).collect());
             if self.is_idle() {
                 return;
             }
@@ -330,25 +330,25 @@ impl Plugin {
     /// Takes everything as far as it can go, and tells the broker.
     fn advance(&self) {
         loop {
-            let effects = self.advance_quietly();
-            self.perform(effects);
+            let to_tell = self.advance_quietly();
+            self.tell(to_tell);
             if !self.take_up_reload() {
                 return;
             }
         }
     }
 
-    fn perform(&self, effects: Vec<Effect>) {
-        for effect in effects {
-            match effect {
-                Effect::Log(level, line) => self.broker.log(level, &line),
-                Effect::Respond(actor, responses) => self.respond(&actor, &responses),
-                Effect::Rehashed(username) => {
+    fn tell(&self, to_tell: Vec<ToTell>) {
+        for one in to_tell {
+            match one {
+                ToTell::Log(level, line) => self.broker.log(level, &line),
+                ToTell::Respond(actor, responses) => self.respond(&actor, &responses),
+                ToTell::Rehashed(username) => {
                     let what = b"dynsec: password hashed again at the login | username=";
                     self.broker.log(LogLevel::Info, &[&what[..], &username].concat());
                     self.audit_deed(&Deed::RehashPassword(username));
                 }
-                Effect::Disconnect(whom, logins) => self.disconnect_later(whom, logins),
+                ToTell::Disconnect(whom, logins) => self.disconnect_later(whom, logins),
             }
         }
     }
@@ -358,7 +358,7 @@ impl Plugin {
         let (done, refused) = responses.counts();
         self.metrics.answered(done, refused);
         let sent = match to.topic {
-            ControlTopic::Own => self.answer_oneself(to, responses),
+            ControlTopic::SelfService => self.answer_asker(to, responses),
             topic => self.broker.publish(topic.response(), &responses.to_json()),
         };
         if !self.has_ticked.load(Ordering::Relaxed) {

@@ -25,7 +25,7 @@ pub(super) const FULL: &str =
 
 /// Something to be done.
 #[derive(Debug)]
-pub(super) enum Work {
+pub(super) enum Task {
     /// Commands to be run, saved and answered.
     Commands { actor: Actor, payload: Vec<u8>, hashing: Option<Arc<Hashing>> },
     /// Hashes that logins have brought, to be put and saved.
@@ -50,7 +50,7 @@ pub(super) struct Done {
 
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) work: Work,
+    pub(super) task: Task,
     /// `None` until it was run.
     pub(super) done: Option<Done>,
     /// The broker went on while it was in force and not saved: somebody may have been let in by it.
@@ -58,16 +58,16 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(work: Work) -> Self {
-        Self { work, done: None, exposed: false }
+    pub(super) fn new(task: Task) -> Self {
+        Self { task, done: None, exposed: false }
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        match &self.work {
-            Work::Commands { hashing: Some(hashing), .. } => hashing.is_done(),
-            Work::Commands { hashing: None, .. } | Work::Rehash(_) | Work::Refused(..) => true,
+        match &self.task {
+            Task::Commands { hashing: Some(hashing), .. } => hashing.is_done(),
+            Task::Commands { hashing: None, .. } | Task::Rehash(_) | Task::Refused(..) => true,
             // That is not for the queue to do: what comes after it waits until it is gone.
-            Work::Reload(_) => false,
+            Task::Reload(_) => false,
         }
     }
 
@@ -78,14 +78,14 @@ impl Entry {
 
     /// Whether it is a reload for which the file is not being read yet.
     fn is_reload_to_begin(&self) -> bool {
-        matches!(self.work, Work::Reload(None))
+        matches!(self.task, Task::Reload(None))
     }
 
     /// Who gets the answer; nobody, where nobody asked.
     pub(super) fn actor(&self) -> Option<&Actor> {
-        match &self.work {
-            Work::Commands { actor, .. } | Work::Refused(actor, _) => Some(actor),
-            Work::Rehash(_) | Work::Reload(_) => None,
+        match &self.task {
+            Task::Commands { actor, .. } | Task::Refused(actor, _) => Some(actor),
+            Task::Rehash(_) | Task::Reload(_) => None,
         }
     }
 
@@ -94,16 +94,16 @@ impl Entry {
     }
 
     fn bytes(&self) -> usize {
-        match &self.work {
-            Work::Commands { payload, .. } => payload.len(),
-            Work::Rehash(_) | Work::Refused(..) | Work::Reload(_) => 0,
+        match &self.task {
+            Task::Commands { payload, .. } => payload.len(),
+            Task::Rehash(_) | Task::Refused(..) | Task::Reload(_) => 0,
         }
     }
 
     fn refused_bytes(&self) -> usize {
-        match &self.work {
-            Work::Refused(_, responses) => responses.length().saturating_add(self.answer()),
-            Work::Commands { .. } | Work::Rehash(_) | Work::Reload(_) => 0,
+        match &self.task {
+            Task::Refused(_, responses) => responses.length().saturating_add(self.answer()),
+            Task::Commands { .. } | Task::Rehash(_) | Task::Reload(_) => 0,
         }
     }
 }
@@ -209,13 +209,13 @@ impl Queue {
     /// write over what is to be read.
     pub(super) fn push_reload(&mut self) {
         self.entries.retain(|entry| !entry.is_reload_to_begin());
-        let waits = |entry: &Entry| entry.done.is_none() && !matches!(entry.work, Work::Reload(_));
+        let waits = |entry: &Entry| entry.done.is_none() && !matches!(entry.task, Task::Reload(_));
         let place = self.entries.iter().position(waits).unwrap_or(self.entries.len());
-        self.entries.insert(place, Entry::new(Work::Reload(None)));
+        self.entries.insert(place, Entry::new(Task::Reload(None)));
     }
 
     pub(super) fn has_reload(&self) -> bool {
-        self.entries.iter().any(|entry| matches!(entry.work, Work::Reload(_)))
+        self.entries.iter().any(|entry| matches!(entry.task, Task::Reload(_)))
     }
 
     /// The reload whose turn it is, if the file is not being read yet.
@@ -223,22 +223,22 @@ impl Queue {
         if self.saving.is_some() {
             return None;
         }
-        match &mut self.entries.front_mut()?.work {
-            Work::Reload(reading) if reading.is_none() => Some(reading),
+        match &mut self.entries.front_mut()?.task {
+            Task::Reload(reading) if reading.is_none() => Some(reading),
             _ => None,
         }
     }
 
     /// What a reload has read. It is done then.
     pub(super) fn take_read(&mut self) -> Option<Read> {
-        let Work::Reload(Some(reading)) = &self.entries.front()?.work else { return None };
+        let Task::Reload(Some(reading)) = &self.entries.front()?.task else { return None };
         let read = reading.take()?;
         self.take_first();
         Some(read)
     }
 
     pub(super) fn drop_reloads(&mut self) {
-        self.entries.retain(|entry| !matches!(entry.work, Work::Reload(_)));
+        self.entries.retain(|entry| !matches!(entry.task, Task::Reload(_)));
     }
 
     /// All that wait.
@@ -284,7 +284,7 @@ mod tests {
         assert!(!queue.is_full_for(usize::MAX));
         let push = |queue: &mut Queue, bytes: usize| {
             let payload = vec![b' '; bytes];
-            queue.push(Entry::new(Work::Commands { actor: Actor::default(), payload, hashing: None }));
+            queue.push(Entry::new(Task::Commands { actor: Actor::default(), payload, hashing: None }));
         };
         push(&mut queue, MOST_BYTES - 1);
         assert!(!queue.is_full_for(1) && queue.is_full_for(2));
@@ -296,7 +296,7 @@ mod tests {
 
     fn commands(name: &str) -> Entry {
         let payload = name.as_bytes().to_vec();
-        Entry::new(Work::Commands { actor: Actor::default(), payload, hashing: None })
+        Entry::new(Task::Commands { actor: Actor::default(), payload, hashing: None })
     }
 
     /// The next entry runs; whether it has changed anything.
@@ -310,11 +310,11 @@ mod tests {
 
     /// The payloads in their order, `reload` for a reload and `reading` for one that has begun.
     fn order(queue: &Queue) -> Vec<String> {
-        let name = |entry: &Entry| match &entry.work {
-            Work::Commands { payload, .. } => String::from_utf8(payload.clone()).unwrap(),
-            Work::Rehash(_) | Work::Refused(..) => "?".to_owned(),
-            Work::Reload(None) => "reload".to_owned(),
-            Work::Reload(Some(_)) => "reading".to_owned(),
+        let name = |entry: &Entry| match &entry.task {
+            Task::Commands { payload, .. } => String::from_utf8(payload.clone()).unwrap(),
+            Task::Rehash(_) | Task::Refused(..) => "?".to_owned(),
+            Task::Reload(None) => "reload".to_owned(),
+            Task::Reload(Some(_)) => "reading".to_owned(),
         };
         queue.all().map(name).collect()
     }

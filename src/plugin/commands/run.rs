@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::hashing::Prepared;
-use super::queue::{Done, Entry, Queue, Work};
+use super::queue::{Done, Entry, Queue, Task};
 use super::reading::Reading;
 use super::saving::{NotSaved, Saving};
-use super::{Effect, Pipeline};
+use super::{Pipeline, ToTell};
 use crate::broker::LogLevel;
 use crate::control::{self, Disconnect, Outcome, Responses};
 use crate::injection::panic_point;
@@ -27,31 +27,31 @@ const ANSWERS: usize = 64;
 
 impl Plugin {
     /// Takes everything as far as it can go without waiting.
-    pub(super) fn advance_quietly(&self) -> Vec<Effect> {
-        let mut effects = Vec::new();
+    pub(super) fn advance_quietly(&self) -> Vec<ToTell> {
+        let mut to_tell = Vec::new();
         let slice = self.goes_on_while_saving().then(|| self.broker.now());
         let mut queue = self.pipeline.queue.lock();
         loop {
             if self.broken.load(Ordering::Acquire) {
                 drop(queue);
-                effects.extend(self.recover(None));
-                return effects;
+                to_tell.extend(self.recover(None));
+                return to_tell;
             }
             let saved = queue.saving.as_ref().map(|(saving, _)| saving.take_result());
             let still_saving = matches!(saved, Some(None));
             if let Some(saved) = saved.flatten() {
                 self.pipeline.pace.lock().last_save = Some(saved.took);
                 let told = saved.notices.iter().map(|notice| format!("dynsec: {notice}").into_bytes());
-                effects.extend(told.map(|line| Effect::Log(LogLevel::Warning, line)));
+                to_tell.extend(told.map(|line| ToTell::Log(LogLevel::Warning, line)));
                 self.metrics.saved(saved.took, saved.result.is_ok());
-                self.take_up(&mut queue, saved.result, &mut effects);
+                self.take_up(&mut queue, saved.result, &mut to_tell);
             }
-            self.run_all(&mut queue, &mut effects, slice);
+            self.run_all(&mut queue, &mut to_tell, slice);
             if self.broken.load(Ordering::Acquire) {
                 // A policy that may be half changed must not be saved.
                 continue;
             }
-            answer_all(&mut queue, &mut effects, if slice.is_some() { ANSWERS } else { usize::MAX });
+            answer_all(&mut queue, &mut to_tell, if slice.is_some() { ANSWERS } else { usize::MAX });
             if still_saving {
                 break;
             }
@@ -71,11 +71,11 @@ impl Plugin {
             let Pipeline { writer, progress, .. } = &self.pipeline;
             *reading = Some(Reading::start(&self.store, compat, self.strict, writer, progress));
         }
-        effects
+        to_tell
     }
 
     /// Runs what is ready; of that what has its turn in a slice that began then.
-    fn run_all(&self, queue: &mut Queue, effects: &mut Vec<Effect>, slice: Option<Instant>) {
+    fn run_all(&self, queue: &mut Queue, to_tell: &mut Vec<ToTell>, slice: Option<Instant>) {
         let mut has_run = false;
         while let Some(entry) = queue.next_to_run() {
             if has_run
@@ -88,10 +88,10 @@ impl Plugin {
             let mut policy = self.policy.write();
             let mark = policy.mark();
             if entry.done.is_none() {
-                let settled = matches!(entry.work, Work::Refused(..));
-                let ran = caught(|| self.run(&mut policy, &mut entry.work));
+                let settled = matches!(entry.task, Task::Refused(..));
+                let ran = caught(|| self.run(&mut policy, &mut entry.task));
                 drop(policy);
-                let outcome = ran.unwrap_or_else(|panicked| self.after_panic(mark, &panicked, effects));
+                let outcome = ran.unwrap_or_else(|panicked| self.after_panic(mark, &panicked, to_tell));
                 entry.done = Some(Done { mark, outcome, logins, settled });
             } else if let Some(done) = &mut entry.done {
                 done.mark = mark;
@@ -103,21 +103,21 @@ impl Plugin {
         }
     }
 
-    fn run(&self, policy: &mut Policy, work: &mut Work) -> Outcome {
-        match work {
-            Work::Commands { actor, payload, hashing } => {
+    fn run(&self, policy: &mut Policy, task: &mut Task) -> Outcome {
+        match task {
+            Task::Commands { actor, payload, hashing } => {
                 let prepared = Prepared::new(self, hashing.as_deref());
                 let outcome = control::handle(policy, payload, actor, &prepared);
                 panic_point("commands, before they are saved");
                 outcome
             }
-            Work::Rehash(hashes) => {
+            Task::Rehash(hashes) => {
                 let names = rehash::put(policy, hashes.clone());
                 let log = names.iter().map(|name| name.as_bytes().to_vec()).collect();
                 Outcome { changed: !names.is_empty(), log, ..nothing(Responses::default()) }
             }
-            Work::Refused(_, responses) => nothing(std::mem::take(responses)),
-            Work::Reload(_) => nothing(Responses::default()),
+            Task::Refused(_, responses) => nothing(std::mem::take(responses)),
+            Task::Reload(_) => nothing(Responses::default()),
         }
     }
 
@@ -132,7 +132,7 @@ impl Plugin {
     }
 
     /// A save has ended.
-    fn take_up(&self, queue: &mut Queue, result: Result<(), NotSaved>, effects: &mut Vec<Effect>) {
+    fn take_up(&self, queue: &mut Queue, result: Result<(), NotSaved>, to_tell: &mut Vec<ToTell>) {
         let Some((saving, held)) = queue.saving.take() else { return };
         panic_point("a save that has ended");
         match result {
@@ -140,23 +140,23 @@ impl Plugin {
                 self.policy.write().keep_to(saving.mark);
                 queue.mark_saved(held);
             }
-            Err(error) => self.undo(queue, held, &error, effects),
+            Err(error) => self.undo(queue, held, &error, to_tell),
         }
     }
 
     /// Takes back everything that was run since the last save that succeeded. What was in this one fails;
     /// the rest is run again.
-    fn undo(&self, queue: &mut Queue, held: usize, error: &NotSaved, effects: &mut Vec<Effect>) {
+    fn undo(&self, queue: &mut Queue, held: usize, error: &NotSaved, to_tell: &mut Vec<ToTell>) {
         let marks = queue.all_run().filter_map(|entry| entry.done.as_ref().map(|done| done.mark));
         let Some(first): Option<Mark> = marks.min() else { return };
         // A new hash of the same password lets nobody in.
         let exposed = queue
             .all_run()
-            .any(|entry| entry.exposed && entry.is_unsaved() && !matches!(entry.work, Work::Rehash(_)));
+            .any(|entry| entry.exposed && entry.is_unsaved() && !matches!(entry.task, Task::Rehash(_)));
         let concerned = self.policy.write().take_back(first);
         let mut commands = false;
         for entry in queue.all_run().take(held).filter(|entry| entry.is_unsaved()) {
-            let is_rehash = matches!(entry.work, Work::Rehash(_));
+            let is_rehash = matches!(entry.task, Task::Rehash(_));
             commands |= !is_rehash;
             let Some(done) = &mut entry.done else { continue };
             let text = format!("Not saved, nothing was changed: {}", error.cause());
@@ -166,45 +166,45 @@ impl Plugin {
             if is_rehash {
                 let line =
                     format!("dynsec: passwords are not hashed again, since that cannot be saved: {error}");
-                effects.push(Effect::Log(LogLevel::Warning, line.into_bytes()));
+                to_tell.push(ToTell::Log(LogLevel::Warning, line.into_bytes()));
             }
         }
         if commands {
             let line = format!("dynsec: commands refused, since the policy cannot be saved: {error}");
-            effects.push(Effect::Log(LogLevel::Error, line.into_bytes()));
+            to_tell.push(ToTell::Log(LogLevel::Error, line.into_bytes()));
         }
         if exposed {
             let logins = self.sessions.lock().logins();
-            effects.push(Effect::Disconnect(Disconnect::holders_and_crowd(concerned), logins));
+            to_tell.push(ToTell::Disconnect(Disconnect::holders_and_crowd(concerned), logins));
         }
         queue.run_again();
     }
 }
 
-/// What is first in the queue and has nothing to wait for is answered, as long as there are not so many effects.
-pub(super) fn answer_all(queue: &mut Queue, effects: &mut Vec<Effect>, most: usize) {
-    while effects.len() < most
+/// What is first in the queue and has nothing to wait for is answered, as long as there is not so much to tell.
+pub(super) fn answer_all(queue: &mut Queue, to_tell: &mut Vec<ToTell>, most: usize) {
+    while to_tell.len() < most
         && let Some(entry) = queue.take_answerable()
     {
-        answer(entry, effects);
+        answer(entry, to_tell);
     }
 }
 
 /// Everything that is to be told of an entry that was run.
-pub(super) fn answer(entry: Entry, effects: &mut Vec<Effect>) {
+pub(super) fn answer(entry: Entry, to_tell: &mut Vec<ToTell>) {
     let actor = entry.actor().cloned();
     let Some(done) = entry.done else { return };
     let Outcome { responses, disconnects, log, .. } = done.outcome;
-    let is_rehash = matches!(entry.work, Work::Rehash(_));
-    effects.extend(
+    let is_rehash = matches!(entry.task, Task::Rehash(_));
+    to_tell.extend(
         log.into_iter()
-            .map(|text| if is_rehash { Effect::Rehashed(text) } else { Effect::Log(LogLevel::Info, text) }),
+            .map(|text| if is_rehash { ToTell::Rehashed(text) } else { ToTell::Log(LogLevel::Info, text) }),
     );
     if let Some(actor) = actor {
-        effects.push(Effect::Respond(actor, responses));
+        to_tell.push(ToTell::Respond(actor, responses));
     }
     if !disconnects.is_empty() {
-        effects.push(Effect::Disconnect(disconnects, done.logins));
+        to_tell.push(ToTell::Disconnect(disconnects, done.logins));
     }
 }
 
@@ -259,12 +259,12 @@ mod tests {
         for name in ["one", "two"] {
             let command = format!(r#"{{"commands": [{{"command": "createClient", "username": "{name}"}}]}}"#);
             let (actor, payload) = (Actor::default(), command.into_bytes());
-            plugin.pipeline.queue.lock().push(Entry::new(Work::Commands { actor, payload, hashing: None }));
+            plugin.pipeline.queue.lock().push(Entry::new(Task::Commands { actor, payload, hashing: None }));
         }
         host.0.set(Arc::downgrade(&plugin)).unwrap();
-        let effects = plugin.advance_quietly();
-        let refused = effects.iter().filter(|effect| {
-            matches!(effect, Effect::Respond(_, responses)
+        let to_tell = plugin.advance_quietly();
+        let refused = to_tell.iter().filter(|one| {
+            matches!(one, ToTell::Respond(_, responses)
                 if String::from_utf8_lossy(&responses.to_json()).contains(INTERNAL))
         });
         assert_eq!(refused.count(), 2);

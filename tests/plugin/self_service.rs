@@ -38,8 +38,8 @@ fn ask_as(plugin: &Plugin, session: SessionId, clientid: &str, username: &str) {
         username: Some(username.as_bytes().to_vec()),
         ..Actor::default()
     };
-    plugin.note_own_question(session, &mut actor);
-    plugin.on_own_question(&actor, br#"{"commands":[{"command":"whoAmI"}]}"#);
+    plugin.note_question(session, &mut actor);
+    plugin.on_self_service(&actor, br#"{"commands":[{"command":"whoAmI"}]}"#);
 }
 
 /// A login under the client id that has asked; the policy has no passwords, so that others decide.

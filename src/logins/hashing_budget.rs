@@ -1,4 +1,4 @@
-//! [`Work`]: how much of the broker's own time logins may take for hashing.
+//! [`HashingBudget`]: how much of the broker's own time logins may take for hashing.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -16,7 +16,7 @@ const BURST: f64 = 1.0;
 
 /// What hashing has taken of late.
 #[derive(Debug)]
-pub(crate) struct Work {
+pub(crate) struct HashingBudget {
     /// The share of time that hashing may take; `None` is all of it. One address has half of that.
     share: Option<f64>,
     keys: RandomState,
@@ -29,7 +29,7 @@ struct State {
     of_address: HashMap<u64, Level>,
 }
 
-impl Work {
+impl HashingBudget {
     /// Up to so many percent of the time; from 100 on there is no bound.
     pub(crate) fn new(percent: u32) -> Self {
         let share = (percent < 100).then(|| f64::from(percent) / 100.0);
@@ -37,7 +37,7 @@ impl Work {
     }
 
     /// Whether a login from that address may take more.
-    pub(crate) fn may(&self, address: Option<&[u8]>, now: Instant) -> bool {
+    pub(crate) fn allows(&self, address: Option<&[u8]>, now: Instant) -> bool {
         let Some(share) = self.share else { return true };
         let state = self.state.lock();
         let Some(state) = &*state else { return true };
@@ -47,7 +47,7 @@ impl Work {
     }
 
     /// A login from that address has taken so much.
-    pub(crate) fn done(&self, address: Option<&[u8]>, took: Duration, now: Instant) {
+    pub(crate) fn spend(&self, address: Option<&[u8]>, took: Duration, now: Instant) {
         let Some(share) = self.share else { return };
         let key = self.key(address);
         let mut state = self.state.lock();
@@ -82,12 +82,12 @@ mod tests {
     }
 
     /// How many hashes of that address are let through in ten seconds, trying all the time.
-    fn in_ten_seconds(work: &Work, address: Option<&[u8]>, start: Instant) -> u32 {
+    fn in_ten_seconds(budget: &HashingBudget, address: Option<&[u8]>, start: Instant) -> u32 {
         (0..1000_u32)
             .filter(|moment| {
                 let now = after(start, *moment);
-                work.may(address, now) && {
-                    work.done(address, HASH, now);
+                budget.allows(address, now) && {
+                    budget.spend(address, HASH, now);
                     true
                 }
             })
@@ -98,22 +98,22 @@ mod tests {
 
     #[test]
     fn a_flood_of_one_address_gets_half_of_the_share_and_leaves_the_rest() {
-        let (work, start) = (Work::new(20), Instant::now());
+        let (budget, start) = (HashingBudget::new(20), Instant::now());
         // A tenth of ten seconds, and half a second at once.
-        let done = in_ten_seconds(&work, FLOOD, start);
+        let done = in_ten_seconds(&budget, FLOOD, start);
         assert!((145..=160).contains(&done), "{done}");
-        assert!(work.may(OTHER, after(start, 1000)));
+        assert!(budget.allows(OTHER, after(start, 1000)));
     }
 
     #[test]
     fn a_flood_of_many_addresses_gets_the_share() {
-        let (work, start) = (Work::new(20), Instant::now());
+        let (budget, start) = (HashingBudget::new(20), Instant::now());
         let addresses: Vec<String> = (0..1000).map(|n| format!("10.0.{}.{}", n / 250, n % 250)).collect();
         let mut done = 0;
         for moment in 0..1000_u32 {
             let (now, address) = (after(start, moment), Some(addresses[moment as usize].as_bytes()));
-            if work.may(address, now) {
-                work.done(address, HASH, now);
+            if budget.allows(address, now) {
+                budget.spend(address, HASH, now);
                 done += 1;
             }
         }
@@ -122,18 +122,18 @@ mod tests {
 
     #[test]
     fn without_a_bound_everything_is_done_and_nothing_kept() {
-        let (work, start) = (Work::new(100), Instant::now());
-        assert_eq!(in_ten_seconds(&work, FLOOD, start), 1000);
-        assert!(work.state.lock().is_none());
+        let (budget, start) = (HashingBudget::new(100), Instant::now());
+        assert_eq!(in_ten_seconds(&budget, FLOOD, start), 1000);
+        assert!(budget.state.lock().is_none());
     }
 
     #[test]
     fn memory_is_bounded() {
-        let (work, now) = (Work::new(50), Instant::now());
+        let (budget, now) = (HashingBudget::new(50), Instant::now());
         for number in 0..10_000_u32 {
             let address = std::net::Ipv4Addr::from(number).to_string();
-            work.done(Some(address.as_bytes()), HASH, now);
+            budget.spend(Some(address.as_bytes()), HASH, now);
         }
-        assert_eq!(work.state.lock().as_ref().unwrap().of_address.len(), MOST);
+        assert_eq!(budget.state.lock().as_ref().unwrap().of_address.len(), MOST);
     }
 }

@@ -25,20 +25,20 @@ const MOST_BYTES: usize = 1_000_000;
 /// How many commands a payload may have.
 pub(super) fn most_commands(actor: &Actor, host: &dyn Host) -> usize {
     let most = host.limits().commands;
-    if actor.topic == ControlTopic::Own { most.min(MOST_COMMANDS) } else { most }
+    if actor.topic == ControlTopic::SelfService { most.min(MOST_COMMANDS) } else { most }
 }
 
 /// How much work a payload may be.
 pub(super) fn work(actor: &Actor) -> Work {
     match actor.topic {
-        ControlTopic::Own => Work::new(MOST_STEPS).listing(MOST_ACLS, MOST_BYTES),
+        ControlTopic::SelfService => Work::new(MOST_STEPS).listing(MOST_ACLS, MOST_BYTES),
         _ => Work::new(Work::STEPS),
     }
 }
 
 /// Whom a question is about: whom the command names, or the client itself, which may name nobody.
 pub(super) fn about<'a>(actor: &'a Actor, fields: &Fields<'a>) -> Result<About<'a>, CommandError> {
-    if actor.topic != ControlTopic::Own {
+    if actor.topic != ControlTopic::SelfService {
         return About::of(fields);
     }
     if ["username", "clientid", "anonymous"].into_iter().any(|member| fields.has(member)) {

@@ -31,7 +31,7 @@ const TIME_TO_SEND: Duration = Duration::from_secs(1);
 
 /// Who has asked about itself.
 #[derive(Debug)]
-pub(super) struct Own {
+pub(super) struct SelfService {
     state: Mutex<State>,
     /// Whether an answer may be on its way: few logins need look.
     answering: AtomicBool,
@@ -105,7 +105,7 @@ impl Refused {
     }
 }
 
-impl Own {
+impl SelfService {
     pub(super) fn new() -> Self {
         let of_all = Bucket { tokens: AT_ONCE_OF_ALL, filled: Instant::now() };
         let state = State {
@@ -127,8 +127,8 @@ impl Own {
         number
     }
 
-    /// Takes a question, unless there are too many.
-    fn take(&self, actor: &Actor, length: usize, now: Instant) -> Result<(), Refused> {
+    /// Whether a question is looked at, unless there are too many.
+    fn admit(&self, actor: &Actor, length: usize, now: Instant) -> Result<(), Refused> {
         let client = self.keys.hash_one((&actor.username, &actor.clientid));
         let mut state = self.state.lock();
         if length > MOST_BYTES {
@@ -206,15 +206,15 @@ impl Own {
 
 impl Plugin {
     /// Has that connection answered what it asks about itself, whatever comes of it. To be called before
-    /// [`Self::on_own_question`].
-    pub fn note_own_question(&self, session: SessionId, actor: &mut Actor) {
-        actor.topic = ControlTopic::Own;
-        actor.question = self.own.note(session);
+    /// [`Self::on_self_service`].
+    pub fn note_question(&self, session: SessionId, actor: &mut Actor) {
+        actor.topic = ControlTopic::SelfService;
+        actor.question = self.self_service.note(session);
     }
 
     /// A payload on the topic for questions about oneself.
-    pub fn on_own_question(&self, actor: &Actor, payload: &[u8]) {
-        match self.own.take(actor, payload.len(), Instant::now()) {
+    pub fn on_self_service(&self, actor: &Actor, payload: &[u8]) {
+        match self.self_service.admit(actor, payload.len(), Instant::now()) {
             Ok(()) => self.on_control(actor, payload),
             Err(refused) => {
                 self.metrics.payload();
@@ -225,19 +225,66 @@ impl Plugin {
 
     /// Gives an answer to the client that asked and to nobody else: it has to be there, and it has to have the right to
     /// read the topic, since the broker does not ask for that.
-    pub(super) fn answer_oneself(&self, to: &Actor, responses: &Responses) -> Result<(), PublishError> {
+    pub(super) fn answer_asker(&self, to: &Actor, responses: &Responses) -> Result<(), PublishError> {
         let Some(clientid) = to.clientid.as_deref() else { return Ok(()) };
-        if !self.own.take_question(to.question) {
+        if !self.self_service.take_question(to.question) {
             return Ok(());
         }
-        let topic = ControlTopic::Own.response();
+        let topic = ControlTopic::SelfService.response();
         let subject = Subject::known(to.username.as_deref(), Some(clientid));
         let request = AclRequest { subject, action: Action::PublishClientReceive, topic: topic.as_bytes() };
         if self.policy.read().authorize(&request).effect != Effect::Allow {
             return Ok(());
         }
         let has_ticked = self.has_ticked.load(Ordering::Relaxed);
-        self.own.answered(clientid, to.username.as_deref(), self.broker.now(), has_ticked);
+        self.self_service.answered(clientid, to.username.as_deref(), self.broker.now(), has_ticked);
         self.broker.publish_to(clientid, topic, &responses.to_json())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many of so many questions of a client are looked at.
+    fn asked(service: &SelfService, clientid: &str, count: usize, now: Instant) -> usize {
+        let actor = Actor { clientid: Some(clientid.into()), ..Actor::default() };
+        (0..count).filter(|_| service.admit(&actor, 10, now).is_ok()).count()
+    }
+
+    fn after(start: Instant, milliseconds: u64) -> Instant {
+        start.checked_add(Duration::from_millis(milliseconds)).unwrap()
+    }
+
+    #[test]
+    fn a_client_may_ask_five_times_at_once_and_then_once_a_second() {
+        let (service, start) = (SelfService::new(), Instant::now());
+        for (milliseconds, looked_at) in [(0, 5), (900, 0), (1000, 1), (1900, 0), (4000, 3), (60_000, 5)] {
+            let now = after(start, milliseconds);
+            assert_eq!(asked(&service, "d1", 10, now), looked_at, "after {milliseconds} ms");
+        }
+        assert_eq!(asked(&service, "d2", 10, start), 5, "another one");
+    }
+
+    #[test]
+    fn all_clients_together_may_ask_two_hundred_times_at_once_and_then_a_hundred_times_a_second() {
+        let (service, start) = (SelfService::new(), Instant::now());
+        for (seconds, looked_at) in [(0, 200), (1, 100), (60, 200)] {
+            let now = after(start, seconds * 1000);
+            let each = (0..300).map(|number| asked(&service, &format!("at {seconds}: {number}"), 1, now));
+            assert_eq!(each.sum::<usize>(), looked_at, "after {seconds} s");
+        }
+    }
+
+    #[test]
+    fn who_asks_when_too_many_are_remembered_has_to_wait_until_some_are_not() {
+        let (service, start) = (SelfService::new(), Instant::now());
+        for number in 0..=MOST_CLIENTS {
+            let _ = asked(&service, &number.to_string(), 5, start);
+        }
+        assert_eq!(service.state.lock().of_clients.len(), MOST_CLIENTS);
+        assert_eq!(asked(&service, "late", 1, start), 0);
+        assert_eq!(asked(&service, "late", 1, after(start, 6000)), 1);
+        assert_eq!(service.state.lock().of_clients.len(), 1);
     }
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// The file could not be written. The old one is there as it was.
-pub fn replace_report(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn replace_metrics_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().map(OsString::from).unwrap_or_default();
     name.push(".new");
     let new = path.with_file_name(name);
@@ -38,7 +38,7 @@ mod tests {
         let path = folder.path().join("dynsec.prom");
         fs::write(folder.path().join("dynsec.prom.new"), "left by a crash").unwrap();
         for text in ["first", "second"] {
-            replace_report(&path, text.as_bytes()).unwrap();
+            replace_metrics_file(&path, text.as_bytes()).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -51,14 +51,14 @@ mod tests {
         fs::write(&other, "theirs").unwrap();
         std::os::unix::fs::symlink(&other, &new).unwrap();
         std::os::unix::fs::symlink(&other, &path).unwrap();
-        replace_report(&path, b"ours").unwrap();
+        replace_metrics_file(&path, b"ours").unwrap();
         assert_eq!([&path, &other].map(|path| fs::read_to_string(path).unwrap()), ["ours", "theirs"]);
     }
 
     #[test]
     fn what_cannot_be_written_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(replace_report(&folder.path().join("no/such/folder"), b"").is_err());
-        assert!(replace_report(folder.path(), b"").is_err(), "a folder is in its place");
+        assert!(replace_metrics_file(&folder.path().join("no/such/folder"), b"").is_err());
+        assert!(replace_metrics_file(folder.path(), b"").is_err(), "a folder is in its place");
     }
 }
