@@ -18,6 +18,7 @@ mod denials;
 pub mod ffi;
 mod injection;
 pub mod json;
+mod level;
 mod logins;
 mod memo;
 pub mod metrics;

@@ -1,8 +1,8 @@
 //! [`Attempts`]: failed logins, counted for each address and username, and who is locked out for them.
 //!
-//! A token bucket: each failure takes a token, and the window gives all of them back. Where there is none left,
-//! logins of that address for that username are refused without hashing. Other addresses are not concerned, so
-//! nobody can lock a client out from elsewhere.
+//! Each failure raises a level, which falls to nothing within the window. At the top, logins of that address for that
+//! username are refused without hashing. Other addresses are not concerned, so nobody can lock a client out from
+//! elsewhere.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::leak::Level;
+use crate::level::Level;
 use crate::origin::Origin;
 
 /// How many pairs of address and username are told apart.
@@ -139,7 +139,7 @@ impl Attempts {
 
 impl Failures {
     fn is_spent(&self, lockout: &Lockout, now: Instant) -> bool {
-        self.level.now(now, lockout.rate()) > f64::from(lockout.failures) - 1.0
+        self.level.is_full(now, lockout.rate(), lockout.failures)
     }
 }
 
@@ -225,7 +225,7 @@ mod tests {
         let locked_out = |seconds| attempts.is_locked_out(b"ann", Some(b"192.0.2.1"), later(start, seconds));
         assert!(locked_out(0) && locked_out(9));
         assert!(attempts.is_locked_out_anywhere(b"ann", start));
-        assert!(!locked_out(11), "one of five tokens is back after a fifth of the window");
+        assert!(!locked_out(11), "one of five failures is over after a fifth of the window");
         attempts.failed(b"ann", Some(b"192.0.2.1"), later(start, 11));
         assert!(locked_out(11));
         assert!(!locked_out(61));

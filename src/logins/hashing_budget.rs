@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::leak::Level;
+use crate::level::Level;
 use crate::origin::Origin;
 
 /// How many addresses are told apart.

@@ -5,7 +5,6 @@
 
 mod attempts;
 mod hashing_budget;
-mod leak;
 mod pending;
 mod verified;
 

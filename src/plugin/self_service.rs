@@ -13,13 +13,15 @@ use parking_lot::Mutex;
 use super::{Actor, Plugin, SessionId};
 use crate::broker::PublishError;
 use crate::control::{ControlTopic, Responses};
+use crate::level::Level;
 use crate::policy::{AclRequest, Action, Effect, Subject};
 
-/// How many payloads a client may send at once, and after that one a second.
+/// How many payloads a client may send at once, and after that so many a second.
 const AT_ONCE: u32 = 5;
-/// The same for all clients together, and after that so many a second.
+const A_SECOND: f64 = 1.0;
+/// The same for all clients together.
 const AT_ONCE_OF_ALL: u32 = 200;
-const A_SECOND_OF_ALL: u32 = 100;
+const A_SECOND_OF_ALL: f64 = 100.0;
 /// The longest payload.
 const MOST_BYTES: usize = 16_384;
 /// How many clients are remembered for having asked.
@@ -45,8 +47,8 @@ struct State {
     count: u64,
     /// In the order of time.
     answers: VecDeque<Answered>,
-    of_clients: HashMap<u64, Bucket>,
-    of_all: Bucket,
+    of_clients: HashMap<u64, Level>,
+    of_all: Level,
 }
 
 #[derive(Debug)]
@@ -64,28 +66,6 @@ impl State {
         while self.answers.front().is_some_and(is_sent) {
             self.answers.pop_front();
         }
-    }
-}
-
-/// A token bucket: each question takes a token.
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    tokens: u32,
-    filled: Instant,
-}
-
-impl Bucket {
-    /// Takes a token; false if there is none.
-    fn take(&mut self, most: u32, a_second: u32, now: Instant) -> bool {
-        let due = now.saturating_duration_since(self.filled).as_secs();
-        if due > 0 {
-            let more = u32::try_from(due).unwrap_or(u32::MAX).saturating_mul(a_second);
-            self.tokens = self.tokens.saturating_add(more).min(most);
-            self.filled = now;
-        }
-        let has = self.tokens > 0;
-        self.tokens = self.tokens.saturating_sub(1);
-        has
     }
 }
 
@@ -107,13 +87,12 @@ impl Refused {
 
 impl SelfService {
     pub(super) fn new() -> Self {
-        let of_all = Bucket { tokens: AT_ONCE_OF_ALL, filled: Instant::now() };
         let state = State {
             asked: HashMap::new(),
             count: 0,
             answers: VecDeque::new(),
             of_clients: HashMap::new(),
-            of_all,
+            of_all: Level::empty(Instant::now()),
         };
         Self { state: Mutex::new(state), answering: AtomicBool::new(false), keys: RandomState::new() }
     }
@@ -135,15 +114,14 @@ impl SelfService {
             return Err(Refused::TooLong);
         }
         if state.of_clients.len() >= MOST_CLIENTS {
-            let long_ago = Duration::from_secs(AT_ONCE.into());
-            state.of_clients.retain(|_, bucket| now.saturating_duration_since(bucket.filled) < long_ago);
+            state.of_clients.retain(|_, level| level.now(now, A_SECOND) > 0.0);
             if state.of_clients.len() >= MOST_CLIENTS {
                 return Err(Refused::TooMany);
             }
         }
-        let full = Bucket { tokens: AT_ONCE, filled: now };
-        let may = state.of_clients.entry(client).or_insert(full).take(AT_ONCE, 1, now)
-            && state.of_all.take(AT_ONCE_OF_ALL, A_SECOND_OF_ALL, now);
+        let of_client = state.of_clients.entry(client).or_insert_with(|| Level::empty(now));
+        let may = of_client.try_add_one(now, A_SECOND, AT_ONCE)
+            && state.of_all.try_add_one(now, A_SECOND_OF_ALL, AT_ONCE_OF_ALL);
         if may { Ok(()) } else { Err(Refused::TooMany) }
     }
 
