@@ -10,6 +10,7 @@ use super::edits::{self, Edits, Place};
 use super::in_place;
 use super::keepsakes::{self, Notice};
 use super::known::{Known, Stat};
+use super::mounts;
 use super::replace;
 use super::save_error::{Failure, SaveError, Step};
 
@@ -88,6 +89,8 @@ pub(super) enum ReadError {
     Interrupted(Vec<PathBuf>),
     /// It may hold what was refused, since a save could not be put back.
     Left,
+    /// It is a mount whose file is not there any more where it comes from.
+    LeftBehind,
 }
 
 impl PolicyFile {
@@ -249,6 +252,9 @@ impl PolicyFile {
         let metadata = self.disk.metadata(&self.target).map_err(ReadError::Io)?;
         if !metadata.is_file() {
             return Err(ReadError::NotAFile);
+        }
+        if mounts::is_left_behind(self.disk.as_ref(), &self.target, &metadata) {
+            return Err(ReadError::LeftBehind);
         }
         let stat = Stat::of(&metadata);
         if self.edits.is_untouched(stat) {

@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::disk::Disk;
 use super::known::{Known, Stat};
+use super::mounts;
 use super::replace::{self, LastLook};
 use super::save_error::{Failure, SaveError, Step};
 
@@ -44,8 +45,19 @@ pub(super) fn copy_in(state_dir: &Path, file: &Path) -> PathBuf {
 /// # Errors
 /// The step that would fail.
 pub(super) fn probe(disk: &dyn Disk, target: &Path, copy: &Path) -> Result<(), Failure> {
-    disk.open_for_writing(target).map_err(|error| Failure::new(Step::OpenForWriting, target, error))?;
+    open(disk, target)?;
     replace::probe(disk, copy)
+}
+
+/// Opens the file that is to be written, if whoever opens it later can see what is written.
+fn open(disk: &dyn Disk, target: &Path) -> Result<File, Failure> {
+    let failure = |error| Failure::new(Step::OpenForWriting, target, error);
+    let file = disk.open_for_writing(target).map_err(failure)?;
+    let metadata = disk.metadata_open(&file).map_err(failure)?;
+    if mounts::is_left_behind(disk, target, &metadata) {
+        return Err(failure(mounts::left_behind()));
+    }
+    Ok(file)
 }
 
 /// Writes the copy, which is nobody else's.
@@ -67,8 +79,7 @@ pub(super) fn write(
     let failure = |(step, error)| Failure::new(step, target, error);
     let open = || {
         let present = disk.read(target).map_err(|error| failure((Step::Read, error)))?;
-        let file = disk.open_for_writing(target).map_err(|error| failure((Step::OpenForWriting, error)))?;
-        Ok::<_, Failure>((present, file))
+        Ok::<_, Failure>((present, open(disk, target)?))
     };
     let (mut present, mut file) = open()?;
     // After a save that could not be put back, the whole policy is in the copy.

@@ -11,6 +11,7 @@ mod issue;
 mod keepsakes;
 mod known;
 mod metrics_file;
+mod mounts;
 mod named;
 mod open_error;
 mod read;

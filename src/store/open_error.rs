@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::ReadError;
 use super::issue::Issue;
+use super::mounts;
 use super::read::Malformed;
 
 /// Why a policy could not be loaded.
@@ -41,6 +42,11 @@ pub enum OpenError {
         /// Its path.
         path: PathBuf,
     },
+    /// The file is a mount of its own, and was replaced where it comes from: what is there now cannot be seen.
+    LeftBehind {
+        /// Its path.
+        path: PathBuf,
+    },
     /// The file is no policy.
     Malformed {
         /// Its path.
@@ -67,6 +73,7 @@ impl OpenError {
             ReadError::NotAFile => Self::NotAFile { path },
             ReadError::Interrupted(copies) => Self::Interrupted { path, copies },
             ReadError::Left => Self::Left { path },
+            ReadError::LeftBehind => Self::LeftBehind { path },
         }
     }
 }
@@ -154,6 +161,7 @@ impl fmt::Display for OpenError {
                  gives it the running policy",
                 path.display()
             ),
+            Self::LeftBehind { path } => write!(f, "`{}`: {}", path.display(), mounts::LEFT_BEHIND),
             Self::Malformed { path, what } => write!(f, "`{}`, {what}", path.display()),
             Self::Imperfect { path, issues } => {
                 write!(f, "`{}` is refused, as `plugin_opt_strict_config true` has it, ", path.display())?;

@@ -13,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::content::{self, Content, Fingerprint};
 use super::disk::Disk;
 use super::known::{Known, Stat};
+use super::mounts;
 use super::save_error::{Failure, SaveError, Step};
 
 /// What the names of our temporary files end with.
@@ -101,7 +102,7 @@ pub(super) fn sync(disk: &dyn Disk, file: &Path) -> Result<(), Failure> {
 /// # Errors
 /// The step that would fail.
 pub(super) fn probe(disk: &dyn Disk, target: &Path) -> Result<(), Failure> {
-    if is_mount_point(disk, target) {
+    if mounts::is_mount_point(disk, target) {
         let busy = io::ErrorKind::ResourceBusy.into();
         return Err(Failure::new(Step::Rename, target, busy));
     }
@@ -179,36 +180,6 @@ fn is_unsupported(error: &io::Error) -> bool {
 /// What file systems that know no second names say: link(2).
 fn has_no_links(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied || is_unsupported(error)
-}
-
-/// Whether something is mounted on the file itself; renaming over it then fails. Its device number
-/// does not tell: a bind mount has that of the directory.
-fn is_mount_point(disk: &dyn Disk, target: &Path) -> bool {
-    let mounts = disk.read(Path::new("/proc/self/mountinfo")).unwrap_or_default();
-    let target = target.as_os_str().as_bytes();
-    // proc(5): the fifth field is the mount point, its blanks and backslashes in octal.
-    mounts
-        .split(|&byte| byte == b'\n')
-        .filter_map(|line| line.split(|&byte| byte == b' ').nth(4))
-        .any(|point| without_octal(point) == target)
-}
-
-fn without_octal(escaped: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(escaped.len());
-    let mut rest = escaped;
-    while let Some((&byte, after)) = rest.split_first() {
-        let octal = match rest {
-            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] => {
-                let digits = [a, b, c].map(|digit| digit & 7);
-                Some((digits.iter().fold(0_u8, |value, digit| (value << 3) | digit), after))
-            }
-            _ => None,
-        };
-        let (byte, after) = octal.unwrap_or((byte, after));
-        plain.push(byte);
-        rest = after;
-    }
-    plain
 }
 
 /// A file beside the target that is gone when this is dropped, unless it was renamed.

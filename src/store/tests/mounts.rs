@@ -129,6 +129,39 @@ fn a_file_that_becomes_a_mount_later_is_written_in_place() {
 }
 
 #[test]
+fn a_mounted_file_that_is_replaced_where_it_comes_from_is_not_written_any_more() {
+    let place = place();
+    let source = place.directory.path().join("source");
+    fs::write(&source, write(&policy_of_length(10))).unwrap();
+    let bind = Mount::new(&["--bind", text(&source)], &place.file);
+    let mut store = open(&place);
+    store.save(&policy_of_length(20)).unwrap();
+    // As `sed -i`, most editors and `git pull` do it.
+    fs::write(source.with_extension("new"), write(&policy_of_length(30))).unwrap();
+    fs::rename(source.with_extension("new"), &source).unwrap();
+    let advice =
+        "it was replaced on the other side of its mount: restart the container, or mount its directory";
+    for _ in 0..2 {
+        let error = store.reload(Compat::V2_1, false).map(|loaded| loaded.is_some()).unwrap_err();
+        assert!(error.while_running(true).to_string().ends_with(advice), "{error}");
+        let error = store.save(&policy_of_length(40)).unwrap_err();
+        assert!(error.to_string().ends_with(advice), "{error}");
+        assert!(holds(&place, 20), "who reads it there sees what was saved last");
+    }
+    assert_eq!(fs::read(&source).unwrap(), write(&policy_of_length(30)));
+    // A start without a new mount says it at once.
+    let shown = open(&place).writable().to_string();
+    assert!(shown.starts_with("not saved: ") && shown.ends_with(advice), "{shown}");
+    assert_eq!(fs::read_dir(&place.state).unwrap().count(), 0, "no copy is left for another start to take");
+    // What a restart of the container does.
+    drop(bind);
+    let _bind = Mount::new(&["--bind", text(&source)], &place.file);
+    assert!(holds(&place, 30));
+    open(&place).save(&policy_of_length(40)).unwrap();
+    assert_eq!(fs::read(&source).unwrap(), write(&policy_of_length(40)));
+}
+
+#[test]
 fn a_mounted_file_on_a_full_disk_keeps_what_it_holds() {
     let place = place();
     let disk = place.directory.path().join("disk");
