@@ -40,7 +40,7 @@ impl Rehash {
     }
 
     /// Whether a password with that hash is to be hashed again. Until that is done it is verified at each of its client's own
-    /// logins, also where it was before: should it come to nothing at this one, it is tried at the next.
+    /// logins that may take the work, also where it was before: should it come to nothing at this one, it is tried at the next.
     pub(crate) fn is_due(&self, hash: &PasswordHash) -> bool {
         self.iterations.is_some_and(|of_new| better(hash, of_new).is_some())
     }

@@ -127,12 +127,15 @@ impl Verifier {
     fn known(&self, attempt: &Attempt) -> Option<Found> {
         let Attempt { username, address, password, hash, client, .. } = attempt;
         let (password, address) = (password.as_bytes(), address.as_deref());
-        let was_verified = |stamp| self.verified.matches(username, password, stamp);
-        // Another login with the same password may have come before it.
-        if client.as_ref().is_some_and(|(_, stamp)| was_verified(*stamp) && !self.rehash.is_due(hash)) {
+        let stamp = client.as_ref().map(|(_, stamp)| *stamp);
+        // Perhaps by another login that came before it.
+        let was_verified = stamp.is_some_and(|stamp| self.verified.matches(username, password, stamp));
+        if was_verified && !self.rehash.is_due(hash) {
             return Some(Found::Right);
         }
-        self.attempts.is_locked_out(username, address, Instant::now()).then_some(Found::LockedOut)
+        // What was verified is not locked out, only not hashed again.
+        let unseen = if was_verified { Found::Right } else { Found::LockedOut };
+        self.attempts.is_locked_out(username, address, Instant::now()).then_some(unseen)
     }
 
     /// The logins that were hashed together are looked at one by one, as if each had been hashed after those before it: so

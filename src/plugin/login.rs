@@ -33,12 +33,16 @@ struct Plan {
     client: Option<(Arc<Client>, LoginStamp)>,
     /// That hash, or one whose work is done so that the time taken tells nothing; `None` if that is known anyway.
     hash: Option<PasswordHash>,
+    /// Whether the password was verified before. It is hashed all the same, so that it can be hashed again; but where that may
+    /// not be, it passes without.
+    was_verified: bool,
     /// Whether the policy has the username, and whether it once had it.
     is_known: bool,
     was_deleted: bool,
 }
 
 /// What came of a login.
+#[derive(Clone, Copy)]
 struct Verdict {
     effect: Effect,
     reason: &'static str,
@@ -134,17 +138,16 @@ impl Plugin {
             // What most logins are: they are not looked up twice.
             LoginVerdict::Verify { client, hash, stamp } => {
                 let password = request.password.unwrap_or_default();
-                // For a password that is to be hashed again that is not enough, but a reload asks for all who are connected
-                // at once.
-                let was_verified = self.verified.matches(username, password, stamp)
-                    && (of_reload || !self.rehash.is_due(hash));
-                self.metrics.looked_up_login(was_verified);
-                if was_verified {
+                let was_verified = self.verified.matches(username, password, stamp);
+                // One that is to be hashed again is looked at once more, but a reload asks for all who are connected at once.
+                let is_enough = was_verified && (of_reload || !self.rehash.is_due(hash));
+                self.metrics.looked_up_login(is_enough);
+                if is_enough {
                     return Plan { is_known: true, ..Plan::answer(Effect::Allow, "") };
                 }
                 let client = Some((Arc::clone(client), stamp));
                 let answer = Plan::answer(Effect::Deny, LoginRefusal::WrongPassword.name());
-                return Plan { client, hash: Some(hash.clone()), is_known: true, ..answer };
+                return Plan { client, hash: Some(hash.clone()), was_verified, is_known: true, ..answer };
             }
             LoginVerdict::Refuse(refusal) => Some(refusal),
             LoginVerdict::Defer => None,
@@ -177,8 +180,11 @@ impl Plugin {
         delay: Delay,
         of_reload: bool,
     ) -> Option<Verdict> {
-        let refused = |reason| Some(Verdict { effect: Effect::Deny, reason });
         let allowed = Some(Verdict { effect: Effect::Allow, reason: "" });
+        // What comes of a password that nobody may look at now.
+        let unseen = |reason| {
+            if plan.was_verified { allowed } else { Some(Verdict { effect: Effect::Deny, reason }) }
+        };
         let otherwise = Some(Verdict { effect: plan.otherwise, reason: plan.reason });
         let (Some(username), Some(password), Some(hash)) =
             (request.subject.username, request.password, &plan.hash)
@@ -198,7 +204,7 @@ impl Plugin {
         let counts = plan.otherwise == Effect::Deny && !is_again;
         let start = Instant::now();
         if counts && self.attempts.is_locked_out(username, address, start) {
-            return refused("lockedOut");
+            return unseen("lockedOut");
         }
         if !is_again && self.may_delay(delay) {
             // Whom others may let in cannot wait: after that nobody else is asked.
@@ -207,12 +213,12 @@ impl Plugin {
             }
             match plan.attempt(session, request).and_then(|attempt| self.verify_later(attempt)) {
                 Some(Ok(())) => return None,
-                Some(Err(TooMany)) => return refused(TOO_MANY_LOGINS),
+                Some(Err(TooMany)) => return unseen(TOO_MANY_LOGINS),
                 None => {}
             }
         }
         if is_work_of_brokers && !self.hashing_budget.allows(address, start) {
-            return if plan.otherwise == Effect::Defer { otherwise } else { refused(TOO_MANY_LOGINS) };
+            return if plan.otherwise == Effect::Defer { otherwise } else { unseen(TOO_MANY_LOGINS) };
         }
         let is_right = black_box(hash.verify(password));
         let now = Instant::now();
@@ -241,7 +247,15 @@ impl Plugin {
 
 impl Plan {
     fn answer(otherwise: Effect, reason: &'static str) -> Self {
-        Self { otherwise, reason, client: None, hash: None, is_known: false, was_deleted: false }
+        Self {
+            otherwise,
+            reason,
+            client: None,
+            hash: None,
+            was_verified: false,
+            is_known: false,
+            was_deleted: false,
+        }
     }
 
     /// What a worker has to know.

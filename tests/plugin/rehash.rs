@@ -1,9 +1,11 @@
 //! `plugin_opt_rehash_on_login`: when the new hash is saved, and what it does not do.
 
+use std::num::NonZero;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use mosquitto_dynsec::broker::{BrokerFamily, LogLevel};
+use mosquitto_dynsec::password::{PasswordHash, Stored};
 use mosquitto_dynsec::plugin::{Delay, LoginAnswer, Plugin, SessionId};
 use mosquitto_dynsec::policy::{Effect, LoginRequest, Subject};
 use serde_json::{Value, json};
@@ -213,6 +215,117 @@ fn a_save_that_fails_refuses_no_login_and_is_tried_again_at_the_next() {
     assert_eq!(login(&plugin, "ann", "pw"), Effect::Allow);
     settle(&place, &plugin);
     assert_eq!(iterations(&place.policy(), "ann"), Some(1000));
+}
+
+const NEIGHBOURS: Option<&[u8]> = Some(b"192.0.2.1");
+
+/// A login of a client behind an address that it shares.
+fn log_in_beside_others(
+    plugin: &Plugin,
+    session: usize,
+    username: &str,
+    password: &str,
+    delay: Delay,
+) -> LoginAnswer {
+    let clientid = format!("{username}-{session}");
+    let subject = Subject::known(Some(username.as_bytes()), Some(clientid.as_bytes()));
+    let request = LoginRequest { subject, address: NEIGHBOURS, password: Some(password.as_bytes()) };
+    plugin.on_login(SessionId(session), &request, delay)
+}
+
+/// Whose new hash could not be saved is due to be hashed again still, and may not be told from others by that.
+#[test]
+fn who_was_verified_is_not_locked_out_where_the_new_hash_could_not_be_saved() {
+    let (place, disk) = (place(), Moody::new());
+    let plugin = place.start_on(&disk, |options| {
+        options.rehash_on_login = true;
+        options.lockout_failures = NonZero::new(3);
+        options.lockout_window = Duration::from_secs(3600);
+    });
+    disk.set(Mood::Fails);
+    let [allowed, denied] = [Effect::Allow, Effect::Deny].map(LoginAnswer::Now);
+    let log_in = |session, username: &str, password: &str, delay| {
+        log_in_beside_others(&plugin, session, username, password, delay)
+    };
+    assert_eq!(log_in(1, "ann", "pw", Delay::Impossible), allowed);
+    settle(&place, &plugin);
+    assert_eq!(place.logged("not hashed again").len(), 1);
+    for username in ["ann", "bob"] {
+        for _ in 0..3 {
+            assert_eq!(log_in(2, username, "guess", Delay::Impossible), denied);
+        }
+    }
+    let saves = disk.saves();
+    assert_eq!(log_in(3, "ann", "pw", Delay::Impossible), allowed);
+    assert_eq!(log_in(4, "bob", "pw", Delay::Impossible), denied, "its password was never verified");
+    settle(&place, &plugin);
+    assert_eq!(disk.saves(), saves, "where it is not looked at it is not hashed again");
+}
+
+/// A client whose password takes long to hash.
+fn place_with_slow() -> Place {
+    let slow = PasswordHash::create(b"pw", 20_000.try_into().unwrap()).unwrap();
+    let Stored::Members { password, salt, iterations } = slow.stored() else { panic!() };
+    Place::with(&json!({"clients": [
+        {"username": "ann", "encoded_password": OF_2_1},
+        {"username": "slow", "password": password, "salt": salt, "iterations": iterations},
+    ]}))
+}
+
+#[test]
+fn who_was_verified_is_let_in_also_where_it_waits_behind_the_failures_that_lock_out() {
+    let (place, disk) = (place_with_slow(), Moody::new());
+    let plugin = place.start_on(&disk, |options| {
+        options.rehash_on_login = true;
+        options.lockout_failures = NonZero::new(3);
+        options.lockout_window = Duration::from_secs(3600);
+    });
+    disk.set(Mood::Fails);
+    let log_in = |session, username: &str, password: &str| {
+        log_in_beside_others(&plugin, session, username, password, Delay::Safe)
+    };
+    assert_eq!(log_in(1, "ann", "pw"), LoginAnswer::Later);
+    while place.host.let_in.lock().unwrap().is_empty() {
+        place.host.sleep();
+        plugin.on_tick();
+    }
+    settle(&place, &plugin);
+    assert_eq!(place.logged("not hashed again").len(), 1);
+    // While the workers are at these, the others come.
+    for session in 10..18 {
+        assert_eq!(log_in(session, "slow", "pw"), LoginAnswer::Later);
+    }
+    for session in 2..5 {
+        assert_eq!(log_in(session, "ann", "guess"), LoginAnswer::Later);
+    }
+    assert_eq!(log_in(5, "ann", "pw"), LoginAnswer::Later);
+    while place.host.completed.lock().unwrap().len() < 13 {
+        place.host.sleep();
+        plugin.on_tick();
+    }
+    let let_in = place.host.let_in.lock().unwrap();
+    let of_ann: Vec<_> = let_in.iter().filter(|clientid| clientid.starts_with("ann")).collect();
+    assert_eq!(of_ann, ["ann-1", "ann-5"]);
+}
+
+#[test]
+fn who_was_verified_is_let_in_also_where_no_more_may_be_hashed() {
+    let (place, disk) = (place_with_slow(), Moody::new());
+    let plugin = place.start_on(&disk, |options| {
+        options.rehash_on_login = true;
+        options.login_work = 1;
+    });
+    disk.set(Mood::Fails);
+    let log_in = |session, username: &str, password: &str| {
+        log_in_beside_others(&plugin, session, username, password, Delay::Impossible)
+    };
+    assert_eq!(log_in(1, "ann", "pw"), LoginAnswer::Now(Effect::Allow));
+    settle(&place, &plugin);
+    // Half a second of hashing at once is an address's share.
+    let is_busy = |_: &u32| log_in(2, "slow", "guess") == LoginAnswer::Busy;
+    assert!((0..10_000).find(is_busy).is_some());
+    assert_eq!(log_in(3, "ann", "pw"), LoginAnswer::Now(Effect::Allow));
+    assert_eq!(log_in(4, "ann", "guess"), LoginAnswer::Busy);
 }
 
 /// How many passwords were known from before, and how many were not.
