@@ -89,6 +89,12 @@ impl AclType {
     pub fn from_name(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|acl_type| acl_type.name().as_bytes().eq_ignore_ascii_case(name))
     }
+
+    /// Whether its ACLs match one topic only, byte by byte.
+    #[must_use]
+    pub fn is_literal(self) -> bool {
+        matches!(self, Self::SubscribeLiteral | Self::UnsubscribeLiteral)
+    }
 }
 
 /// What a client wants to do, or is about to be sent.
@@ -124,6 +130,28 @@ impl Action {
     #[must_use]
     pub fn from_name(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.name().as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// The type of ACL that is asked last for this action; for most actions the only one.
+    #[inline]
+    pub(super) fn pattern_type(self) -> AclType {
+        match self {
+            Self::PublishClientSend => AclType::PublishClientSend,
+            Self::PublishClientReceive => AclType::PublishClientReceive,
+            Self::Subscribe => AclType::SubscribePattern,
+            Self::Unsubscribe => AclType::UnsubscribePattern,
+        }
+    }
+
+    /// The types of ACL that are asked for this action, in their order.
+    #[must_use]
+    pub fn acl_types(self) -> &'static [AclType] {
+        match self {
+            Self::PublishClientSend => &[AclType::PublishClientSend],
+            Self::PublishClientReceive => &[AclType::PublishClientReceive],
+            Self::Subscribe => &[AclType::SubscribeLiteral, AclType::SubscribePattern],
+            Self::Unsubscribe => &[AclType::UnsubscribeLiteral, AclType::UnsubscribePattern],
+        }
     }
 }
 

@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use super::asked::{Asked, Cut};
-use super::index::Index;
-use super::merged::Irregular;
-use super::merging::{ENOUGH_ROLES, Walked};
+use super::matcher::topic::{self, Match};
+use super::matcher::{Asked, Cut, Index, RoleIndex};
+use super::merging::{ENOUGH_ROLES, Irregular, Walked};
 use super::rank::Ranked;
-use super::role_index::RoleIndex;
 use super::self_service;
-use super::topic::{self, Match};
 use super::{
     Acl, AclRequest, AclType, Action, Client, Compat, Decision, Effect, Group, Hashed, Links, Policy, Reason,
     Role, RoleName,

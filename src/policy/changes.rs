@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::journal::Replaced;
-use super::role_index::RoleIndex;
+use super::matcher::RoleIndex;
 use super::{
     Client, DefaultAccess, Extra, Group, GroupName, Link, Links, LoginStamp, MissingReference, Newcomers,
     Password, Policy, Role, RoleName, Username,

@@ -13,6 +13,13 @@ pub struct TextKeys {
     times: u64,
 }
 
+/// The keys of the hashes, so that nobody can choose names or topics that collide.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keys {
+    text: TextKeys,
+    first_generation: u64,
+}
+
 /// A request with the hash of its topic, worked out once for all that look it up.
 #[derive(Clone, Copy)]
 pub struct Hashed<'a> {
@@ -28,6 +35,35 @@ pub struct Hashed<'a> {
 pub(super) fn fold(value: u64, times: u64) -> u64 {
     let product = u128::from(value).wrapping_mul(u128::from(times));
     (product as u64) ^ ((product >> 64) as u64)
+}
+
+impl Keys {
+    /// Keys that differ from process to process.
+    pub(super) fn random() -> Self {
+        Self { text: TextKeys::of_process(), first_generation: RandomState::new().hash_one("generation") }
+    }
+
+    /// The generation that a policy begins with.
+    pub(super) fn first_generation(&self) -> u64 {
+        self.first_generation
+    }
+
+    /// The keys of the hashes of whole texts.
+    #[inline]
+    pub(super) fn text(&self) -> &TextKeys {
+        &self.text
+    }
+
+    /// The hash of a string.
+    #[inline]
+    pub(super) fn hash(&self, bytes: &[u8]) -> u64 {
+        self.text.hash(bytes)
+    }
+
+    /// The hash of two numbers.
+    pub(super) fn hash_pair(&self, a: u64, b: u64) -> u64 {
+        self.text.hash_pair(a, b)
+    }
 }
 
 impl TextKeys {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::levels::Keys;
+use super::hash::Keys;
 use super::table::{Id, MORE};
 use super::{Client, Policy};
 

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::levels::Keys;
+use super::hash::Keys;
 use super::name::Linked;
 use super::table::{Id, Table};
 use super::{Client, Group, GroupName, Link, Links, MissingReference, Role, RoleName};

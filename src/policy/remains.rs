@@ -4,8 +4,8 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::merged::Merged;
-use super::role_index::RoleIndex;
+use super::matcher::RoleIndex;
+use super::merging::Merged;
 use super::{AclType, Mark, Policy, Role};
 
 /// From how many ACLs on something is dropped elsewhere.

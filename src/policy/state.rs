@@ -10,14 +10,14 @@ use std::sync::Arc;
 use super::costs::Costs;
 use super::deleted::Deleted;
 use super::gone::Gone;
+use super::hash::Keys;
 use super::hints::Hints;
 use super::journal::Journal;
-use super::levels::Keys;
+use super::matcher::RoleIndex;
 use super::merging::MergedRoles;
 use super::relations::Relations;
 use super::remains::Remains;
 use super::revoked::Revoked;
-use super::role_index::RoleIndex;
 use super::table::{Id, Table};
 use super::{
     Acl, AclType, Client, Compat, DefaultAccess, Extra, Group, GroupName, LoginStamp, Role, RoleName,

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::hash::is_same;
+use super::hash::{Keys, is_same};
 use super::hints::{Hint, Hints};
-use super::levels::Keys;
 use super::name::Linked;
 use super::sorted::Sorted;
 use super::{Client, Group, GroupName, Role, RoleName};

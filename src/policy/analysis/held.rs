@@ -1,7 +1,7 @@
 //! The roles that somebody has, in the order in which they are asked.
 
-use super::role_index::RoleIndex;
-use super::{Acl, AclType, Action, Group, Links, Policy, Priority, Role, RoleName};
+use crate::policy::matcher::RoleIndex;
+use crate::policy::{Acl, AclType, Group, Links, Policy, Priority, Role, RoleName};
 
 /// A role that a client has, at its place in the order of evaluation.
 #[derive(Clone, Copy, Debug)]
@@ -59,38 +59,6 @@ impl Rule<'_> {
     /// How long its topic and its role's names are.
     pub(super) fn bytes(&self) -> usize {
         self.acl.topic.len().saturating_add(self.held.bytes())
-    }
-}
-
-impl Action {
-    /// The type of ACL that is asked last for this action; for most actions the only one.
-    #[inline]
-    pub(super) fn pattern_type(self) -> AclType {
-        match self {
-            Self::PublishClientSend => AclType::PublishClientSend,
-            Self::PublishClientReceive => AclType::PublishClientReceive,
-            Self::Subscribe => AclType::SubscribePattern,
-            Self::Unsubscribe => AclType::UnsubscribePattern,
-        }
-    }
-
-    /// The types of ACL that are asked for this action, in their order.
-    #[must_use]
-    pub fn acl_types(self) -> &'static [AclType] {
-        match self {
-            Self::PublishClientSend => &[AclType::PublishClientSend],
-            Self::PublishClientReceive => &[AclType::PublishClientReceive],
-            Self::Subscribe => &[AclType::SubscribeLiteral, AclType::SubscribePattern],
-            Self::Unsubscribe => &[AclType::UnsubscribeLiteral, AclType::UnsubscribePattern],
-        }
-    }
-}
-
-impl AclType {
-    /// Whether its ACLs match one topic only, byte by byte.
-    #[must_use]
-    pub fn is_literal(self) -> bool {
-        matches!(self, Self::SubscribeLiteral | Self::UnsubscribeLiteral)
     }
 }
 

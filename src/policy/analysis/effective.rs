@@ -3,9 +3,9 @@
 
 use std::borrow::Cow;
 
-use super::asked::{Asked, Cut};
-use super::topic::{self, Match, Placeholder};
-use super::{
+use crate::policy::matcher::topic::{self, Match, Placeholder};
+use crate::policy::matcher::{Asked, Cut};
+use crate::policy::{
     AclRequest, AclType, Action, Compat, Decision, HeldRole, Policy, Reason, Rule, Subject, Work,
     is_valid_filter,
 };

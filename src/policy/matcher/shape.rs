@@ -3,11 +3,11 @@
 //! Filters of one shape that match one topic are one filter: its literal levels are the topic's. So an ACL is found with a
 //! single probe for each shape that a role uses, however many ACLs it has. Levels side by side are hashed at once.
 
-use super::Subject;
 use super::asked::Cut;
-use super::hash::is_same;
-use super::levels::{Keys, Levels, MAX_CUT, MAX_HASHED};
+use super::levels::{Levels, MAX_CUT, MAX_HASHED};
 use super::topic::{Placeholder, has_wildcard, is_well_formed};
+use crate::policy::Subject;
+use crate::policy::hash::{Keys, is_same};
 
 /// Where a filter's wildcards and placeholders stand. A mask has bit `i` for level `i`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
-use super::levels::Keys;
 use super::shape::{Filed, Shape};
+use crate::policy::hash::Keys;
 
 /// FNV-1a of 32 bits.
 fn fnv(bytes: &[u8], start: u32) -> u32 {

@@ -4,8 +4,8 @@
 //! plugins make of those depends on how far they get in them. So the matching here walks as they do;
 //! on valid filters it is MQTT 5.0 §4.7 (publish) and "covers" (subscribe).
 
-use super::hash::is_same;
-use super::{Compat, Subject};
+use crate::policy::hash::is_same;
+use crate::policy::{Compat, Subject};
 
 /// The most `/` that the broker accepts in a topic (`TOPIC_HIERARCHY_LIMIT` of its build).
 pub const MAX_LEVELS: usize = 200;
@@ -26,7 +26,7 @@ pub fn is_valid_filter(filter: &[u8], compat: Compat) -> bool {
 }
 
 /// Whether `+` and `#` stand only where MQTT 5.0 §4.7.1 has them.
-pub(super) fn is_well_formed(filter: &[u8]) -> bool {
+pub(in crate::policy) fn is_well_formed(filter: &[u8]) -> bool {
     let mut levels = filter.split(|byte| *byte == b'/').peekable();
     while let Some(level) = levels.next() {
         let ok = match level {
@@ -42,13 +42,13 @@ pub(super) fn is_well_formed(filter: &[u8]) -> bool {
 }
 
 /// Whether there is a `+` or a `#` in it.
-pub(super) fn has_wildcard(topic: &[u8]) -> bool {
+pub(in crate::policy) fn has_wildcard(topic: &[u8]) -> bool {
     topic.iter().any(|byte| matches!(byte, b'+' | b'#'))
 }
 
 /// What comes of holding a topic against an ACL's filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Match {
+pub(in crate::policy) enum Match {
     Yes,
     No,
     /// The filter, or the topic, turned out to be malformed before the answer was clear.
@@ -93,7 +93,7 @@ fn covers_as_2_0(filter: &[u8], asked: &[u8], subject: Subject<'_>) -> Match {
 }
 
 /// The filter without a last level of `#`, and whether there was one.
-pub(super) fn without_hash(filter: &[u8]) -> (&[u8], bool) {
+pub(in crate::policy) fn without_hash(filter: &[u8]) -> (&[u8], bool) {
     match filter {
         b"#" => (b"", true),
         [head @ .., b'/', b'#'] => (head, true),
@@ -103,13 +103,13 @@ pub(super) fn without_hash(filter: &[u8]) -> (&[u8], bool) {
 
 /// `%c` or `%u` as a whole level of an ACL's filter.
 #[derive(Clone, Copy)]
-pub(super) enum Placeholder {
+pub(in crate::policy) enum Placeholder {
     ClientId,
     Username,
 }
 
 impl Placeholder {
-    pub(super) fn of(level: &[u8]) -> Option<Self> {
+    pub(in crate::policy) fn of(level: &[u8]) -> Option<Self> {
         match level {
             b"%c" => Some(Self::ClientId),
             b"%u" => Some(Self::Username),
@@ -126,7 +126,7 @@ impl Placeholder {
     }
 
     /// Whether the level, which holds no `/`, is the subject's id or name. A wildcard never is, nor is a missing one.
-    pub(super) fn is_level(self, level: &[u8], subject: Subject<'_>) -> bool {
+    pub(in crate::policy) fn is_level(self, level: &[u8], subject: Subject<'_>) -> bool {
         self.value(&subject).is_some_and(|value| is_same(value, level)) && !has_wildcard(level)
     }
 

@@ -1,49 +1,9 @@
 //! A topic cut into its levels, once for all look-ups.
 
-use std::hash::{BuildHasher, RandomState};
-
 use wide::u8x16;
-
-use super::hash::TextKeys;
 
 /// How many levels of a topic are looked at through hashes; what lies deeper is compared byte by byte.
 pub(super) const MAX_HASHED: usize = 16;
-
-/// The keys of the hashes, so that nobody can choose names or topics that collide.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Keys {
-    text: TextKeys,
-    first_generation: u64,
-}
-
-impl Keys {
-    /// Keys that differ from process to process.
-    pub(super) fn random() -> Self {
-        Self { text: TextKeys::of_process(), first_generation: RandomState::new().hash_one("generation") }
-    }
-
-    /// The generation that a policy begins with.
-    pub(super) fn first_generation(&self) -> u64 {
-        self.first_generation
-    }
-
-    /// The keys of the hashes of whole texts.
-    #[inline]
-    pub(super) fn text(&self) -> &TextKeys {
-        &self.text
-    }
-
-    /// The hash of a string.
-    #[inline]
-    pub(super) fn hash(&self, bytes: &[u8]) -> u64 {
-        self.text.hash(bytes)
-    }
-
-    /// The hash of two numbers.
-    pub(super) fn hash_pair(&self, a: u64, b: u64) -> u64 {
-        self.text.hash_pair(a, b)
-    }
-}
 
 /// The levels of a topic, or of a filter that a client asks for.
 pub(super) struct Levels<'t> {

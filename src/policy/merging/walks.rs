@@ -6,7 +6,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{Client, Policy};
+use crate::policy::{Client, Policy};
 
 /// Where a client may be noted follows from the address of its record.
 const SETS: u32 = u64::BITS;

@@ -1,8 +1,11 @@
 //! [`Policy::explain`]: a decision of [`Policy::authorize`], and why no other ACL that matches made it.
 
-use super::asked::{Asked, Cut};
-use super::topic::{self, Match, Placeholder};
-use super::{Acl, AclRequest, Action, Compat, Effect, HeldRole, Policy, Reason, Rule, Subject};
+use crate::policy::matcher::topic::{self, Match, Placeholder};
+use crate::policy::matcher::{Asked, Cut};
+use crate::policy::{
+    Acl, AclRequest, Action, Compat, Effect, Group, HeldRole, Policy, Reason, Role, Rule, Subject,
+    is_mqtt_utf8,
+};
 
 /// What would be decided, and what has part in it.
 #[derive(Clone, Debug)]
@@ -132,7 +135,7 @@ impl Policy {
     /// The decision, with the role's way to the client.
     fn decided<'a>(&'a self, request: &AclRequest<'_>, held: &[HeldRole<'a>]) -> (Effect, Why<'a>) {
         let decision = self.authorize(request);
-        let rule = |group: Option<&super::Group>, role: &super::Role| {
+        let rule = |group: Option<&Group>, role: &Role| {
             let is_it = |held: &&HeldRole<'a>| {
                 let same_group = match (held.group, group) {
                     (None, None) => true,
@@ -315,7 +318,7 @@ fn why_not(decider: Decider<'_>, other: &Rule<'_>) -> WhyNot {
 fn is_valid_request(request: &AclRequest<'_>) -> bool {
     let is_filter = matches!(request.action, Action::Subscribe | Action::Unsubscribe);
     !request.topic.is_empty()
-        && super::is_mqtt_utf8(request.topic)
+        && is_mqtt_utf8(request.topic)
         && topic::is_valid_filter(request.topic, Compat::V2_1)
         && (is_filter || !topic::has_wildcard(request.topic))
 }

@@ -9,11 +9,12 @@ use std::borrow::Borrow;
 
 use memchr::memchr_iter;
 
-use super::Acl;
-use super::levels::{Keys, Levels, MAX_HASHED};
-use super::rank::{Rank, Ranked};
+use super::levels::{Levels, MAX_HASHED};
 use super::slots::Slots;
 use super::topic::{Placeholder, is_well_formed, without_hash};
+use crate::policy::Acl;
+use crate::policy::hash::Keys;
+use crate::policy::rank::{Rank, Ranked};
 
 /// How many filters there are in a block.
 const BLOCK: usize = 64;

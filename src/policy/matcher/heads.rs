@@ -6,9 +6,10 @@
 use std::mem;
 use std::num::NonZeroU32;
 
-use super::levels::{Keys, Levels};
+use super::levels::Levels;
 use super::shape::{Run, Sieve};
 use super::slots::Slots;
+use crate::policy::hash::Keys;
 
 /// Shapes by number: bit `i` is for the one with number `i`.
 pub(super) type Shapes = u64;
@@ -188,7 +189,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::policy::shape::{Filed, Shape};
+    use crate::policy::matcher::shape::{Filed, Shape};
 
     /// The heads of these filters, with what is kept elsewhere.
     struct Model {

@@ -4,22 +4,22 @@
 use std::borrow::Borrow;
 
 use super::asked::{Asked, Cut};
-use super::hash::is_same;
 use super::heads::{Filters, Heads, MOST_SHAPES};
-use super::levels::{Keys, Levels};
-use super::rank::{Rank, Ranked};
+use super::levels::Levels;
 use super::scan::{Print, Scan};
 use super::shape::{Filed, Shape, Sieve};
 use super::slots::Slots;
 use super::topic::Match;
-use super::{Acl, Compat, Subject};
+use crate::policy::hash::{Keys, is_same};
+use crate::policy::rank::{Rank, Ranked};
+use crate::policy::{Acl, Compat, Subject};
 
 /// How many shapes are probed for one topic; filters of further shapes are scanned.
 const MAX_SHAPES: usize = if cfg!(test) { 3 } else { MOST_SHAPES };
 
 /// Topic filters with what is filed under each, by rank.
 #[derive(Debug)]
-pub(super) struct Index<T> {
+pub(in crate::policy) struct Index<T> {
     /// Filters of literal levels alone, by the hashes of their topics.
     literals: Slots<Ranked<T>>,
     // INVARIANT: not in `heads` where it has no filters.
@@ -43,10 +43,10 @@ struct ShapeInUse {
 }
 
 /// What was found.
-pub(super) struct Found<'i, T> {
-    pub(super) ranked: &'i Ranked<T>,
+pub(in crate::policy) struct Found<'i, T> {
+    pub(in crate::policy) ranked: &'i Ranked<T>,
     /// `Yes` or `Malformed`.
-    pub(super) how: Match,
+    pub(in crate::policy) how: Match,
 }
 
 impl<T> Default for Index<T> {
@@ -90,7 +90,7 @@ impl<T: Borrow<Acl>> Index<T> {
     }
 
     /// Files an item that comes after all others, unless one with its topic is there already.
-    pub(super) fn insert_if_first(&mut self, rank: Rank, item: T, keys: &Keys) {
+    pub(in crate::policy) fn insert_if_first(&mut self, rank: Rank, item: T, keys: &Keys) {
         if self.get(&item.borrow().topic, keys).is_none() {
             self.insert(rank, item, keys);
         }
@@ -153,13 +153,13 @@ impl<T: Borrow<Acl>> Index<T> {
 
     /// The item whose filter is all literal and that very topic, which has that hash.
     #[inline(never)]
-    pub(super) fn literal(&self, topic: &[u8], hash: u64) -> Option<&Ranked<T>> {
+    pub(in crate::policy) fn literal(&self, topic: &[u8], hash: u64) -> Option<&Ranked<T>> {
         self.literals.find(hash, |entry| is_same(&entry.item.borrow().topic, topic))
     }
 
     /// Whether no filter that is not all literal can come before this.
     #[inline]
-    pub(super) fn is_first(&self, literal: &Ranked<T>) -> bool {
+    pub(in crate::policy) fn is_first(&self, literal: &Ranked<T>) -> bool {
         literal.rank <= self.first_other
     }
 
@@ -167,7 +167,7 @@ impl<T: Borrow<Acl>> Index<T> {
     /// [`Self::literal`] has found.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "a number of a bit is small")]
-    pub(super) fn first<'i>(
+    pub(in crate::policy) fn first<'i>(
         &'i self,
         asked: &Asked<'_>,
         cut: &Cut<'_, '_>,

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::tests::{links, merge, merge_walked, role};
 use super::*;
-use crate::policy::walks::LINKS_OF_A_ROLE;
+use crate::policy::merging::walks::LINKS_OF_A_ROLE;
 use crate::policy::{
     Acl, AclRequest, AclType, Action, Compat, Decision, GroupName, Priority, Subject, Username, Walks,
 };

@@ -1,17 +1,18 @@
 //! What is asked of filters: whether one matches a topic, or covers a filter. Cut once for all look-ups.
 
-use super::levels::{Keys, Levels, MAX_CUT};
+use super::levels::{Levels, MAX_CUT};
 use super::topic::{self, Match};
-use super::{Compat, Subject};
+use crate::policy::hash::Keys;
+use crate::policy::{Compat, Subject};
 
 /// What is asked of the filters: does one match this topic, or cover this filter?
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
-    pub(super) topic: &'a [u8],
-    pub(super) subject: &'a Subject<'a>,
+pub(in crate::policy) struct Asked<'a> {
+    pub(in crate::policy) topic: &'a [u8],
+    pub(in crate::policy) subject: &'a Subject<'a>,
     /// The topic is a filter that a client asks for.
-    pub(super) is_filter: bool,
-    pub(super) compat: Compat,
+    pub(in crate::policy) is_filter: bool,
+    pub(in crate::policy) compat: Compat,
 }
 
 impl Asked<'_> {
@@ -23,7 +24,7 @@ impl Asked<'_> {
     }
 
     /// Holds one filter against the topic.
-    pub(super) fn of_filter(&self, filter: &[u8]) -> Match {
+    pub(in crate::policy) fn of_filter(&self, filter: &[u8]) -> Match {
         if self.is_filter {
             topic::covers_filter(filter, self.topic, *self.subject, self.compat)
         } else {
@@ -33,7 +34,7 @@ impl Asked<'_> {
 }
 
 /// A regular topic, cut once for all indexes.
-pub(super) struct Cut<'k, 't> {
+pub(in crate::policy) struct Cut<'k, 't> {
     pub(super) keys: &'k Keys,
     pub(super) levels: Levels<'t>,
     /// A filter with a last `#`, which is not among the levels: only a filter with one covers it.
@@ -47,12 +48,12 @@ pub(super) struct Cut<'k, 't> {
 impl<'k, 't> Cut<'k, 't> {
     /// Of nothing yet.
     #[inline]
-    pub(super) fn none(keys: &'k Keys) -> Self {
+    pub(in crate::policy) fn none(keys: &'k Keys) -> Self {
         Self { keys, levels: Levels::none(), open: false, closed: 0, is_apart: false }
     }
 
     /// A topic, cut; `None` where it is irregular: filters have then to be walked in their order.
-    pub(super) fn of(asked: &Asked<'t>, keys: &'k Keys) -> Option<Self> {
+    pub(in crate::policy) fn of(asked: &Asked<'t>, keys: &'k Keys) -> Option<Self> {
         let mut cut = Self::none(keys);
         cut.take(asked).then_some(cut)
     }
@@ -60,7 +61,7 @@ impl<'k, 't> Cut<'k, 't> {
     /// Cuts a topic into this, which was [`Self::none`]; false where it is irregular. So that much is not moved about.
     #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
     #[inline(always)]
-    pub(super) fn take(&mut self, asked: &Asked<'t>) -> bool {
+    pub(in crate::policy) fn take(&mut self, asked: &Asked<'t>) -> bool {
         if asked.topic.is_empty() || asked.topic.len() > MAX_CUT {
             return false;
         }

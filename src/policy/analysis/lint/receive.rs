@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{ANYBODY, Finding, Holder, RoleAcl, Work};
-use crate::policy::asked::Cut;
-use crate::policy::effective::is_one_topic;
+use crate::policy::analysis::effective::is_one_topic;
+use crate::policy::matcher::Cut;
+use crate::policy::matcher::topic::{Match, is_well_formed};
 use crate::policy::name::Linked;
-use crate::policy::topic::{Match, is_well_formed};
 use crate::policy::{AclType, Action, Client, HeldRole, Never, Policy, Role, Rule, Subject};
 
 const RECEIVE: AclType = AclType::PublishClientReceive;

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{ANYBODY, Finding, Holder, NO_LEVEL, RoleAcl, Work};
-use crate::policy::effective::{filled, is_of_publishes, with_first_level};
-use crate::policy::topic::{has_wildcard, without_hash};
+use crate::policy::analysis::effective::{filled, is_of_publishes, with_first_level};
+use crate::policy::matcher::topic::{has_wildcard, without_hash};
 use crate::policy::{
     AclRequest, AclType, Action, Client, ClientId, Compat, HeldRole, Link, Links, Policy, Reason, Role,
     RoleName, Subject, is_valid_filter,

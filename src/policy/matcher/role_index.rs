@@ -6,12 +6,12 @@ use hashbrown::HashTable;
 
 use super::asked::{Asked, Cut};
 use super::index::{Found, Index};
-use super::levels::Keys;
-use super::{Acl, AclList, AclType, Action, Role};
+use crate::policy::hash::Keys;
+use crate::policy::{Acl, AclList, AclType, Action, Role};
 
 /// The ACLs of one role by what they match. Follows the role through [`Self::update`].
 #[derive(Debug, Default)]
-pub(super) struct RoleIndex {
+pub(in crate::policy) struct RoleIndex {
     /// Those that match byte by byte, of subscribe and of unsubscribe.
     literals: [Literals; 2],
     /// The others, by action.
@@ -47,7 +47,7 @@ impl Patterns {
 
 /// ACLs that match one topic, byte by byte.
 #[derive(Debug, Default)]
-pub(super) struct Literals(HashTable<(u64, Arc<Acl>)>);
+pub(in crate::policy) struct Literals(HashTable<(u64, Arc<Acl>)>);
 
 /// What a role has for one action: ACLs that match byte by byte, with their type, and the others.
 type OfAction<'i> = (Option<(&'i Literals, AclType)>, &'i Index<Arc<Acl>>);
@@ -55,7 +55,7 @@ type OfAction<'i> = (Option<(&'i Literals, AclType)>, &'i Index<Arc<Acl>>);
 impl Literals {
     /// The ACL for that topic, whose hash is that.
     #[inline]
-    pub(super) fn get(&self, topic: &[u8], hash: u64) -> Option<&Arc<Acl>> {
+    pub(in crate::policy) fn get(&self, topic: &[u8], hash: u64) -> Option<&Arc<Acl>> {
         if self.0.is_empty() {
             return None;
         }
@@ -76,7 +76,7 @@ impl Literals {
 
 impl RoleIndex {
     /// Makes the index that of another state of the role, at a cost in proportion to what differs.
-    pub(super) fn update(&mut self, old: Option<&Role>, new: Option<&Role>, keys: &Keys) {
+    pub(in crate::policy) fn update(&mut self, old: Option<&Role>, new: Option<&Role>, keys: &Keys) {
         let none = AclList::default();
         for acl_type in AclType::ALL {
             let old = old.map_or(&none, |role| role.acls(acl_type));
@@ -91,7 +91,7 @@ impl RoleIndex {
     }
 
     /// The ACL of that type with exactly that topic.
-    pub(super) fn get(&self, acl_type: AclType, topic: &[u8], keys: &Keys) -> Option<&Arc<Acl>> {
+    pub(in crate::policy) fn get(&self, acl_type: AclType, topic: &[u8], keys: &Keys) -> Option<&Arc<Acl>> {
         match acl_type {
             AclType::SubscribeLiteral => self.literals[0].get(topic, keys.hash(topic)),
             AclType::UnsubscribeLiteral => self.literals[1].get(topic, keys.hash(topic)),
@@ -101,7 +101,7 @@ impl RoleIndex {
 
     /// What is asked for an action: first the ACLs that match byte by byte, then the others.
     #[inline]
-    pub(super) fn of_action(&self, action: Action) -> OfAction<'_> {
+    pub(in crate::policy) fn of_action(&self, action: Action) -> OfAction<'_> {
         let [subscribe, unsubscribe] = &self.literals;
         let literals = match action {
             Action::PublishClientSend | Action::PublishClientReceive => None,
@@ -112,7 +112,7 @@ impl RoleIndex {
     }
 
     /// The first ACL of a type that is no literal one that matches.
-    pub(super) fn first(
+    pub(in crate::policy) fn first(
         &self,
         acl_type: AclType,
         asked: &Asked<'_>,
@@ -124,7 +124,7 @@ impl RoleIndex {
     }
 
     /// The ACLs, in their order, of a type that is no literal one that may match: see [`Index::candidates`].
-    pub(super) fn candidates(
+    pub(in crate::policy) fn candidates(
         &self,
         acl_type: AclType,
         asked: &Asked<'_>,
@@ -134,7 +134,7 @@ impl RoleIndex {
     }
 
     /// About how many steps a look-up takes among the ACLs of that type.
-    pub(super) fn steps(&self, acl_type: AclType) -> usize {
+    pub(in crate::policy) fn steps(&self, acl_type: AclType) -> usize {
         self.patterns(acl_type).map_or(1, Index::steps)
     }
 

@@ -1,9 +1,9 @@
 //! ACLs for themselves, and beside the others of their role.
 
 use super::{ANYBODY, Finding, NO_LEVEL, RoleAcl};
-use crate::policy::asked::Cut;
-use crate::policy::effective::{is_one_topic, parts};
-use crate::policy::topic::{Match, Placeholder, has_wildcard};
+use crate::policy::analysis::effective::{is_one_topic, parts};
+use crate::policy::matcher::Cut;
+use crate::policy::matcher::topic::{Match, Placeholder, has_wildcard};
 use crate::policy::{AclType, HeldRole, Policy, Role, Rule, Work, is_valid_filter};
 
 impl Policy {

@@ -15,14 +15,20 @@
 //! client has, and whether that is still true, its links are looked at, which may be many more than were asked: that has to be
 //! earned by walks of that client, too.
 
+mod merged;
+mod walks;
+
 use std::mem;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::levels::Keys;
+use merged::Held;
+pub(super) use merged::{Irregular, Merged};
+pub use walks::Walks;
+
+use super::hash::Keys;
 use super::link::lead_alike;
-use super::merged::{Held, Merged};
 use super::name::Linked;
 use super::remains::LARGE;
 use super::{Client, Group, Links, Policy, RoleName};
@@ -379,13 +385,10 @@ fn are_linked_alike(one: &Client, other: &Client) -> bool {
 }
 
 #[cfg(test)]
-#[path = "merged_tests.rs"]
 mod tests;
 
 #[cfg(test)]
-#[path = "merged_sharing_tests.rs"]
 mod sharing_tests;
 
 #[cfg(test)]
-#[path = "merging_tests.rs"]
 mod earning_tests;

@@ -1,5 +1,5 @@
 //! The roles of clients that have many, merged into one index, so that a check takes one look-up. Whose are merged, and
-//! when, is in `merging.rs`.
+//! when, is in `mod.rs`.
 
 use std::borrow::Borrow;
 use std::mem;
@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::authorize::{Question, decided_by};
-use super::index::Index;
-use super::levels::Keys;
-use super::rank::Rank;
-use super::topic::{self, Match};
-use super::{Acl, AclType, Action, Decision, Effect, Group, Reason, Role};
+use crate::policy::authorize::{Question, decided_by};
+use crate::policy::hash::Keys;
+use crate::policy::matcher::Index;
+use crate::policy::matcher::topic::{self, Match};
+use crate::policy::rank::Rank;
+use crate::policy::{Acl, AclType, Action, Decision, Effect, Group, Reason, Role};
 
 /// Roles, merged as far as their ACLs are filed: it decides only once all are.
 #[derive(Debug, Default)]
-pub(super) struct Merged {
+pub(in crate::policy) struct Merged {
     held: Held,
     /// How many ACLs are filed, of how many.
     filed: usize,
@@ -32,7 +32,7 @@ pub(super) struct Merged {
 }
 
 /// The topic is one that no broker lets through: roles have to be asked one by one.
-pub(super) struct Irregular;
+pub(in crate::policy) struct Irregular;
 
 /// Roles in the order in which they are asked, each with the group that it comes through.
 pub(super) type Held = Vec<(Option<Arc<Group>>, Arc<Role>)>;
@@ -161,7 +161,10 @@ impl Merged {
 
     /// What these roles decide, if they do.
     #[inline]
-    pub(super) fn ask(&self, question: &mut Question<'_, '_>) -> Result<Option<Decision<'_>>, Irregular> {
+    pub(in crate::policy) fn ask(
+        &self,
+        question: &mut Question<'_, '_>,
+    ) -> Result<Option<Decision<'_>>, Irregular> {
         let (patterns, pattern, literals) = match question.hashed.request.action {
             Action::PublishClientSend => (&self.send, AclType::PublishClientSend, None),
             Action::PublishClientReceive => (&self.receive, AclType::PublishClientReceive, None),

@@ -8,7 +8,9 @@ mod conflicts;
 mod receive;
 mod records;
 
-use super::{Acl, AclType, Action, Client, Group, HeldRole, InertIn, Policy, Priority, Role, Subject, Work};
+use crate::policy::{
+    Acl, AclType, Action, Client, Group, HeldRole, InertIn, Policy, Priority, Role, Subject, Work,
+};
 
 /// What was found.
 #[derive(Clone, Debug)]
