@@ -37,7 +37,7 @@ pub(super) struct PolicyFile {
 #[derive(Debug)]
 enum Method {
     Replace,
-    InPlace { why: Failure, copy: PathBuf },
+    InPlace { why: Failure, copy: PathBuf, copy_passes: bool },
     None(SaveError),
 }
 
@@ -52,6 +52,8 @@ pub enum Writable<'f> {
         why: &'f Failure,
         /// The copy that a start after a crash takes.
         copy: &'f Path,
+        /// Whether that is on a file system that may end before the file does.
+        copy_passes: bool,
     },
     /// It cannot be saved; every save tries again.
     No(&'f SaveError),
@@ -61,15 +63,21 @@ impl fmt::Display for Writable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Replaced => f.write_str("saved by replacing it"),
-            Self::InPlace { why, copy } => write!(
-                f,
-                "saved in place, after a copy to `{}`, because it cannot be replaced: {why}",
-                copy.display()
-            ),
+            Self::InPlace { why, copy, copy_passes } => {
+                let copy = copy.display();
+                write!(f, "saved in place, after a copy to `{copy}`, because it cannot be replaced: {why}")?;
+                if *copy_passes {
+                    f.write_str(COPY_PASSES)?;
+                }
+                Ok(())
+            }
             Self::No(error) => write!(f, "not saved: commands that change it are refused: {error}"),
         }
     }
 }
+
+const COPY_PASSES: &str = "; the copy is on a file system that may be gone after a crash (tmpfs, or a container's own): let \
+                           plugin_opt_state_dir name a directory that lasts as long as the file";
 
 /// What a file held at the start.
 #[derive(Debug)]
@@ -143,7 +151,9 @@ impl PolicyFile {
     pub(super) fn writable(&self) -> Writable<'_> {
         match &self.method {
             Method::Replace => Writable::Replaced,
-            Method::InPlace { why, copy } => Writable::InPlace { why, copy },
+            Method::InPlace { why, copy, copy_passes } => {
+                Writable::InPlace { why, copy, copy_passes: *copy_passes }
+            }
             Method::None(error) => Writable::No(error),
         }
     }
@@ -213,7 +223,7 @@ impl PolicyFile {
                 let mut look = || self.edits.keep_again(&place);
                 let bytes = content.bytes().map_err(not_written)?;
                 let saved = in_place::write(disk, &self.target, &copy, &bytes, &mut look);
-                self.method = Method::InPlace { why, copy };
+                self.method = self.in_place(why, copy);
                 saved
             }
             Err(in_place) => Err(SaveError::NoWay { replace: why, in_place }),
@@ -324,9 +334,15 @@ impl PolicyFile {
             Err(why) => return Method::None(why.into()),
         };
         match self.place_for_copy() {
-            Ok(copy) => Method::InPlace { why, copy },
+            Ok(copy) => self.in_place(why, copy),
             Err(in_place) => Method::None(SaveError::NoWay { replace: why, in_place }),
         }
+    }
+
+    fn in_place(&self, why: Failure, copy: PathBuf) -> Method {
+        let directory = replace::directory_of(&copy);
+        let copy_passes = mounts::lasts_shorter(self.disk.as_ref(), directory, &self.target);
+        Method::InPlace { why, copy, copy_passes }
     }
 
     /// The first place where a copy can be made, if the file can be written in place at all.

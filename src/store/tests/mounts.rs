@@ -115,6 +115,34 @@ fn a_file_that_is_a_mount_of_its_own_is_written_in_place() {
 }
 
 #[test]
+fn a_copy_that_may_be_gone_before_the_file_is_told_of() {
+    // Kinds that a container's own files are on, and one that stands for all others.
+    for (kind_of_file, kind_of_copy, is_told) in [
+        ("ramfs", "tmpfs", true),
+        ("ramfs", "ramfs", false),
+        ("tmpfs", "tmpfs", false),
+        ("tmpfs", "ramfs", false),
+    ] {
+        let place = place();
+        let disk = place.directory.path().join("disk with blanks");
+        fs::create_dir(&disk).unwrap();
+        let _disk = Mount::new(&["-t", kind_of_file, kind_of_file], &disk);
+        let _state = Mount::new(&["-t", kind_of_copy, kind_of_copy], &place.state);
+        fs::copy(&place.file, disk.join("source")).unwrap();
+        let _file = Mount::new(&["--bind", text(&disk.join("source"))], &place.file);
+        // Also where a link leads there.
+        let link = place.directory.path().join("link");
+        std::os::unix::fs::symlink(&place.state, &link).unwrap();
+        for state in [&place.state, &link] {
+            let store = Store::open(&place.file, Some(state), Compat::V2_1, false).unwrap().1;
+            let shown = store.writable().to_string();
+            assert!(shown.starts_with("saved in place"), "{shown}");
+            assert_eq!(shown.contains("may be gone after a crash"), is_told, "{kind_of_file}: {shown}");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_becomes_a_mount_later_is_written_in_place() {
     let place = place();
     let source = place.directory.path().join("source");
