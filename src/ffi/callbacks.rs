@@ -187,7 +187,10 @@ pub(super) unsafe extern "C" fn on_connect(_: c_int, event: *mut c_void, userdat
     let answer = |context: &Context, event: &sys::mosquitto_evt_connect| {
         // SAFETY: the client of this event, whose callback has not returned.
         let subject = unsafe { event::subject(&context.functions, event.client) };
-        context.plugin.on_connect(event::session(event.client), subject.username, subject.clientid.get());
+        // SAFETY: the same client; the plugin keeps nothing of it.
+        let client = unsafe { event::ClientOfEvent::new(&context.functions, event.client) };
+        let session = event::session(event.client);
+        context.plugin.on_connect(session, subject.username, subject.clientid.get(), &client);
         outcome::SUCCESS
     };
     // SAFETY: the broker's arguments to the callback of this event.

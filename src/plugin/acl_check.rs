@@ -159,7 +159,13 @@ impl Plugin {
 
     /// A client has connected. Only 2.1 says so, and it says it of everybody, also of those whose certificates
     /// let them in.
-    pub fn on_connect(&self, session: SessionId, username: Option<&[u8]>, clientid: Option<&[u8]>) {
+    pub fn on_connect(
+        &self,
+        session: SessionId,
+        username: Option<&[u8]>,
+        clientid: Option<&[u8]>,
+        peer: &impl Peer,
+    ) {
         self.delayed_login_is_over(session, clientid.unwrap_or_default());
         self.sessions.lock().connected(session);
         let Some(username) = username else { return };
@@ -168,7 +174,10 @@ impl Plugin {
         self.on_certificate(session, &subject, None);
         let may_not_connect = {
             let policy = self.policy.read();
-            policy.client(username).map_or_else(|| policy.was_deleted(username), |client| client.disabled)
+            match policy.client(username) {
+                Some(client) => client.disabled,
+                None => policy.was_deleted(username) && peer.has_certificate(),
+            }
         };
         if may_not_connect {
             let mut sessions = self.sessions.lock();
@@ -179,8 +188,8 @@ impl Plugin {
         }
     }
 
-    /// Logins keep the disabled and the deleted out. Who is connected all the same has its certificate, is on
-    /// its way out, or was let in by others.
+    /// Logins keep the disabled and the deleted out. Who is connected all the same has its certificate or a pre-shared
+    /// key, is on its way out, or was let in by others: by a plugin before this one also without a login here.
     #[cold]
     fn decision_on_the_barred<'a>(
         &self,
@@ -198,6 +207,9 @@ impl Plugin {
             kind => kind,
         };
         match (decision.reason, kind) {
+            // Only of a certificate is it certain that no other plugin has let its client in. What waits for an absent client is
+            // asked about again before it is handed out.
+            (Reason::ClientDeleted, Kind::NoLogin | Kind::Unseen) if !peer.has_certificate() => decision,
             // What is left of a disabled client is its session: that gets its messages, which the broker asks
             // about again before it hands them out, and keeps its subscriptions. Should somebody be connected
             // all the same whom 2.0 does not show, they are disconnected.
@@ -211,10 +223,7 @@ impl Plugin {
                 policy.authorize_though_disabled(request)
             }
             (_, Kind::NoLogin | Kind::Unseen) => {
-                // An absent client's session is sent something for each message; should somebody be connected all the
-                // same, they do not get it, and the first thing that they do ends that.
-                let is_session = kind == Kind::Unseen && request.action == Action::PublishClientReceive;
-                if clientid != HTTP_API && !is_session && !self.is_kicking.load(Ordering::Relaxed) {
+                if clientid != HTTP_API && !self.is_kicking.load(Ordering::Relaxed) {
                     sessions.disconnect_uninvited(username, clientid);
                 }
                 Decision { effect: Effect::Deny, ..decision }

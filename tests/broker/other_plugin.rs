@@ -9,12 +9,14 @@ use crate::harness::broker::Broker;
 use crate::harness::case::{Trial, cases};
 use crate::harness::library;
 use crate::harness::packet::NOT_AUTHORIZED;
+use crate::harness::setup::Setup;
 
 cases! {
     another_plugin_lets_in_whom_the_policy_does_not_know,
     another_plugin_cannot_lift_a_refusal_that_came_first,
     another_plugin_decides_where_no_rule_does,
     a_plugin_that_comes_first_decides_first,
+    whom_a_plugin_that_comes_first_lets_in_is_left_to_others_once_it_is_deleted,
 }
 
 /// The library, built once.
@@ -27,9 +29,13 @@ const OTHER: &str = "plugin {dir}/other_plugin.so\n";
 const TRIED: &str = "plugin {plugin}\nplugin_opt_config_file {policy}\n";
 
 fn start(trial: &Trial, plugins: [&str; 2]) -> Broker {
+    set_up(trial, plugins).start()
+}
+
+fn set_up<'trial>(trial: &'trial Trial, plugins: [&str; 2]) -> Setup<'trial> {
     let lines = plugins.concat();
     let text = format!("allow_anonymous false\n{lines}listener {{port0}} 127.0.0.1\n");
-    trial.broker().configuration(&text).file("other_plugin.so", other_plugin()).start()
+    trial.broker().configuration(&text).file("other_plugin.so", other_plugin())
 }
 
 fn another_plugin_lets_in_whom_the_policy_does_not_know(trial: &Trial) {
@@ -84,4 +90,28 @@ fn a_plugin_that_comes_first_decides_first(trial: &Trial) {
     // Whom it let in is disconnected as anybody else.
     admin.fine(&json!({"command": "setClientPassword", "username": "john", "password": "new"}));
     john.disconnected();
+}
+
+fn whom_a_plugin_that_comes_first_lets_in_is_left_to_others_once_it_is_deleted(trial: &Trial) {
+    let acls = "user john\ntopic readwrite file/#\n";
+    let broker = set_up(trial, [OTHER, TRIED]).file("acls", acls).line("acl_file {dir}/acls").start();
+    let mut admin = broker.admin();
+    admin.create_client("john");
+    let mut john = broker.client("john").login("john", "any").connect();
+    admin.fine(&json!({"command": "deleteClient", "username": "john"}));
+    john.disconnected();
+    for clientid in ["john", "j"] {
+        let mut john = broker.client(clientid).login("john", "any").connect();
+        assert_eq!(john.subscribe("file/#"), 1);
+        for _ in 0..3 {
+            assert_ne!(john.publish("file/x", "x"), NOT_AUTHORIZED);
+            john.receives("file/x", "x");
+        }
+        assert_eq!(john.publish("elsewhere", "x"), NOT_AUTHORIZED);
+        // Whoever is not wanted is disconnected by now.
+        for _ in 0..4 {
+            admin.fine(&json!({"command": "listGroups"}));
+        }
+        john.round_trip();
+    }
 }

@@ -20,13 +20,26 @@ fn place() -> Place {
     }))
 }
 
-fn may(plugin: &Plugin, action: Action, username: &str, clientid: &str) -> Effect {
+/// A client that is connected by its certificate.
+struct Certified;
+
+impl Peer for Certified {
+    fn address(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn has_certificate(&self) -> bool {
+        true
+    }
+}
+
+fn may(plugin: &Plugin, action: Action, username: &str, clientid: &str, peer: &impl Peer) -> Effect {
     let subject = Subject::known(Some(username.as_bytes()), Some(clientid.as_bytes()));
-    plugin.on_acl_check(SessionId(1), AclRequest { subject, action, topic: b"t" }, &EachTime, &())
+    plugin.on_acl_check(SessionId(1), AclRequest { subject, action, topic: b"t" }, &EachTime, peer)
 }
 
 fn may_send(plugin: &Plugin, username: &str, clientid: &str) -> Effect {
-    may(plugin, Action::PublishClientSend, username, clientid)
+    may(plugin, Action::PublishClientSend, username, clientid, &Certified)
 }
 
 fn fine(place: &Place, plugin: &Plugin, name: &str, more: Value) {
@@ -46,20 +59,20 @@ fn a_certificate_of_a_disabled_client_grants_nothing_and_is_disconnected() {
     let place = place();
     let plugin = place.start(BrokerFamily::V2_1, |_| ()).unwrap();
     plugin.on_tick();
-    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a1"));
+    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a1"), &Certified);
     assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Allow);
     fine(&place, &plugin, "disableClient", json!({"username": "ann"}));
     assert_eq!(kicked(&place, &plugin), 1);
     for _ in 0..3 {
         assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Deny);
-        assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "a1"), Effect::Deny);
+        assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "a1", &Certified), Effect::Deny);
     }
     assert_eq!(kicked(&place, &plugin), 1, "once is enough");
     plugin.on_disconnect(SessionId(1));
-    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a2"));
+    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a2"), &Certified);
     assert_eq!(kicked(&place, &plugin), 1, "before it has done anything");
     fine(&place, &plugin, "enableClient", json!({"username": "ann"}));
-    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a2"));
+    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a2"), &Certified);
     assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Allow);
     assert_eq!(kicked(&place, &plugin), 0);
 }
@@ -73,10 +86,10 @@ fn a_certificate_of_a_deleted_client_grants_nothing_and_is_disconnected() {
     assert_eq!(kicked(&place, &plugin), 1);
     assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Deny);
     assert_eq!(kicked(&place, &plugin), 1);
-    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a2"));
+    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a2"), &Certified);
     assert_eq!(kicked(&place, &plugin), 1, "before it has done anything");
     fine(&place, &plugin, "createClient", json!({"username": "ann", "roles": [{"rolename": "r"}]}));
-    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a2"));
+    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a2"), &Certified);
     assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Allow);
     assert_eq!(kicked(&place, &plugin), 0);
 }
@@ -117,7 +130,7 @@ fn a_name_that_never_was_a_client_is_left_to_others() {
     // Those whom what is undone may have let in are disconnected in the next ticks.
     kicked(&place, &plugin);
     for name in ["eve", "nobody"] {
-        plugin.on_connect(SessionId(1), Some(name.as_bytes()), Some(b"e1"));
+        plugin.on_connect(SessionId(1), Some(name.as_bytes()), Some(b"e1"), &Certified);
         assert_eq!(may_send(&plugin, name, "e1"), Effect::Defer);
     }
     assert_eq!(kicked(&place, &plugin), 0);
@@ -131,21 +144,57 @@ fn a_deleted_name_that_others_let_in_is_left_to_them() {
     fine(&place, &plugin, "deleteClient", json!({"username": "ann"}));
     kicked(&place, &plugin);
     assert_eq!(login_as(&plugin, "a1", "ann", "of the password file"), Effect::Defer);
-    plugin.on_connect(SessionId(3), Some(b"ann"), Some(b"a1"));
-    assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Defer);
+    plugin.on_connect(SessionId(3), Some(b"ann"), Some(b"a1"), &());
+    assert_eq!(may(&plugin, Action::PublishClientSend, "ann", "a1", &()), Effect::Defer);
     assert_eq!(kicked(&place, &plugin), 0);
     // Beside it, a certificate of that name is still refused.
-    plugin.on_connect(SessionId(4), Some(b"ann"), Some(b"a2"));
+    plugin.on_connect(SessionId(4), Some(b"ann"), Some(b"a2"), &Certified);
     kicked(&place, &plugin);
     assert_eq!(may_send(&plugin, "ann", "a2"), Effect::Deny);
     assert_eq!(kicked(&place, &plugin), 1);
     // What only the broker keeps is not disconnected, and nobody for it.
     assert_eq!(may_send(&plugin, "ann", "absent"), Effect::Deny);
+    assert_eq!(may(&plugin, Action::PublishClientSend, "ann", "absent", &()), Effect::Defer);
     assert_eq!(kicked(&place, &plugin), 0);
 }
 
 #[test]
-fn the_session_that_a_deleted_client_has_left_gets_nothing() {
+fn a_deleted_name_that_a_plugin_before_this_one_lets_in_is_left_to_others() {
+    for family in [BrokerFamily::V2_1, BrokerFamily::V2_0] {
+        let place = place();
+        let plugin = place.start(family, |_| ()).unwrap();
+        plugin.on_tick();
+        fine(&place, &plugin, "deleteClient", json!({"username": "ann"}));
+        kicked(&place, &plugin);
+        if family == BrokerFamily::V2_1 {
+            plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a1"), &());
+        }
+        for action in [Action::Subscribe, Action::PublishClientSend, Action::PublishClientReceive] {
+            assert_eq!(may(&plugin, action, "ann", "a1", &()), Effect::Defer, "{family:?} {action:?}");
+        }
+        assert_eq!(kicked(&place, &plugin), 0, "{family:?}");
+    }
+}
+
+#[test]
+fn a_disabled_name_that_a_plugin_before_this_one_lets_in_may_nothing_all_the_same() {
+    for family in [BrokerFamily::V2_1, BrokerFamily::V2_0] {
+        let place = place();
+        let plugin = place.start(family, |_| ()).unwrap();
+        plugin.on_tick();
+        fine(&place, &plugin, "disableClient", json!({"username": "ann"}));
+        kicked(&place, &plugin);
+        if family == BrokerFamily::V2_1 {
+            plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a1"), &());
+            assert_eq!(kicked(&place, &plugin), 1, "before it has done anything");
+        }
+        assert_eq!(may(&plugin, Action::PublishClientSend, "ann", "a1", &()), Effect::Deny, "{family:?}");
+        assert_eq!(kicked(&place, &plugin), 1, "{family:?}");
+    }
+}
+
+#[test]
+fn the_session_that_a_deleted_client_has_left_is_left_to_others_but_not_its_certificate() {
     for family in [BrokerFamily::V2_1, BrokerFamily::V2_0] {
         let place = place();
         let plugin = place.start(family, |_| ()).unwrap();
@@ -153,11 +202,13 @@ fn the_session_that_a_deleted_client_has_left_gets_nothing() {
         fine(&place, &plugin, "deleteClient", json!({"username": "ann"}));
         kicked(&place, &plugin);
         for _ in 0..3 {
-            assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "a1"), Effect::Deny);
+            assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "a1", &()), Effect::Defer);
         }
         assert_eq!(kicked(&place, &plugin), 0, "the broker would look at every socket for each message");
-        assert_eq!(may(&plugin, Action::Subscribe, "ann", "a1"), Effect::Deny);
-        assert_eq!(kicked(&place, &plugin), 1);
+        for action in [Action::PublishClientReceive, Action::Subscribe] {
+            assert_eq!(may(&plugin, action, "ann", "a1", &Certified), Effect::Deny);
+            assert_eq!(kicked(&place, &plugin), 1);
+        }
     }
 }
 
@@ -170,8 +221,8 @@ fn who_logged_in_and_is_disabled_gets_the_answer_but_sends_nothing_more() {
     kicked(&place, &plugin);
     assert_eq!(login_as(&plugin, "a1", "ann", "pw"), Effect::Allow);
     fine(&place, &plugin, "disableClient", json!({"username": "ann"}));
-    assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Deny);
-    assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "a1"), Effect::Allow);
+    assert_eq!(may(&plugin, Action::PublishClientSend, "ann", "a1", &()), Effect::Deny);
+    assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "a1", &()), Effect::Allow);
     assert_eq!(kicked(&place, &plugin), 1);
 }
 
@@ -183,23 +234,10 @@ fn the_session_of_a_disabled_client_gets_its_messages_and_does_nothing_else() {
         plugin.on_tick();
         fine(&place, &plugin, "disableClient", json!({"username": "ann"}));
         kicked(&place, &plugin);
-        assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "a1"), Effect::Allow);
+        assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "a1", &()), Effect::Allow);
         assert_eq!(kicked(&place, &plugin), disconnects, "2.0 does not show everybody who is connected");
-        assert_eq!(may_send(&plugin, "ann", "a1"), Effect::Deny);
-        assert_eq!(may(&plugin, Action::Subscribe, "ann", "a1"), Effect::Deny);
-    }
-}
-
-/// A client that is connected by its certificate.
-struct Certified;
-
-impl Peer for Certified {
-    fn address(&self) -> Option<&[u8]> {
-        None
-    }
-
-    fn has_certificate(&self) -> bool {
-        true
+        assert_eq!(may(&plugin, Action::PublishClientSend, "ann", "a1", &()), Effect::Deny);
+        assert_eq!(may(&plugin, Action::Subscribe, "ann", "a1", &()), Effect::Deny);
     }
 }
 
@@ -214,7 +252,7 @@ fn what_waits_for_a_disabled_client_is_not_for_its_certificate() {
     let subject = Subject::known(Some(b"ann"), Some(b"a1"));
     let request = AclRequest { subject, action: Action::PublishClientReceive, topic: b"t" };
     assert_eq!(plugin.on_acl_check(SessionId(1), request, &EachTime, &Certified), Effect::Deny);
-    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a1"));
+    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a1"), &Certified);
     assert_eq!(kicked(&place, &plugin), 1);
     plugin.on_disconnect(SessionId(1));
     assert_eq!(plugin.on_acl_check(SessionId(1), request, &EachTime, &()), Effect::Allow);
@@ -231,7 +269,7 @@ fn whose_login_waits_is_not_disconnected_with_who_has_a_certificate_of_that_name
     }));
     let plugin = place.start(BrokerFamily::V2_1, |_| ()).unwrap();
     plugin.on_tick();
-    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"with-certificate"));
+    plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"with-certificate"), &Certified);
     let subject = Subject::known(Some(b"ann"), Some(b"waits"));
     let request = LoginRequest { subject, address: None, password: Some(b"pw") };
     assert_eq!(plugin.on_login(SessionId(2), &request, Delay::Safe), LoginAnswer::Later);

@@ -133,7 +133,7 @@ fn the_place_of_who_has_left_is_anothers() {
         assert_eq!(log_in(&plugin, 1, "gone", Some(("ann", "pw"))), LoginAnswer::Later);
         if is_told {
             // Others have let it in without a login.
-            plugin.on_connect(SessionId(1), None, Some(b"newcomer"));
+            plugin.on_connect(SessionId(1), None, Some(b"newcomer"), &());
         } else {
             assert_eq!(log_in(&plugin, 1, "newcomer", None), LoginAnswer::Now(Effect::Defer));
         }
