@@ -1,5 +1,7 @@
 //! Payloads on their way: in which order they are answered, and what is saved together.
 
+use std::thread;
+
 use mosquitto_dynsec::broker::BrokerFamily;
 use mosquitto_dynsec::options::SaveMode;
 use mosquitto_dynsec::plugin::{Actor, Plugin};
@@ -161,27 +163,59 @@ fn without_ticks_or_where_it_is_asked_for_all_is_done_in_the_callback() {
 }
 
 #[test]
+fn one_command_with_a_password_is_in_force_when_it_is_acknowledged() {
+    let (place, disk) = (place(), Moody::new());
+    // As many as 2.1 has by default.
+    let plugin = place.start_on(&disk, |options| options.password_iterations = 10_000.try_into().unwrap());
+    place.host.has_time();
+    send(&plugin, &[create("bob")]);
+    assert_eq!(login(&plugin, "bob", "pw"), Effect::Allow);
+    assert_eq!(answers(&place), ["bob"]);
+}
+
+#[test]
+fn who_sends_more_than_can_wait_is_slowed_down_before_anything_is_refused() {
+    let (place, disk) = (place(), Moody::new());
+    let plugin = place.start_on(&disk, |_| ());
+    disk.set(Mood::Waits);
+    send(&plugin, &[delete("nobody"), json!({"command": "createClient", "username": "bob"})]);
+    disk.until_a_save_waits(&plugin);
+    for _ in 0..8191 {
+        send(&plugin, &[list()]);
+    }
+    place.host.has_time();
+    thread::scope(|scope| {
+        scope.spawn(|| disk.set(Mood::Works));
+        send(&plugin, &[delete("ann")]);
+    });
+    settle(&place, &plugin);
+    let answers = answers(&place);
+    assert_eq!((answers.len(), answers.last().unwrap().as_str()), (8193, ""));
+    assert_eq!(names(&place), ["bob"]);
+}
+
+#[test]
 fn too_many_payloads_are_refused_in_their_order() {
     let (place, disk) = (place(), Moody::new());
     let plugin = place.start_on(&disk, |_| ());
     disk.set(Mood::Waits);
     send(&plugin, &[create("first")]);
     disk.until_a_save_waits(&plugin);
-    for _ in 0..1100 {
+    for _ in 0..8268 {
         send(&plugin, &[list(), json!({"command": "getDetails", "correlationData": "mine"})]);
     }
     assert_eq!(answers(&place), [""; 0]);
     disk.set(Mood::Works);
     settle(&place, &plugin);
     let answers = place.host.answers();
-    assert_eq!(answers.len(), 1101);
+    assert_eq!(answers.len(), 8269);
     let text = "Too many commands are waiting to be saved; nothing was changed, send them again later";
     let refused = json!([
         {"command": "listClients", "error": text},
         {"command": "getDetails", "error": text, "correlationData": "mine"},
     ]);
     let is_refused: Vec<bool> = answers.iter().map(|answer| answer["responses"] == refused).collect();
-    assert_eq!(is_refused.iter().filter(|refused| **refused).count(), 1101 - 1024);
+    assert_eq!(is_refused.iter().filter(|refused| **refused).count(), 8269 - 8192);
     assert!(is_refused.is_sorted());
     // And then they are taken again.
     send(&plugin, &[list()]);
@@ -196,7 +230,7 @@ fn refusals_that_wait_are_short_when_there_are_many() {
     disk.set(Mood::Waits);
     send(&plugin, &[create("first")]);
     disk.until_a_save_waits(&plugin);
-    for _ in 0..1023 {
+    for _ in 0..8191 {
         send(&plugin, &[list()]);
     }
     // Each answer is a hundred times longer than its payload.
@@ -210,14 +244,14 @@ fn refusals_that_wait_are_short_when_there_are_many() {
     disk.fail_once();
     settle(&place, &plugin);
     let answers = place.host.answers();
-    assert_eq!(answers.len(), 1 + 1023 + 20 + 1);
+    assert_eq!(answers.len(), 1 + 8191 + 20 + 1);
     let counts: Vec<usize> =
         answers.iter().map(|answer| answer["responses"].as_array().unwrap().len()).collect();
     let long = counts.iter().filter(|count| **count == 10_000).count();
     assert!((1..=4).contains(&long), "{long}");
-    assert!(counts[1024..1024 + long].iter().all(|count| *count == 10_000));
-    assert!(counts[1024 + long..].iter().all(|count| *count == 1));
-    assert_eq!(answers[1044]["responses"][0]["error"], answers[1024]["responses"][0]["error"]);
+    assert!(counts[8192..8192 + long].iter().all(|count| *count == 10_000));
+    assert!(counts[8192 + long..].iter().all(|count| *count == 1));
+    assert_eq!(answers[8212]["responses"][0]["error"], answers[8192]["responses"][0]["error"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! run again. Nothing here calls the broker while a lock is held: what it is [`ToTell`] comes out instead.
 
 mod hashing;
+mod pace;
 mod progress;
 mod queue;
 mod reading;
@@ -29,17 +30,13 @@ use crate::options::SaveMode;
 use crate::panics::caught;
 use crate::workers::Workers;
 use hashing::Hashings;
+use pace::{Alone, Pace};
 use progress::Progress;
 use queue::{Entry, FULL, Queue, Task};
 use run::INTERNAL;
 
 pub(super) use reading::{Read, read};
 
-/// How long the broker's thread waits for a payload, so that small policies are done with at once; not more
-/// than once in this time between two ticks.
-const WAIT: Duration = Duration::from_millis(5);
-/// What hashing takes for each iteration, as far as it is worth to wait for it.
-const ITERATION: Duration = Duration::from_nanos(500);
 /// With more records than this, the first save is not waited for.
 const FEW_RECORDS: usize = 1000;
 /// How many commands are named in the log that may be lost when the broker ends.
@@ -56,13 +53,6 @@ pub(super) struct Pipeline {
     pace: Mutex<Pace>,
     /// The payload that is being taken in is in the queue: if that panics, its sender is answered as all who wait.
     is_taken: AtomicBool,
-}
-
-/// How long things take, to know whether it is worth to wait for them.
-#[derive(Debug, Default)]
-struct Pace {
-    last_save: Option<Duration>,
-    waited_since_tick: Duration,
 }
 
 /// What the broker is to be told, when no lock is held.
@@ -106,6 +96,9 @@ impl Plugin {
             return;
         }
         let goes_on = self.goes_on_while_saving();
+        if goes_on {
+            self.wait_for_room(payload.len());
+        }
         let (alone, passwords) = {
             let mut queue = self.pipeline.queue.lock();
             if queue.is_full_for(payload.len()) {
@@ -167,7 +160,7 @@ impl Plugin {
     /// The broker's loop has come round: what others have done since is taken up. Says whether anything was
     /// answered.
     pub(super) fn advance_at_tick(&self) -> bool {
-        self.pipeline.pace.lock().waited_since_tick = Duration::ZERO;
+        self.pipeline.pace.lock().ticked();
         if self.is_idle() {
             return false;
         }
@@ -295,30 +288,50 @@ impl Plugin {
         self.pipeline.mode == SaveMode::Auto && self.sessions.lock().has_ticked()
     }
 
-    /// Waits for a payload that is alone, if it is likely to be done with soon.
+    /// Waits for a payload that is alone, if it is likely to be done with soon: first until it is in force, then until
+    /// it is saved and answered.
     fn wait_a_little(&self, passwords: usize) {
-        let left = {
-            let pace = self.pipeline.pace.lock();
-            let save =
-                pace.last_save.unwrap_or_else(|| if self.has_few_records() { Duration::ZERO } else { WAIT });
-            let threads = u32::try_from(self.workers.threads()).unwrap_or(1);
-            let rounds = u32::try_from(passwords).unwrap_or(u32::MAX).div_ceil(threads.max(1));
-            let hashing = ITERATION.saturating_mul(self.iterations.get()).saturating_mul(rounds);
-            let left = WAIT.saturating_sub(pace.waited_since_tick);
-            if hashing.saturating_add(save) >= left { Duration::ZERO } else { left }
-        };
-        if left.is_zero() {
+        let threads = u32::try_from(self.workers.threads()).unwrap_or(1);
+        let rounds = u32::try_from(passwords).unwrap_or(u32::MAX).div_ceil(threads.max(1));
+        let has_few_records = self.has_few_records();
+        let payload = Alone { rounds, iterations: self.iterations.get(), has_few_records };
+        if rounds > 0 {
+            let all_are_run = || self.pipeline.queue.lock().all_are_run();
+            let most = self.pipeline.pace.lock().for_hashing(payload, self.broker.now());
+            self.wait_until(most, all_are_run);
+            if !all_are_run() {
+                return;
+            }
+        }
+        let most = self.pipeline.pace.lock().for_save(payload);
+        self.wait_until(most, || self.is_idle());
+    }
+
+    /// Lets who sends more commands than can wait be slowed down a little, as by C, before any are refused.
+    fn wait_for_room(&self, length: usize) {
+        let has_room = || !self.pipeline.queue.lock().is_full_for(length);
+        if !has_room() {
+            let most = self.pipeline.pace.lock().for_room();
+            self.wait_until(most, has_room);
+        }
+    }
+
+    /// Takes everything as far as it can go, until that is enough, or so much time is over.
+    fn wait_until(&self, most: Duration, is_enough: impl Fn() -> bool) {
+        if most.is_zero() || is_enough() {
             return;
         }
-        let start = Instant::now();
-        let until = start.checked_add(left);
-        let mut seen = 0;
-        while !self.is_idle() && self.pipeline.progress.wait_beyond(seen, until.or(Some(start))) {
-            seen = self.pipeline.progress.so_far();
+        let start = self.broker.now();
+        let until = start.checked_add(most).unwrap_or(start);
+        loop {
+            let seen = self.pipeline.progress.so_far();
             self.advance();
+            if is_enough() || !self.pipeline.progress.wait_beyond(seen, Some(until)) {
+                break;
+            }
         }
-        let mut pace = self.pipeline.pace.lock();
-        pace.waited_since_tick = pace.waited_since_tick.saturating_add(start.elapsed());
+        let waited = self.broker.now().saturating_duration_since(start);
+        self.pipeline.pace.lock().waited(waited);
     }
 
     fn has_few_records(&self) -> bool {

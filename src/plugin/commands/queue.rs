@@ -11,7 +11,7 @@ use crate::policy::Mark;
 use crate::rehash::NewHash;
 
 /// How many payloads may wait.
-pub(super) const MOST_PAYLOADS: usize = 1024;
+pub(super) const MOST_PAYLOADS: usize = 8192;
 /// How many bytes they may have together.
 pub(super) const MOST_BYTES: usize = 64 << 20;
 /// How many refusals may wait behind them for their turn to be answered.
@@ -172,6 +172,11 @@ impl Queue {
     /// Those that were run.
     pub(super) fn all_run(&mut self) -> impl DoubleEndedIterator<Item = &mut Entry> {
         self.entries.iter_mut().take(self.run)
+    }
+
+    /// Whether everything is in force that could be.
+    pub(super) fn all_are_run(&self) -> bool {
+        self.run == self.entries.len()
     }
 
     pub(super) fn count_run(&self) -> usize {

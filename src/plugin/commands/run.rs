@@ -40,7 +40,7 @@ impl Plugin {
             let saved = queue.saving.as_ref().map(|(saving, _)| saving.take_result());
             let still_saving = matches!(saved, Some(None));
             if let Some(saved) = saved.flatten() {
-                self.pipeline.pace.lock().last_save = Some(saved.took);
+                self.pipeline.pace.lock().saved(saved.took);
                 let told = saved.notices.iter().map(|notice| format!("dynsec: {notice}").into_bytes());
                 to_tell.extend(told.map(|line| ToTell::Log(LogLevel::Warning, line)));
                 self.metrics.saved(saved.took, saved.result.is_ok());
