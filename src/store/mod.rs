@@ -10,6 +10,7 @@ mod init;
 mod issue;
 mod keepsakes;
 mod known;
+mod members;
 mod metrics_file;
 mod mounts;
 mod named;

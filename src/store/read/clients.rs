@@ -12,19 +12,7 @@ use crate::policy::{
     Client, ClientId, Compat, GroupName, InertIn, Link, Links, Newcomers, Password, Policy, Text, Username,
 };
 use crate::store::issue::{At, Imperfection};
-
-const KNOWN: [&str; 10] = [
-    "username",
-    "clientid",
-    "textname",
-    "textdescription",
-    "disabled",
-    "roles",
-    "password",
-    "salt",
-    "iterations",
-    "encoded_password",
-];
+use crate::store::members::OF_CLIENT;
 
 /// The clients of the file, until it is known which groups they are in.
 pub(super) struct Clients {
@@ -124,7 +112,7 @@ fn client(
     policy: &Policy,
     context: &mut Context<'_>,
 ) -> Client {
-    let mut fields = Fields::of(element, &KNOWN, at, context);
+    let mut fields = Fields::of(element, OF_CLIENT, at, context);
     let mut client = Client::new(username);
     if let Some(text) = fields.text("clientid", context) {
         client = client.with_clientid(ClientId::new(&text).ok());

@@ -9,6 +9,7 @@ use super::several::Several;
 use crate::json::{self, Value, name_is, up_to_nul};
 use crate::policy::{Compat, Extra, InertElement, InertIn, Member, Priority};
 use crate::store::issue::{At, Imperfection, Issues};
+use crate::store::members;
 
 /// What reading needs everywhere: the text, whose rules apply, and where to report.
 pub(super) struct Context<'s> {
@@ -48,9 +49,6 @@ struct Kept<'v, 's> {
     again: bool,
 }
 
-/// How many members of an object can be known.
-const MOST_KNOWN: usize = 10;
-
 /// The members of an object.
 ///
 /// Known ones are read with C's leniency. What is unknown, there a second time, or says something
@@ -59,7 +57,7 @@ pub(super) struct Fields<'v, 's> {
     pub(super) at: At<'v>,
     names: &'v [&'static str],
     /// Those that are there, each at the place of its name in `names`.
-    known: [Option<&'v json::Member<'s>>; MOST_KNOWN],
+    known: [Option<&'v json::Member<'s>>; members::MOST],
     kept: Vec<Kept<'v, 's>>,
     inert: Vec<InertElement>,
 }
@@ -72,7 +70,7 @@ impl<'v, 's> Fields<'v, 's> {
         at: At<'v>,
         context: &mut Context<'_>,
     ) -> Self {
-        let known = [None; MOST_KNOWN];
+        let known = [None; members::MOST];
         let mut fields = Self { at, names, known, kept: Vec::new(), inert: Vec::new() };
         // Members mostly come in this order.
         let mut next = 0_usize;

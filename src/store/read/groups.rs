@@ -8,8 +8,7 @@ use super::{ParseError, each_element};
 use crate::json::Value;
 use crate::policy::{Group, GroupName, InertIn, Link, Policy, Text};
 use crate::store::issue::At;
-
-const KNOWN: [&str; 5] = ["groupname", "textname", "textdescription", "roles", "clients"];
+use crate::store::members::OF_GROUP;
 
 /// Puts the groups into the policy, and the clients into the groups.
 pub(super) fn read(
@@ -58,7 +57,7 @@ fn group(
     clients: &Clients,
     context: &mut Context<'_>,
 ) -> (Group, Vec<Linked<u32>>) {
-    let mut fields = Fields::of(element, &KNOWN, at, context);
+    let mut fields = Fields::of(element, OF_GROUP, at, context);
     let mut group = Group::new(name);
     group.text_name = fields.text("textname", context).map(|text| Text::new(&text));
     group.text_description = fields.text("textdescription", context).map(|text| Text::new(&text));

@@ -7,6 +7,7 @@ use super::each_in;
 use super::fields::{Context, Fields, name_of};
 use crate::policy::{Extra, InertElement, InertIn, Link, Links, Policy, Priority, RoleName};
 use crate::store::issue::{Imperfection, Shown};
+use crate::store::members::{OF_CLIENT_LINK, OF_ROLE_LINK};
 
 /// A list of links: which member holds it, and what its elements say.
 pub(super) struct LinkList {
@@ -22,7 +23,7 @@ pub(super) struct LinkList {
 pub(super) const ROLES: LinkList = LinkList {
     array: "roles",
     name: "rolename",
-    known: &["rolename", "priority"],
+    known: OF_ROLE_LINK,
     inert: InertIn::Roles,
     missing: Imperfection::NoRole,
 };
@@ -31,7 +32,7 @@ pub(super) const ROLES: LinkList = LinkList {
 pub(super) const CLIENTS: LinkList = LinkList {
     array: "clients",
     name: "username",
-    known: &["username", "priority"],
+    known: OF_CLIENT_LINK,
     inert: InertIn::Clients,
     missing: Imperfection::NoClient,
 };

@@ -12,6 +12,7 @@ mod several;
 use std::{fmt, mem};
 
 use super::issue::{At, Imperfection, Issue, Shown};
+use super::members::OF_FILE;
 use crate::json::{
     Event, Item, Kind, Lines, Member, ParseError, Position, Problem, Reader, Value, name_is, path_to,
     up_to_nul,
@@ -20,9 +21,7 @@ use crate::policy::{Action, Compat, DefaultAccess, GroupName, InertIn, Newcomers
 use fields::{Context, Fields};
 use several::Several;
 
-/// The members of the file.
-const KNOWN: [&str; 6] = ["changeIndex", "defaultACLAccess", "clients", "groups", "anonymousGroup", "roles"];
-/// Those of them that are lists of records.
+/// The members of the file that are lists of records.
 const LISTS: [&str; 3] = ["clients", "groups", "roles"];
 
 /// No client takes fewer bytes, so that no list of something else makes room for many.
@@ -198,7 +197,7 @@ fn policy(
     context: &mut Context<'_>,
 ) -> Result<(Policy, Newcomers), ParseError> {
     let mut policy = Policy::new(context.compat);
-    let mut fields = Fields::of(root, &KNOWN, At::ROOT, context);
+    let mut fields = Fields::of(root, OF_FILE, At::ROOT, context);
     if root.as_object().is_none_or(<[_]>::is_empty) {
         context.issues.add(&At::ROOT, root.span.start, Imperfection::NothingInIt);
     }

@@ -11,9 +11,7 @@ use crate::policy::{
     is_valid_filter, which_count,
 };
 use crate::store::issue::{At, Imperfection, Shown};
-
-const KNOWN: [&str; 5] = ["rolename", "textname", "textdescription", "allowwildcardsubs", "acls"];
-const KNOWN_OF_ACL: [&str; 4] = ["acltype", "topic", "priority", "allow"];
+use crate::store::members::{OF_ACL, OF_ROLE};
 
 pub(super) fn read(
     file: &mut Fields<'_, '_>,
@@ -48,7 +46,7 @@ pub(super) fn read(
 }
 
 fn role(name: RoleName, element: &Value<'_>, at: At<'_>, context: &mut Context<'_>) -> Role {
-    let mut fields = Fields::of(element, &KNOWN, at, context);
+    let mut fields = Fields::of(element, OF_ROLE, at, context);
     let mut role = Role::new(name);
     role.text_name = fields.text("textname", context).map(|text| Text::new(&text));
     role.text_description = fields.text("textdescription", context).map(|text| Text::new(&text));
@@ -97,7 +95,7 @@ fn acl(element: &Value<'_>, at: At<'_>, context: &mut Context<'_>) -> Option<(Ac
         return None;
     }
     let acl_type = acl_type_of(element, &at, context)?;
-    let mut fields = Fields::of(element, &KNOWN_OF_ACL, at, context);
+    let mut fields = Fields::of(element, OF_ACL, at, context);
     let Some(topic) = fields.value("topic") else {
         context.issues.add(&at, element.span.start, Imperfection::Without("topic"));
         return None;

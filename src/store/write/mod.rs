@@ -10,12 +10,11 @@ mod sink;
 
 use std::io;
 
+use super::members::OF_FILE;
 use crate::json::{Kind, Member, Style, Value, Writer, name_is, parse};
 use crate::policy::{Action, Compat, DefaultAccess, Extra, InertElement, InertIn, OfSeveral, Snapshot};
 use object::{IfDefault, Object};
 use sink::Sink;
-
-const KNOWN: &[&str] = &["changeIndex", "defaultACLAccess", "clients", "groups", "anonymousGroup", "roles"];
 
 /// The file's bytes for a policy.
 #[must_use]
@@ -41,7 +40,7 @@ pub fn write_to(policy: &Snapshot, out: &mut dyn io::Write) -> io::Result<()> {
     let mut sink = Sink::new(out);
     let mut writer = Writer::new(Style::Pretty);
     let extra = policy.extra();
-    let mut file = Object::begin(&mut writer, extra, KNOWN);
+    let mut file = Object::begin(&mut writer, extra, OF_FILE);
     // The C plugin of 2.0 does not count.
     let if_default = match policy.compat() {
         Compat::V2_0 | Compat::V2_0_15 | Compat::V2_0_21 => IfDefault::LeaveOut,

@@ -11,23 +11,8 @@ use crate::policy::{
     Acl, AclType, Client, ClientId, Compat, Extra, Group, InertElement, InertIn, Link, Links, Members,
     OfSeveral, Password, Priority, Role, RoleName, Snapshot, Text,
 };
+use crate::store::members::{OF_ACL, OF_CLIENT, OF_CLIENT_LINK, OF_GROUP, OF_ROLE, OF_ROLE_LINK};
 use crate::store::named;
-
-const OF_CLIENT: &[&str] = &[
-    "username",
-    "clientid",
-    "textname",
-    "textdescription",
-    "disabled",
-    "roles",
-    "password",
-    "salt",
-    "iterations",
-    "encoded_password",
-];
-const OF_GROUP: &[&str] = &["groupname", "textname", "textdescription", "roles", "clients"];
-const OF_ROLE: &[&str] = &["rolename", "textname", "textdescription", "allowwildcardsubs", "acls"];
-const OF_ACL: &[&str] = &["acltype", "topic", "priority", "allow"];
 
 /// What was set aside beside a record, unless it says something of a role or group that is gone since, or of a role or
 /// client that was deleted.
@@ -203,8 +188,7 @@ fn link(
 ) {
     // The first counts, for all versions.
     with_others(writer, extra.inert(InertIn::Beside), OfSeveral::First, |writer| {
-        let known: &[&str] =
-            if key == "username" { &["username", "priority"] } else { &["rolename", "priority"] };
+        let known = if key == "username" { OF_CLIENT_LINK } else { OF_ROLE_LINK };
         let mut object = Object::begin(writer, extra, known);
         object.text(key, Some(name));
         object.priority(priority, Priority::DEFAULT_LINK, IfDefault::LeaveOut, compat);
