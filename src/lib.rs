@@ -16,6 +16,7 @@ pub mod broker;
 pub mod control;
 mod denials;
 pub mod ffi;
+mod file_report;
 mod injection;
 pub mod json;
 mod level;

@@ -19,6 +19,14 @@ pub struct Panicked {
     pub text: String,
 }
 
+impl Panicked {
+    /// What the log says of it, where it has `ended` something.
+    #[must_use]
+    pub fn report(&self, ended: &str) -> String {
+        format!("a bug in the plugin ended {ended}: {}; please report it", self.text)
+    }
+}
+
 /// Keeps the message and place of every panic for whoever catches it; only a hook is told the place.
 ///
 /// The hook is this library's own, not the broker's nor another plugin's: each has its own `std`.

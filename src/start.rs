@@ -3,19 +3,18 @@
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::broker::{Broker, BrokerFamily, LogLevel};
+use crate::file_report::{count, report_issues, report_refused};
 use crate::options::PluginOptions;
 use crate::password::Plaintext;
-use crate::policy::{Client, Compat, Difference, Password, Policy};
+use crate::policy::{Client, Compat, Password, Policy};
 use crate::store::{
-    Disk, FirstRun, InitError, Issue, Loaded, Made, OpenError, PASSWORD_VARIABLE, PasswordFrom, Shown, Store,
+    Disk, FirstRun, InitError, Loaded, Made, OpenError, PASSWORD_VARIABLE, PasswordFrom, Shown, Store,
     Writable,
 };
 
-/// How many imperfections of the file are listed one by one.
-const MOST_ISSUES: usize = 50;
 /// How many clients are named in one line.
 const MOST_NAMES: usize = 5;
 
@@ -79,13 +78,6 @@ pub(crate) fn open(
         report_refused(error, broker);
     }
     opened
-}
-
-/// One line for each of the issues for which a strict plugin refuses a file.
-pub(crate) fn report_refused(error: &OpenError, broker: &dyn Broker) {
-    if let OpenError::Imperfect { path, issues } = error {
-        report_issues(issues, path, broker);
-    }
 }
 
 /// As the C plugin of 2.1 chooses.
@@ -154,34 +146,6 @@ pub(crate) fn report_unreadable(policy: &Policy, options: &PluginOptions, broker
     broker.log(LogLevel::Notice, line.as_bytes());
 }
 
-/// One line for what a reload has changed, and one for each imperfection of the file.
-pub(crate) fn report_reloaded(loaded: &Loaded, path: &Path, difference: &Difference, broker: &dyn Broker) {
-    report_issues(&loaded.issues, path, broker);
-    let concerned = &difference.concerned;
-    let anonymous = if concerned.anonymous { " and anonymous ones" } else { "" };
-    let line = format!(
-        "dynsec: {} was changed by another hand, and reloaded: {} differ, which concerns {}{anonymous}",
-        path.display(),
-        count(difference.records, "record"),
-        count(concerned.clients.len(), "client"),
-    );
-    broker.log(LogLevel::Notice, line.as_bytes());
-}
-
-fn report_issues(issues: &[Issue], path: &Path, broker: &dyn Broker) {
-    let path = path.display();
-    // A file that has everything twice has few records that matter.
-    let (ambiguous, others): (Vec<_>, Vec<_>) = issues.iter().partition(|issue| issue.what.is_ambiguous());
-    for issue in ambiguous.into_iter().chain(others).take(MOST_ISSUES) {
-        let line = format!("dynsec: {path}: {issue}");
-        broker.log(LogLevel::Warning, line.as_bytes());
-    }
-    let more = issues.len().saturating_sub(MOST_ISSUES);
-    if more > 0 {
-        broker.log(LogLevel::Warning, format!("dynsec: {path}: and {more} more such parts").as_bytes());
-    }
-}
-
 /// One line for what was loaded, one for each imperfection of the file, and one if it cannot be saved
 /// as it should be.
 pub(crate) fn report(loaded: &Loaded, store: &Store, broker: &dyn Broker) {
@@ -217,8 +181,4 @@ pub(crate) fn report(loaded: &Loaded, store: &Store, broker: &dyn Broker) {
         Writable::Replaced => {}
         way => broker.log(LogLevel::Warning, format!("dynsec: {path} is {way}").as_bytes()),
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

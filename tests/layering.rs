@@ -29,7 +29,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("audit", &["control", "json"]),
     ("logins", &["level", "origin", "panics::Panicked", "password", "policy", "sessions::SessionId"]),
     ("memo", &["policy"]),
-    ("start", &["broker", "options", "password", "policy", "store"]),
+    ("file_report", &["broker", "policy", "store"]),
+    ("start", &["broker", "file_report", "options", "password", "policy", "store"]),
     (
         "plugin",
         &[
@@ -38,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "broker",
             "control",
             "denials",
+            "file_report",
             "injection",
             "json",
             "level",

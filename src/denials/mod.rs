@@ -95,12 +95,8 @@ impl Denials {
                 || (self.settings.receive && !topic.starts_with(b"$SYS/broker/log/")))
     }
 
-    /// Whether a refused login is to be noted.
-    pub(crate) fn wants_login(&self, effect: Effect) -> bool {
-        self.wants_effect(effect)
-    }
-
-    fn wants_effect(&self, effect: Effect) -> bool {
+    /// Whether a login that is not granted is to be noted, or an action, as far as that follows from what became of it.
+    pub(crate) fn wants_effect(&self, effect: Effect) -> bool {
         self.settings.wanted
             && match effect {
                 Effect::Allow => false,

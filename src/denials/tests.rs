@@ -348,10 +348,10 @@ fn what_is_noted_is_what_was_asked_for() {
     assert!(receives.wants(receive, Effect::Deny, b"a"));
     assert!(!receives.wants(receive, Effect::Deny, b"$SYS/broker/log/N"));
     let only_ours = with(|settings| settings.deferred = false);
-    assert!(!only_ours.wants(send, Effect::Defer, b"a") && only_ours.wants_login(Effect::Deny));
-    assert!(!only_ours.wants_login(Effect::Defer));
+    assert!(!only_ours.wants(send, Effect::Defer, b"a") && only_ours.wants_effect(Effect::Deny));
+    assert!(!only_ours.wants_effect(Effect::Defer));
     let off = with(|settings| settings.wanted = false);
-    assert!(!off.wants(send, Effect::Deny, b"a") && !off.wants_login(Effect::Deny));
+    assert!(!off.wants(send, Effect::Deny, b"a") && !off.wants_effect(Effect::Deny));
 }
 
 #[test]

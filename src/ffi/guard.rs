@@ -13,8 +13,7 @@ pub(super) fn guard<T>(broker: &dyn Broker, request: &str, on_panic: T, body: im
         body()
     };
     caught(body).unwrap_or_else(|panicked| {
-        let line =
-            format!("dynsec: a bug in the plugin ended {request}: {}; please report it", panicked.text);
+        let line = format!("dynsec: {}", panicked.report(request));
         // A log that panics as well has nobody left to tell.
         let _ = caught(|| broker.log(LogLevel::Error, line.as_bytes()));
         on_panic

@@ -10,7 +10,7 @@ use crate::broker::BrokerFamily;
 use crate::denials::Denial;
 use crate::injection::panic_point;
 use crate::memo::Key;
-use crate::policy::{AclRequest, Action, Client, Decision, Effect, Hashed, Policy, Reason, Subject};
+use crate::policy::{AclRequest, Action, Client, Decision, Effect, Hashed, Policy, Reason};
 use crate::sessions::Kind;
 
 /// How many ACLs are filed at one tick: less than half a millisecond.
@@ -154,37 +154,6 @@ impl Plugin {
     fn after_a_denial(&self, action: Action) {
         if action != Action::PublishClientReceive {
             self.log_denials_without_ticks();
-        }
-    }
-
-    /// A client has connected. Only 2.1 says so, and it says it of everybody, also of those whose certificates
-    /// let them in.
-    pub fn on_connect(
-        &self,
-        session: SessionId,
-        username: Option<&[u8]>,
-        clientid: Option<&[u8]>,
-        peer: &impl Peer,
-    ) {
-        self.delayed_login_is_over(session, clientid.unwrap_or_default());
-        self.sessions.lock().connected(session);
-        let Some(username) = username else { return };
-        // 2.1 itself tells where its clients are connected from.
-        let subject = Subject::known(Some(username), clientid);
-        self.on_certificate(session, &subject, None);
-        let may_not_connect = {
-            let policy = self.policy.read();
-            match policy.client(username) {
-                Some(client) => client.disabled,
-                None => policy.was_deleted(username) && peer.has_certificate(),
-            }
-        };
-        if may_not_connect {
-            let mut sessions = self.sessions.lock();
-            let clientid = clientid.unwrap_or_default();
-            if sessions.kind(username, clientid) == Kind::NoLogin {
-                sessions.disconnect_uninvited(username, clientid);
-            }
         }
     }
 

@@ -3,23 +3,10 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::broker::{Broker, LogLevel, PublishError};
+use crate::broker::tests::Silent;
 use crate::options::PluginOptions;
 use crate::plugin::EachTime;
-
-struct SilentBroker;
-
-impl Broker for SilentBroker {
-    fn log(&self, _: LogLevel, _: &[u8]) {}
-
-    fn publish(&self, _: &'static str, _: &[u8]) -> Result<(), PublishError> {
-        Ok(())
-    }
-
-    fn kick_username(&self, _: &[u8]) {}
-
-    fn kick_clientid(&self, _: &[u8]) {}
-}
+use crate::policy::Subject;
 
 /// Clients with roles that have more ACLs than are merged, and one, `small`, with a hundred roles of ten ACLs.
 fn policy(too_large: usize) -> String {
@@ -50,8 +37,7 @@ fn who_asks_after_many_whose_roles_are_too_large_comes_to_be_merged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("policy.json");
         std::fs::write(&path, policy(holders)).unwrap();
-        let plugin =
-            Plugin::start(&PluginOptions::new(path), Arc::new(SilentBroker), BrokerFamily::V2_1).unwrap();
+        let plugin = Plugin::start(&PluginOptions::new(path), Arc::new(Silent), BrokerFamily::V2_1).unwrap();
         let walks = |username: &str, topic: &str| {
             let subject = Subject::known(Some(username.as_bytes()), Some(b"dev"));
             let request = AclRequest { subject, action: Action::PublishClientSend, topic: topic.as_bytes() };

@@ -232,7 +232,7 @@ impl Plugin {
     /// Takes down what came of a payload, when that is certain.
     pub(super) fn audit(&self, actor: &Actor, responses: &Responses) {
         self.audit.record(actor, responses);
-        if !self.has_ticked.load(Ordering::Relaxed) {
+        if !self.has_ticked() {
             self.tell_of_audit();
         }
     }

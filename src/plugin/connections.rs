@@ -1,4 +1,4 @@
-//! Who is connected, for the answers to commands.
+//! Who is connected: what the broker tells of it, and what the answers to commands say.
 //!
 //! 2.1 tells it: everybody, and also whose session is kept while they are absent. On 2.0 it is what logins and
 //! certificates have shown.
@@ -6,10 +6,10 @@
 use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 
-use super::{Plugin, SessionId};
+use super::{Peer, Plugin, SessionId};
 use crate::control::Connection;
 use crate::policy::{ClientId, Subject, Username};
-use crate::sessions::Login;
+use crate::sessions::{Kind, Login};
 
 /// The connections that one payload is told of.
 pub(super) struct Connections<'p> {
@@ -68,6 +68,37 @@ impl<'p> Connections<'p> {
 }
 
 impl Plugin {
+    /// A client has connected. Only 2.1 says so, and it says it of everybody, also of those whose certificates
+    /// let them in.
+    pub fn on_connect(
+        &self,
+        session: SessionId,
+        username: Option<&[u8]>,
+        clientid: Option<&[u8]>,
+        peer: &impl Peer,
+    ) {
+        self.delayed_login_is_over(session, clientid.unwrap_or_default());
+        self.sessions.lock().connected(session);
+        let Some(username) = username else { return };
+        // 2.1 itself tells where its clients are connected from.
+        let subject = Subject::known(Some(username), clientid);
+        self.on_certificate(session, &subject, None);
+        let may_not_connect = {
+            let policy = self.policy.read();
+            match policy.client(username) {
+                Some(client) => client.disabled,
+                None => policy.was_deleted(username) && peer.has_certificate(),
+            }
+        };
+        if may_not_connect {
+            let mut sessions = self.sessions.lock();
+            let clientid = clientid.unwrap_or_default();
+            if sessions.kind(username, clientid) == Kind::NoLogin {
+                sessions.disconnect_uninvited(username, clientid);
+            }
+        }
+    }
+
     /// Whether a connection has been shown by a login or a certificate.
     pub fn knows(&self, session: SessionId) -> bool {
         self.sessions.lock().is_open(session)

@@ -50,11 +50,13 @@ pub enum LoginAnswer {
     Later,
 }
 
-/// What a worker needs to verify logins.
+/// What the broker's thread and workers need to verify logins.
 #[derive(Clone)]
 pub(super) struct Verifier {
     pub(super) pending: Arc<Pending>,
+    /// Passwords that need not be hashed to be verified.
     pub(super) verified: Arc<VerifiedLogins>,
+    /// Who fails to log in.
     pub(super) attempts: Arc<Attempts>,
     pub(super) rehash: Arc<Rehash>,
     pub(super) sessions: Arc<Mutex<Sessions>>,
@@ -177,7 +179,7 @@ impl Plugin {
             | (LoginMode::Auto, Delay::Risky) => false,
             (LoginMode::Auto | LoginMode::Delayed, Delay::Safe) | (LoginMode::Delayed, Delay::Risky) => true,
         };
-        may && self.has_ticked.load(Ordering::Relaxed) && !self.is_reloading()
+        may && self.has_ticked() && !self.is_reloading()
     }
 
     /// Has a login verified by a worker; `None` if nobody can: then it has to be verified at once.

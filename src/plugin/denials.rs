@@ -1,12 +1,23 @@
 //! When the denial log is written: at the tick; where the broker does not tick, at the end of a login or check.
 
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::Plugin;
 use crate::broker::{BrokerFamily, LogLevel};
-use crate::denials::Denial;
+use crate::denials::{Denial, Settings};
+use crate::options::{DenialLog, DenialLogOption};
 use crate::policy::{Effect, LoginRequest};
+
+impl From<DenialLog> for Settings {
+    fn from(option: DenialLog) -> Self {
+        Self {
+            wanted: option.what != DenialLogOption::Off,
+            receive: option.what == DenialLogOption::All,
+            deferred: option.deferred,
+            interval: option.interval,
+        }
+    }
+}
 
 impl Plugin {
     /// Writes what is due of the denial log. No lock is held.
@@ -25,7 +36,7 @@ impl Plugin {
 
     /// The same for brokers that do not tick: 2.0 before 2.0.15 with `per_listener_settings true`. Those call from one thread only.
     pub(super) fn log_denials_without_ticks(&self) {
-        if self.family == BrokerFamily::V2_0 && !self.has_ticked.load(Ordering::Relaxed) {
+        if self.family == BrokerFamily::V2_0 && !self.has_ticked() {
             self.log_denials();
         }
     }
@@ -39,7 +50,7 @@ impl Plugin {
         of_reload: bool,
     ) {
         self.metrics.login_not_allowed(reason, effect == Effect::Defer);
-        if self.denials.wants_login(effect) {
+        if self.denials.wants_effect(effect) {
             self.denials.note(&Denial::of_login(request, reason, effect, of_reload));
             self.log_denials_without_ticks();
         }

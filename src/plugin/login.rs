@@ -62,7 +62,7 @@ impl Plugin {
         if self.broken.load(Ordering::Acquire) {
             return LoginAnswer::Now(Effect::Deny);
         }
-        let has_ticked = self.has_ticked.load(Ordering::Relaxed);
+        let has_ticked = self.has_ticked();
         let is_connection = delay != Delay::Elsewhere;
         let of_reload = is_connection && self.is_reloading();
         if is_connection
@@ -96,24 +96,22 @@ impl Plugin {
             && (plan.is_known || plan.was_deleted || request.subject.username.is_none())
             && is_connection
         {
-            let has_ticked = {
-                let login = Login {
-                    session,
-                    username: request.subject.username,
-                    clientid: request.subject.clientid.get().unwrap_or_default(),
-                    address: request.address,
-                    is_others: plan.was_deleted,
-                };
-                let mut sessions = self.sessions.lock();
-                if of_reload {
-                    sessions.asked_again(&login);
-                } else if effect == Effect::Allow {
-                    sessions.logged_in(&login);
-                } else {
-                    sessions.add_undecided(&login);
-                }
-                sessions.has_ticked()
+            let login = Login {
+                session,
+                username: request.subject.username,
+                clientid: request.subject.clientid.get().unwrap_or_default(),
+                address: request.address,
+                is_others: plan.was_deleted,
             };
+            let mut sessions = self.sessions.lock();
+            if of_reload {
+                sessions.asked_again(&login);
+            } else if effect == Effect::Allow {
+                sessions.logged_in(&login);
+            } else {
+                sessions.add_undecided(&login);
+            }
+            drop(sessions);
             if !has_ticked {
                 self.save_rehashed();
             }
@@ -125,8 +123,8 @@ impl Plugin {
     pub(super) fn locks_out(&self, username: &[u8], address: Option<&[u8]>) -> bool {
         let now = Instant::now();
         match address {
-            Some(_) => self.attempts.is_locked_out(username, address, now),
-            None => self.attempts.is_locked_out_anywhere(username, now),
+            Some(_) => self.verifier.attempts.is_locked_out(username, address, now),
+            None => self.verifier.attempts.is_locked_out_anywhere(username, now),
         }
     }
 
@@ -138,9 +136,9 @@ impl Plugin {
             // What most logins are: they are not looked up twice.
             LoginVerdict::Verify { client, hash, stamp } => {
                 let password = request.password.unwrap_or_default();
-                let was_verified = self.verified.matches(username, password, stamp);
+                let was_verified = self.verifier.verified.matches(username, password, stamp);
                 // One that is to be hashed again is looked at once more, but a reload asks for all who are connected at once.
-                let is_enough = was_verified && (of_reload || !self.rehash.is_due(hash));
+                let is_enough = was_verified && (of_reload || !self.verifier.rehash.is_due(hash));
                 self.metrics.looked_up_login(is_enough);
                 if is_enough {
                     return Plan { is_known: true, ..Plan::answer(Effect::Allow, "") };
@@ -203,7 +201,7 @@ impl Plugin {
         }
         let counts = plan.otherwise == Effect::Deny && !is_again;
         let start = Instant::now();
-        if counts && self.attempts.is_locked_out(username, address, start) {
+        if counts && self.verifier.attempts.is_locked_out(username, address, start) {
             return unseen("lockedOut");
         }
         if !is_again && self.may_delay(delay) {
@@ -228,16 +226,16 @@ impl Plugin {
         match &plan.client {
             Some((client, stamp)) if is_right => {
                 let is_connected = |username: &[u8]| self.sessions.lock().is_connected(username);
-                self.verified.remember(&client.username, password, *stamp, is_connected);
+                self.verifier.verified.remember(&client.username, password, *stamp, is_connected);
                 if !of_reload {
-                    self.rehash.after_logins(&[LoggedIn { client, hash, password }], || ());
+                    self.verifier.rehash.after_logins(&[LoggedIn { client, hash, password }], || ());
                 }
-                self.attempts.succeeded(username, address, now);
+                self.verifier.attempts.succeeded(username, address, now);
                 allowed
             }
             _ => {
                 if counts {
-                    self.attempts.failed(username, address, now);
+                    self.verifier.attempts.failed(username, address, now);
                 }
                 otherwise
             }

@@ -28,11 +28,11 @@ use live_policy::LivePolicy;
 use crate::bell::Bell;
 use crate::broker::{Broker, BrokerFamily};
 use crate::control::Limits;
-use crate::denials::{Denials, Settings};
+use crate::denials::Denials;
 use crate::logins::{Attempts, HashingBudget, Lockout, Pending, VerifiedLogins};
 use crate::memo::Memo;
 use crate::metrics::Metrics;
-use crate::options::{CompatOption, DenialLogOption, LoginMode, PluginOptions, UnknownUserOption};
+use crate::options::{CompatOption, LoginMode, PluginOptions, UnknownUserOption};
 use crate::password::{Iterations, PasswordHash};
 use crate::policy::{Compat, TextKeys, Walks};
 use crate::rehash::Rehash;
@@ -61,6 +61,16 @@ const MOST_JOBS: usize = 1024;
 const LONGEST_SHUTDOWN: Duration = Duration::from_secs(8);
 const _: () = assert!(LONGEST_SHUTDOWN.as_secs() < 10, "containers are killed then");
 
+/// Whose answers are given where the versions of the C plugin differ.
+fn compat_of(option: CompatOption, family: BrokerFamily, broker: &dyn Broker) -> Compat {
+    match (option, family) {
+        (CompatOption::Auto, BrokerFamily::V2_0) => Compat::of_2_0(broker.patch_of_2_0()),
+        (CompatOption::V2_0, _) => Compat::V2_0,
+        (CompatOption::V2_0_21, _) => Compat::V2_0_21,
+        (CompatOption::V2_1, _) | (CompatOption::Auto, BrokerFamily::V2_1) => Compat::V2_1,
+    }
+}
+
 /// The plugin in a running broker.
 pub struct Plugin {
     broker: Arc<dyn Broker>,
@@ -77,7 +87,6 @@ pub struct Plugin {
     sessions: Arc<Mutex<Sessions>>,
     iterations: Iterations,
     limits: Limits,
-    rehash: Arc<Rehash>,
     /// Where passwords are hashed and verified.
     workers: Workers,
     /// Rung by whatever has something to do at a tick.
@@ -90,11 +99,8 @@ pub struct Plugin {
     family: BrokerFamily,
     /// Whether the broker ticks at all.
     has_ticked: AtomicBool,
-    /// Passwords that need not be hashed to be verified.
-    verified: Arc<VerifiedLogins>,
     pipeline: Pipeline,
-    /// Who fails to log in, and how much of the broker's time logins take.
-    attempts: Arc<Attempts>,
+    /// How much of the broker's time logins take.
     hashing_budget: HashingBudget,
     /// Which logins are answered later, and how.
     login_mode: LoginMode,
@@ -138,12 +144,7 @@ impl Plugin {
         family: BrokerFamily,
         disk: &dyn Fn() -> Box<dyn Disk>,
     ) -> Result<Self, StartError> {
-        let compat = match (options.compat, family) {
-            (CompatOption::Auto, BrokerFamily::V2_0) => Compat::of_2_0(broker.patch_of_2_0()),
-            (CompatOption::V2_0, _) => Compat::V2_0,
-            (CompatOption::V2_0_21, _) => Compat::V2_0_21,
-            (CompatOption::V2_1, _) | (CompatOption::Auto, BrokerFamily::V2_1) => Compat::V2_1,
-        };
+        let compat = compat_of(options.compat, family, &*broker);
         let (loaded, mut store) = start::open(options, compat, family, &*broker, disk)?;
         store.keep_versions(options.backups);
         start::report(&loaded, &store, &*broker);
@@ -173,22 +174,14 @@ impl Plugin {
             sessions: Arc::clone(&verifier.sessions),
             iterations: options.password_iterations,
             limits: options.limits,
-            rehash: Arc::clone(&verifier.rehash),
-            denials: Denials::new(Settings {
-                wanted: options.denial_log.what != DenialLogOption::Off,
-                receive: options.denial_log.what == DenialLogOption::All,
-                deferred: options.denial_log.deferred,
-                interval: options.denial_log.interval,
-            }),
+            denials: Denials::new(options.denial_log.into()),
             self_service: SelfService::new(),
             audit: Audit::new(options.audit_file.clone()),
             metrics: Metrics::default(),
             metrics_file: MetricsFile::new(options.metrics_file.clone(), options.metrics_interval),
             family,
             has_ticked: AtomicBool::new(false),
-            verified: Arc::clone(&verifier.verified),
             store: Arc::new(Mutex::new(store)),
-            attempts: Arc::clone(&verifier.attempts),
             verifier,
             hashing_budget: HashingBudget::new(options.login_work),
             login_mode: options.login_mode,

@@ -9,9 +9,9 @@ use super::commands::{Read, read};
 use crate::audit::Deed;
 use crate::broker::LogLevel;
 use crate::control::Disconnect;
+use crate::file_report;
 use crate::injection::panic_point;
 use crate::panics::caught;
-use crate::start;
 use crate::store::{Loaded, Writable};
 
 /// How long the logins may take that a reload asks for, where no tick shows that it is over.
@@ -40,14 +40,13 @@ impl Plugin {
     /// ticks in each (2.0.21: `src/loop.c`; 2.1.2: `src/signals.c`), so that another one comes after a tick. Where it does
     /// not tick, each may be another one.
     fn is_the_same_reload(&self) -> bool {
-        self.has_ticked.load(Ordering::Relaxed) && self.is_reloading.load(Ordering::Acquire)
+        self.has_ticked() && self.is_reloading.load(Ordering::Acquire)
     }
 
     /// Whether a login is one that a reload asks for.
     pub(super) fn is_reloading(&self) -> bool {
         self.is_reloading.load(Ordering::Acquire)
-            && (self.has_ticked.load(Ordering::Relaxed)
-                || self.reload_began.lock().is_some_and(|began| began.elapsed() < LONGEST))
+            && (self.has_ticked() || self.reload_began.lock().is_some_and(|began| began.elapsed() < LONGEST))
     }
 
     /// The loop has come round: what a reload asked for was asked.
@@ -62,7 +61,7 @@ impl Plugin {
             return;
         }
         // What is under way comes before what is in the file, or it would be taken for an edit.
-        if self.may_reload_later() {
+        if self.goes_on_while_saving() {
             return self.reload_in_turn(LONGEST_WAIT);
         }
         self.finish();
@@ -76,7 +75,7 @@ impl Plugin {
             Ok(Ok(None)) => return,
             Ok(Ok(Some(loaded))) => return self.take_over(loaded),
             Ok(Err(error)) => {
-                start::report_refused(&error, &*self.broker);
+                file_report::report_refused(&error, &*self.broker);
                 let in_place = matches!(self.store.lock().writable(), Writable::InPlace { .. });
                 error.while_running(in_place).to_string()
             }
@@ -119,7 +118,7 @@ impl Plugin {
         // Whatever comes of what is said of it, those whom it concerns are disconnected.
         let said = caught(|| {
             panic_point("a reload, the policy changed");
-            start::report_reloaded(&loaded, &path, &difference, &*self.broker);
+            file_report::report_reloaded(&loaded, &path, &difference, &*self.broker);
         });
         if let Err(panicked) = said {
             self.report_bug("a reload", &panicked);

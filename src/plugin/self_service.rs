@@ -214,7 +214,7 @@ impl Plugin {
         if self.policy.read().authorize(&request).effect != Effect::Allow {
             return Ok(());
         }
-        let has_ticked = self.has_ticked.load(Ordering::Relaxed);
+        let has_ticked = self.has_ticked();
         self.self_service.answered(clientid, to.username.as_deref(), self.broker.now(), has_ticked);
         self.broker.publish_to(clientid, topic, &responses.to_json())
     }

@@ -34,6 +34,11 @@ impl Plugin {
         self.at_tick("commands", Self::answer);
     }
 
+    /// Whether the broker ticks at all: 2.0 before 2.0.15 does not with `per_listener_settings true`.
+    pub(super) fn has_ticked(&self) -> bool {
+        self.has_ticked.load(Ordering::Relaxed)
+    }
+
     /// Does a part of what a tick is for.
     fn at_tick(&self, part: &str, body: impl FnOnce(&Self)) {
         let done = caught(|| {
@@ -46,8 +51,8 @@ impl Plugin {
     }
 
     /// Says in the log what a panic has ended.
-    pub(super) fn report_bug(&self, ended: &str, Panicked { text }: &Panicked) {
-        let line = format!("dynsec: a bug in the plugin ended {ended}: {text}; please report it");
+    pub(super) fn report_bug(&self, ended: &str, panicked: &Panicked) {
+        let line = format!("dynsec: {}", panicked.report(ended));
         self.broker.log(LogLevel::Error, line.as_bytes());
     }
 
@@ -92,14 +97,14 @@ impl Plugin {
     /// Has those disconnected whom a change concerns, and who had come when there were so many logins: at a tick, if there
     /// are any.
     pub(super) fn disconnect_later(&self, whom: impl IntoIterator<Item = Disconnect>, logins: u64) {
-        let has_ticked = {
+        let has_ticked = self.has_ticked();
+        {
             let mut sessions = self.sessions.lock();
             sessions.disconnect_later(whom, logins);
-            if !sessions.has_ticked() {
+            if !has_ticked {
                 sessions.all_due();
             }
-            sessions.has_ticked()
-        };
+        }
         if !has_ticked {
             self.kick();
         }

@@ -93,11 +93,6 @@ impl Sessions {
         !self.due.is_empty() || self.has_ready()
     }
 
-    /// Whether the broker ticks at all: 2.0 before 2.0.15 does not with `per_listener_settings true`.
-    pub(crate) fn has_ticked(&self) -> bool {
-        self.ticks > 0
-    }
-
     /// Time passes. Whom to disconnect now, [`Self::next`] says; there may be [`Self::more`].
     pub(crate) fn tick(&mut self) {
         self.ticks = self.ticks.saturating_add(1);

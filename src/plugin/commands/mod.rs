@@ -132,7 +132,7 @@ impl Plugin {
             self.expose();
         } else {
             self.finish();
-            if !self.has_ticked.load(Ordering::Relaxed) {
+            if !self.has_ticked() {
                 self.sweep(usize::MAX);
                 self.drop_remains();
             }
@@ -147,7 +147,7 @@ impl Plugin {
 
     /// Puts the new hashes in force that logins have brought, if they can be saved.
     pub(super) fn save_rehashed(&self) {
-        let hashes = self.rehash.take();
+        let hashes = self.verifier.rehash.take();
         if hashes.is_empty() || self.broken.load(Ordering::Acquire) {
             return;
         }
@@ -273,19 +273,14 @@ impl Plugin {
         }
     }
 
-    /// Whether a payload can be answered later: then a reload need not be waited for either.
-    pub(super) fn may_reload_later(&self) -> bool {
-        self.goes_on_while_saving()
-    }
-
     fn take_up_reload(&self) -> bool {
         let read = self.pipeline.queue.lock().take_read();
         read.map(|read| self.reloaded(read)).is_some()
     }
 
-    /// Whether payloads may be answered later: where the broker does not tick, nothing else would come round.
-    fn goes_on_while_saving(&self) -> bool {
-        self.pipeline.mode == SaveMode::Auto && self.sessions.lock().has_ticked()
+    /// Whether payloads may be answered later, and reloads done: where the broker does not tick, nothing else would come round.
+    pub(super) fn goes_on_while_saving(&self) -> bool {
+        self.pipeline.mode == SaveMode::Auto && self.has_ticked()
     }
 
     /// Waits for a payload that is alone, if it is likely to be done with soon: first until it is in force, then until
@@ -374,7 +369,7 @@ impl Plugin {
             ControlTopic::SelfService => self.answer_asker(to, responses),
             topic => self.broker.publish(topic.response(), &responses.to_json()),
         };
-        if !self.has_ticked.load(Ordering::Relaxed) {
+        if !self.has_ticked() {
             self.write_metrics();
         }
         if let Err(error) = sent {

@@ -119,7 +119,6 @@ impl Plugin {
 }
 
 fn told(panicked: &Panicked) -> ToTell {
-    let line =
-        format!("dynsec: a bug in the plugin ended a control payload: {}; please report it", panicked.text);
+    let line = format!("dynsec: {}", panicked.report("a control payload"));
     ToTell::Log(LogLevel::Error, line.into_bytes())
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::progress::Progress;
+use super::run::INTERNAL;
 use crate::injection::panic_point;
 use crate::panics::{Panicked, caught};
 use crate::policy::{Mark, Snapshot};
@@ -43,7 +44,7 @@ impl NotSaved {
     pub(super) fn cause(&self) -> String {
         match self {
             Self::Failed(error) => error.cause().to_string(),
-            Self::Panicked(_) => "Internal error".to_owned(),
+            Self::Panicked(_) => INTERNAL.to_owned(),
         }
     }
 }
@@ -52,9 +53,7 @@ impl fmt::Display for NotSaved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(error) => error.fmt(f),
-            Self::Panicked(panicked) => {
-                write!(f, "a bug in the plugin ended a save: {}; please report it", panicked.text)
-            }
+            Self::Panicked(panicked) => f.write_str(&panicked.report("a save")),
         }
     }
 }
