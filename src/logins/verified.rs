@@ -52,7 +52,8 @@ impl VerifiedLogins {
         Self::with_room_for(MOST)
     }
 
-    fn with_room_for(most: usize) -> Self {
+    /// [`Self::new`], for so many that are not connected.
+    pub(crate) fn with_room_for(most: usize) -> Self {
         let mut key = [0; 16];
         let hasher = getrandom::fill(&mut key).is_ok().then(|| SipHasher24::new_with_key(&key));
         Self { hasher, most, keys: TextKeys::of_process(), entries: Mutex::default() }

@@ -272,31 +272,5 @@ impl Plan {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::broker::BrokerFamily;
-    use crate::broker::tests::Silent;
-    use crate::options::PluginOptions;
-    use crate::policy::Subject;
-
-    /// Its hashes have 101 iterations, new ones 1000.
-    const POLICY: &str = r#"{"clients": [
-        {"username": "ann", "encoded_password": "$7$101$AAECAwQFBgcICQoL$l8zqSPOVOsX6BzXddvHVSUz51tfFGYiwZgYMerEYSK2kmFD86m93us2E5cM8HAComZhsUAqG/9HmFNzmBd+GRQ=="},
-        {"username": "off", "disabled": true},
-        {"username": "without"}
-    ]}"#;
-
-    #[test]
-    fn from_the_start_a_name_without_a_password_takes_the_work_of_one_that_has_one() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("policy.json");
-        std::fs::write(&file, POLICY).unwrap();
-        let plugin = Plugin::start(&PluginOptions::new(file), Arc::new(Silent), BrokerFamily::V2_1).unwrap();
-        for name in ["ann", "off", "without", "unknown"] {
-            let subject = Subject::known(Some(name.as_bytes()), Some(b"id"));
-            let request = LoginRequest { subject, address: None, password: Some(b"pw") };
-            let hash = plugin.plan(&plugin.policy.read(), &request, false).hash;
-            assert_eq!(hash.and_then(|hash| hash.iterations()), Some(101), "{name}");
-        }
-    }
-}
+#[path = "login_tests.rs"]
+mod tests;
