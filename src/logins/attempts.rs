@@ -3,6 +3,10 @@
 //! Each failure raises a level, which falls to nothing within the window. At the top, logins of that address for that
 //! username are refused without hashing. Other addresses are not concerned, so nobody can lock a client out from
 //! elsewhere.
+//!
+//! Logins that are left to others are counted too, since who is refused without hashing is so much sooner: else that would
+//! tell which usernames are the policy's. But others may have let them in, so they are no failures. They lock nobody out, and
+//! are counted apart, so that however many there are, no failure is forgotten for them.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
@@ -53,6 +57,8 @@ pub(crate) struct Attempts {
     lockout: Option<Lockout>,
     keys: RandomState,
     state: Mutex<State>,
+    /// The logins that were left to others.
+    left: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
@@ -75,7 +81,7 @@ struct Failures {
 
 impl Attempts {
     pub(crate) fn new(lockout: Option<Lockout>) -> Self {
-        Self { lockout, keys: RandomState::new(), state: Mutex::default() }
+        Self { lockout, keys: RandomState::new(), state: Mutex::default(), left: Mutex::default() }
     }
 
     /// Whether logins of that address for that username are refused unseen.
@@ -107,16 +113,25 @@ impl Attempts {
             !state.failures.contains_key(&own) && !state.has_room_for(address, lockout, now);
         let (key, username) =
             if is_one_of_too_many { (common, None) } else { (own, Some(self.keys.hash_one(username))) };
-        if !state.failures.contains_key(&key) {
-            state.make_room(lockout, now);
-            state.order.push_back(key);
-            let count = state.of_address.entry(address).or_default();
-            *count = count.saturating_add(1);
-            state.failures.insert(key, Failures { level: Level::empty(now), address, username });
-        }
-        if let Some(failures) = state.failures.get_mut(&key) {
-            failures.level.add(1.0, now, lockout.rate(), f64::from(lockout.failures));
-        }
+        state.count(key, address, username, lockout, now);
+    }
+
+    /// A login was left to others, after the work of one that fails.
+    pub(crate) fn left_to_others(&self, username: &[u8], address: Option<&[u8]>, now: Instant) {
+        let Some(lockout) = &self.lockout else { return };
+        let (own, _, address) = self.keys_of(username, address);
+        // Each has a place of its own: were some counted together, a first login with one of those would show by its time
+        // what it is.
+        self.left.lock().count(own, address, Some(self.keys.hash_one(username)), lockout, now);
+    }
+
+    /// Whether logins of that address for that username, which are left to others, need no work any more: where those of a
+    /// username with a password would be refused unseen.
+    pub(crate) fn is_left_unseen(&self, username: &[u8], address: Option<&[u8]>, now: Instant) -> bool {
+        let Some(lockout) = &self.lockout else { return false };
+        let (own, ..) = self.keys_of(username, address);
+        let is_spent = |left: &State| left.failures.get(&own).is_some_and(|of| of.is_spent(lockout, now));
+        is_spent(&self.left.lock()) || self.is_locked_out(username, address, now)
     }
 
     /// A login has succeeded: what failed before was a slip.
@@ -144,6 +159,20 @@ impl Failures {
 }
 
 impl State {
+    /// Counts one more with that key.
+    fn count(&mut self, key: u64, address: u64, username: Option<u64>, lockout: &Lockout, now: Instant) {
+        if !self.failures.contains_key(&key) {
+            self.make_room(lockout, now);
+            self.order.push_back(key);
+            let count = self.of_address.entry(address).or_default();
+            *count = count.saturating_add(1);
+            self.failures.insert(key, Failures { level: Level::empty(now), address, username });
+        }
+        if let Some(failures) = self.failures.get_mut(&key) {
+            failures.level.add(1.0, now, lockout.rate(), f64::from(lockout.failures));
+        }
+    }
+
     /// Where all places are taken, takes one: of some old ones that with the fewest failures.
     fn make_room(&mut self, lockout: &Lockout, now: Instant) {
         if self.failures.len() < MOST {
@@ -264,7 +293,11 @@ mod tests {
             attempts.failed(b"ann", None, now);
         }
         assert!(!attempts.is_locked_out(b"ann", None, now));
-        assert_eq!(attempts.state.lock().failures.len(), 0);
+        for _ in 0..100 {
+            attempts.left_to_others(b"nobody", None, now);
+        }
+        assert!(!attempts.is_left_unseen(b"nobody", None, now));
+        assert_eq!((attempts.state.lock().failures.len(), attempts.left.lock().failures.len()), (0, 0));
     }
 
     #[test]
@@ -327,5 +360,39 @@ mod tests {
         assert!(state.of_address.len() <= MOST);
         drop(state);
         assert!(attempts.is_locked_out(b"ann", Some(b"192.0.2.1"), now));
+    }
+
+    #[test]
+    fn what_is_left_to_others_locks_nobody_out_and_takes_the_place_of_no_failure() {
+        let (attempts, now) = (attempts(3, 60), Instant::now());
+        let of_one = Some(&b"192.0.2.1"[..]);
+        for _ in 0..3 {
+            assert!(!attempts.is_left_unseen(b"nobody", of_one, now));
+            attempts.left_to_others(b"nobody", of_one, now);
+            attempts.failed(b"ann", of_one, now);
+        }
+        assert!(attempts.is_left_unseen(b"nobody", of_one, now));
+        assert!(!attempts.is_left_unseen(b"nobody", Some(b"192.0.2.2"), now));
+        assert!(!attempts.is_left_unseen(b"nobody", of_one, later(now, 61)));
+        for number in 0..MOST + 1000 {
+            attempts.left_to_others(format!("user{number}").as_bytes(), of_one, now);
+        }
+        assert!(attempts.is_left_unseen(b"nobody", of_one, now), "who came once is forgotten first");
+        assert!(!attempts.is_left_unseen(b"another", of_one, now), "nor is it one of many");
+        assert_eq!((attempts.left.lock().failures.len(), attempts.state.lock().failures.len()), (MOST, 1));
+        // There may be a client with that username by now.
+        assert!(!attempts.is_locked_out(b"nobody", of_one, now));
+        assert!(!attempts.is_locked_out_anywhere(b"nobody", now));
+        assert!(attempts.is_locked_out(b"ann", of_one, now));
+    }
+
+    #[test]
+    fn who_is_locked_out_of_all_names_is_left_unseen_with_all_others_as_well() {
+        let (attempts, now) = (attempts(3, 60), Instant::now());
+        for number in 0..1000 {
+            attempts.failed(format!("user{number}").as_bytes(), Some(b"192.0.2.1"), now);
+        }
+        assert!(attempts.is_left_unseen(b"nobody", Some(b"192.0.2.1"), now));
+        assert!(!attempts.is_left_unseen(b"nobody", Some(b"192.0.2.2"), now));
     }
 }

@@ -63,6 +63,12 @@ impl HashingBudget {
         }
     }
 
+    /// Whether anything was spent so far.
+    #[cfg(test)]
+    pub(crate) fn was_touched(&self) -> bool {
+        self.state.lock().is_some()
+    }
+
     fn key(&self, address: Option<&[u8]>) -> u64 {
         self.keys.hash_one(Origin::of(address))
     }

@@ -199,14 +199,18 @@ impl Plugin {
         if is_again && plan.client.is_none() {
             return otherwise;
         }
-        let counts = plan.otherwise == Effect::Deny && !is_again;
+        // Whom others may let in is not locked out, but takes no more work than who is.
+        let is_left = plan.otherwise == Effect::Defer;
         let start = Instant::now();
-        if counts && self.verifier.attempts.is_locked_out(username, address, start) {
+        if is_left && self.verifier.attempts.is_left_unseen(username, address, start) {
+            return otherwise;
+        }
+        if !is_left && !is_again && self.verifier.attempts.is_locked_out(username, address, start) {
             return unseen("lockedOut");
         }
         if !is_again && self.may_delay(delay) {
             // Whom others may let in cannot wait: after that nobody else is asked.
-            if plan.otherwise == Effect::Defer {
+            if is_left {
                 return otherwise;
             }
             match plan.attempt(session, request).and_then(|attempt| self.verify_later(attempt)) {
@@ -216,7 +220,7 @@ impl Plugin {
             }
         }
         if is_work_of_brokers && !self.hashing_budget.allows(address, start) {
-            return if plan.otherwise == Effect::Defer { otherwise } else { unseen(TOO_MANY_LOGINS) };
+            return if is_left { otherwise } else { unseen(TOO_MANY_LOGINS) };
         }
         let is_right = black_box(hash.verify(password));
         let now = Instant::now();
@@ -234,7 +238,9 @@ impl Plugin {
                 allowed
             }
             _ => {
-                if counts {
+                if is_left {
+                    self.verifier.attempts.left_to_others(username, address, now);
+                } else if !is_again {
                     self.verifier.attempts.failed(username, address, now);
                 }
                 otherwise

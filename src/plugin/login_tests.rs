@@ -1,11 +1,12 @@
 //! What a login takes, and what is remembered of it.
 
+use std::num::NonZero;
 use std::thread;
 
 use super::*;
 use crate::broker::BrokerFamily;
 use crate::broker::tests::Silent;
-use crate::logins::VerifiedLogins;
+use crate::logins::{HashingBudget, VerifiedLogins};
 use crate::options::PluginOptions;
 use crate::policy::Subject;
 
@@ -74,4 +75,35 @@ fn who_is_connected_is_remembered_however_many_others_log_in() {
         log_in(1, "ann", Delay::Impossible);
         assert_eq!(hits(), before, "{delay:?}: there is room for two");
     }
+}
+
+/// Whether a password is hashed for a login that is not let in, and what that is answered.
+fn hashes_for(plugin: &mut Plugin, name: &str) -> (bool, Effect) {
+    plugin.hashing_budget = HashingBudget::new(99);
+    let effect = plugin.on_basic_auth(SessionId(7), &request(name, "guess"));
+    (plugin.hashing_budget.was_touched(), effect)
+}
+
+/// Else its time would tell which names are the policy's.
+#[test]
+fn where_a_name_with_a_password_is_locked_out_no_other_is_hashed_for_either() {
+    let mut plugin = started(|options| options.lockout_failures = NonZero::new(5));
+    for (name, effect) in
+        [("ann", Effect::Deny), ("off", Effect::Deny), ("without", Effect::Deny), ("unknown", Effect::Defer)]
+    {
+        let tries = [(); 7].map(|()| hashes_for(&mut plugin, name));
+        assert_eq!(
+            tries,
+            [true, true, true, true, true, false, false].map(|hashes| (hashes, effect)),
+            "{name}"
+        );
+    }
+    assert_eq!(hashes_for(&mut plugin, "another"), (true, Effect::Defer));
+    let (locked_out, deferred) = {
+        let logins = plugin.metrics.counts().logins;
+        let count =
+            |reason| logins.iter().filter(|(_, of, _)| *of == Some(reason)).map(|of| of.2).sum::<u64>();
+        (count("lockedOut"), count("clientNotFound"))
+    };
+    assert_eq!((locked_out, deferred), (6, 8), "who is left to others is not locked out");
 }

@@ -175,6 +175,23 @@ fn the_logins_of_a_reload_do_not_count() {
     assert_eq!(log_in(&plugin, 3, "bob", "pw", HOME), Effect::Deny, "after it they do again");
 }
 
+/// They may have been let in by others each time.
+#[test]
+fn who_was_left_to_others_is_not_locked_out_as_a_client_later() {
+    let place = place();
+    let plugin = start(&place, with_lockout);
+    for _ in 0..10 {
+        assert_eq!(log_in(&plugin, 1, "later", "pw", HOME), Effect::Defer);
+    }
+    let explain = json!({"command": "explainLogin", "username": "later", "address": HOME});
+    assert_eq!(command(&place, &plugin, &explain)["data"]["reason"], "clientNotFound");
+    let create = json!({"command": "createClient", "username": "later", "password": "pw"});
+    assert_eq!(command(&place, &plugin, &create), json!({"command": "createClient"}));
+    assert_eq!(log_in(&plugin, 1, "later", "pw", HOME), Effect::Allow);
+    plugin.on_tick();
+    assert_eq!(place.logged("lockedOut"), []);
+}
+
 #[test]
 fn unknown_usernames_are_left_to_others_or_refused_and_then_counted() {
     let place = place();
