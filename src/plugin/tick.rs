@@ -74,7 +74,7 @@ impl Plugin {
         let answered = self.advance_at_tick();
         // 2.1 sends what was published in a tick in its next round, and without events that is long in coming.
         let is_to_be_swept = self.sweep(SWEPT);
-        self.drop_remains();
+        self.drop_elsewhere();
         if answered || is_to_be_swept || self.sessions.lock().has_due() {
             self.bell.ring();
         }
@@ -87,10 +87,10 @@ impl Plugin {
 
     /// Lets a worker drop what is left of deleted roles: a large one takes many milliseconds. Where there is no thread, it
     /// is done here.
-    pub(super) fn drop_remains(&self) {
-        if self.policy.read().has_remains() {
-            let remains = self.policy.write().take_remains();
-            let _ = self.workers.submit(move || drop(remains));
+    pub(super) fn drop_elsewhere(&self) {
+        if self.policy.read().has_droppable() {
+            let droppable = self.policy.write().take_droppable();
+            let _ = self.workers.submit(move || drop(droppable));
         }
     }
 

@@ -56,7 +56,7 @@ impl Policy {
         self.anonymous_group.clone_from(&new.anonymous_group);
         self.set_change_index(new.change_index());
         self.set_extra(new.extra().clone());
-        self.revoke_like(new);
+        self.remember_deletions_like(new);
         self.add(&mut concerned, &roles, &groups);
         Difference { concerned, ..difference }
     }

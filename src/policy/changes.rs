@@ -57,7 +57,7 @@ impl Policy {
             }
         }
         self.relations.fill(&clients, &self.groups, &self.roles, &self.keys)?;
-        self.costs.fill(&clients);
+        self.decoys.fill(&clients);
         self.clients.fill(clients, by_name, LoginStamp::follow);
         self.journal.clear();
         Ok(())
@@ -91,7 +91,22 @@ impl Policy {
         let old = self.client(username.as_bytes()).cloned();
         self.leave_groups_alone(old.as_deref(), None);
         self.replace_client(username.clone(), None);
-        self.revoke_client(username);
+        self.remember_deleted_client(username);
+    }
+
+    /// Takes a group away. Links to it stay, lead nowhere, and are taken out later (`dead_links.rs`). The anonymous group is
+    /// not taken away: [`Self::set_anonymous_group`] comes first.
+    pub fn remove_group(&mut self, name: &GroupName) {
+        if self.anonymous_group().is_some_and(|group| group.name == *name) {
+            return;
+        }
+        self.replace_group(name, None);
+    }
+
+    /// Takes a role away. Links to it stay, lead nowhere, and are taken out later (`dead_links.rs`).
+    pub fn remove_role(&mut self, name: &RoleName) {
+        self.replace_role(name, None);
+        self.remember_deleted_role(name);
     }
 
     /// Sets what applies where no ACL matches.
@@ -201,7 +216,7 @@ impl Policy {
         let gone = old.as_ref().filter(|_| is_deleted).map(|old| old.name.clone());
         self.journal.push(Replaced::Role(name.clone(), old));
         if let Some(gone) = gone {
-            self.remains.keep_last_until(self.journal.end_mark());
+            self.dropped_later.keep_last_until(self.journal.end_mark());
             self.note_role(&gone);
         }
     }
@@ -209,15 +224,15 @@ impl Policy {
     pub(super) fn swap_client(&mut self, name: &Username, new: Option<&Arc<Client>>) -> Option<Arc<Client>> {
         self.journal.touch();
         let (id, old) = if let Some(new) = new {
-            self.deleted.remove(name);
+            self.deleted_usernames.remove(name);
             self.clients.put(Arc::clone(new), &self.keys, LoginStamp::follow)
         } else {
             let (id, old, _) = self.clients.remove(name.as_bytes(), &self.keys)?;
-            self.deleted.insert(name);
+            self.deleted_usernames.insert(name);
             (id, Some(old))
         };
         self.relations.replace_client(id, old.as_deref(), new.map(|new| &**new));
-        self.costs.follow(old.as_deref(), new.map(|new| &**new));
+        self.decoys.follow(old.as_deref(), new.map(|new| &**new));
         old
     }
 
@@ -226,7 +241,7 @@ impl Policy {
         self.journal.touch();
         let (id, old) = self.clients.put(Arc::clone(new), &self.keys, |_, _, _| ());
         self.relations.replace_client(id, old.as_deref(), Some(new));
-        self.costs.follow(old.as_deref(), Some(new));
+        self.decoys.follow(old.as_deref(), Some(new));
     }
 
     pub(super) fn swap_group(&mut self, name: &GroupName, new: Option<&Arc<Group>>) -> Option<Arc<Group>> {
@@ -246,10 +261,10 @@ impl Policy {
         let keys = self.keys;
         let Some(new) = new else {
             let (_, old, index) = self.roles.remove(name.as_bytes(), &keys)?;
-            self.remains.add(&old, index, self.journal.end_mark());
+            self.dropped_later.add(&old, index, self.journal.end_mark());
             return Some(old);
         };
-        let present = self.remains.take_back(&new);
+        let present = self.dropped_later.take_back(&new);
         let follow = |index: &mut RoleIndex, old: Option<&Role>, new: &Role| match present {
             Some(present) if old.is_none() => *index = present,
             _ => index.update(old, Some(new), &keys),

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::deleted_but_named::Name;
 use super::journal::Replaced;
-use super::revoked::Name;
 use super::{Action, Crowd, DefaultAccess, GroupName, Holders, Mark, Policy, RoleName, Username};
 
 /// What a part of the history is about.
@@ -55,7 +55,7 @@ impl Policy {
                 Replaced::Client { name, old, was_deleted } => {
                     drop(self.swap_client(&name, old.as_ref()));
                     if !was_deleted {
-                        self.deleted.remove(&name);
+                        self.deleted_usernames.remove(&name);
                     }
                     clients.push(name);
                 }
@@ -72,12 +72,12 @@ impl Policy {
                 Replaced::AnonymousGroup(old) => self.anonymous_group = old,
                 Replaced::ChangeIndex(old) => self.change_index = old,
                 Replaced::Extra(old) => self.extra = old,
-                Replaced::Revoked(Name::Role(name)) => self.revoked.forget_role(&name),
-                Replaced::Revoked(Name::Client(name)) => self.revoked.forget_client(&name),
-                Replaced::AllRevoked(old) => self.revoked = old,
+                Replaced::DeletedButNamed(Name::Role(name)) => self.deleted_but_named.forget_role(&name),
+                Replaced::DeletedButNamed(Name::Client(name)) => self.deleted_but_named.forget_client(&name),
+                Replaced::AllDeletedButNamed(old) => self.deleted_but_named = old,
             }
         }
-        self.remains.keep_none_beyond(self.journal.end_mark());
+        self.dropped_later.keep_none_beyond(self.journal.end_mark());
         self.note_all(&clients, &groups);
     }
 
@@ -99,8 +99,8 @@ impl Policy {
                 Replaced::Hash(_)
                 | Replaced::ChangeIndex(_)
                 | Replaced::Extra(_)
-                | Replaced::Revoked(_)
-                | Replaced::AllRevoked(_) => {}
+                | Replaced::DeletedButNamed(_)
+                | Replaced::AllDeletedButNamed(_) => {}
             }
         }
         touched.default_access.push(self.default_access());

@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::revoked::{Name, Revoked};
+use super::deleted_but_named::{DeletedButNamed, Name};
 use super::{Client, DefaultAccess, Extra, Group, GroupName, Role, RoleName, Username};
 
 /// A point in the history of a [`super::Policy`] to which it can be taken back, as long as it is not
@@ -137,6 +137,6 @@ pub(super) enum Replaced {
     ChangeIndex(i64),
     Extra(Extra),
     /// That was not remembered as deleted.
-    Revoked(Name),
-    AllRevoked(Revoked),
+    DeletedButNamed(Name),
+    AllDeletedButNamed(DeletedButNamed),
 }

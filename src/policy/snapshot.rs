@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::gone::Gone;
-use super::revoked::Revoked;
+use super::dead_links::DeadLinks;
+use super::deleted_but_named::DeletedButNamed;
 use super::sorted::Sorted;
 use super::{Client, Compat, DefaultAccess, Extra, Group, GroupName, Link, Links, Role, RoleName};
 
@@ -23,8 +23,8 @@ pub struct Snapshot {
     pub(super) anonymous_group: Option<GroupName>,
     pub(super) change_index: i64,
     pub(super) extra: Extra,
-    pub(super) gone: Gone,
-    pub(super) revoked: Revoked,
+    pub(super) dead_links: DeadLinks,
+    pub(super) deleted_but_named: DeletedButNamed,
 }
 
 impl Snapshot {
@@ -73,13 +73,13 @@ impl Snapshot {
     /// Those of these links that lead to roles that were there: a record can link to some that were deleted.
     #[must_use]
     pub fn roles_there<'l>(&self, links: &'l Links<RoleName>) -> Cow<'l, Links<RoleName>> {
-        self.gone.roles_there(links)
+        self.dead_links.roles_there(links)
     }
 
     /// Those of these links that lead to groups that were there: a record can link to some that were deleted.
     #[must_use]
     pub fn groups_there<'l>(&self, links: &'l Links<GroupName>) -> Cow<'l, Links<GroupName>> {
-        self.gone.groups_there(links)
+        self.dead_links.groups_there(links)
     }
 
     /// What applies where no ACL matches.
@@ -111,7 +111,7 @@ impl Snapshot {
     pub fn members(&self) -> Members<'_> {
         let mut of_groups: HashMap<&[u8], Vec<&Client>> = HashMap::new();
         for client in self.clients() {
-            for link in client.groups.iter().filter(|link| !self.gone.has_group(&link.name)) {
+            for link in client.groups.iter().filter(|link| !self.dead_links.lead_to_group(&link.name)) {
                 of_groups.entry(link.name.as_bytes()).or_default().push(client);
             }
         }

@@ -7,17 +7,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::costs::Costs;
-use super::deleted::Deleted;
-use super::gone::Gone;
+use super::dead_links::DeadLinks;
+use super::decoys::Decoys;
+use super::deleted_but_named::DeletedButNamed;
+use super::deleted_usernames::DeletedUsernames;
+use super::dropped_later::DroppedLater;
 use super::hash::Keys;
 use super::hints::Hints;
 use super::journal::Journal;
 use super::matcher::RoleIndex;
 use super::merging::MergedRoles;
 use super::relations::Relations;
-use super::remains::Remains;
-use super::revoked::Revoked;
 use super::table::{Id, Table};
 use super::{
     Acl, AclType, Client, Compat, DefaultAccess, Extra, Group, GroupName, LoginStamp, Role, RoleName,
@@ -32,8 +32,8 @@ pub struct Policy {
     pub(super) clients: Table<Client, LoginStamp>,
     /// Where those that checks ask about are.
     hints: Hints,
-    pub(super) deleted: Deleted,
-    pub(super) costs: Costs,
+    pub(super) deleted_usernames: DeletedUsernames,
+    pub(super) decoys: Decoys,
     pub(super) groups: Table<Group>,
     pub(super) roles: Table<Role, RoleIndex>,
     pub(super) default_access: DefaultAccess,
@@ -42,11 +42,11 @@ pub struct Policy {
     pub(super) change_index: i64,
     pub(super) extra: Extra,
     /// What records link to that is not there.
-    pub(super) gone: Gone,
-    pub(super) revoked: Revoked,
+    pub(super) dead_links: DeadLinks,
+    pub(super) deleted_but_named: DeletedButNamed,
     // INVARIANT: follows from `clients` and `groups`, also from their links to what is gone.
     pub(super) relations: Relations,
-    pub(super) remains: Remains,
+    pub(super) dropped_later: DroppedLater,
     /// Follows from roles, groups and clients; what replaces a role or group outdates it.
     pub(super) merged: MergedRoles,
     pub(super) journal: Journal,
@@ -81,8 +81,8 @@ impl Policy {
             keys: Keys::random(),
             clients: Table::default(),
             hints: Hints::default(),
-            deleted: Deleted::default(),
-            costs: Costs::default(),
+            deleted_usernames: DeletedUsernames::default(),
+            decoys: Decoys::default(),
             groups: Table::default(),
             roles: Table::default(),
             default_access: DefaultAccess::default(),
@@ -90,10 +90,10 @@ impl Policy {
             anonymous_group: None,
             change_index: 0,
             extra: Extra::default(),
-            gone: Gone::default(),
-            revoked: Revoked::default(),
+            dead_links: DeadLinks::default(),
+            deleted_but_named: DeletedButNamed::default(),
             relations: Relations::default(),
-            remains: Remains::default(),
+            dropped_later: DroppedLater::default(),
             merged: MergedRoles::default(),
             journal: Journal::default(),
         }
@@ -250,8 +250,8 @@ impl Policy {
             anonymous_group: self.anonymous_group.clone(),
             change_index: self.change_index,
             extra: self.extra.clone(),
-            gone: self.gone.clone(),
-            revoked: self.revoked.clone(),
+            dead_links: self.dead_links.clone(),
+            deleted_but_named: self.deleted_but_named.clone(),
         }
     }
 

@@ -42,7 +42,7 @@ pub use read::{Malformed, MalformedBy, read};
 pub use save_error::{Failure, SaveError, Step};
 pub use trail::{Missing, Trail, TrailNews};
 #[cfg(fuzzing)]
-pub use write::is_revoked;
+pub use write::names_what_was_deleted;
 pub use write::{write, write_to};
 
 /// A policy and the file that it is saved in.

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use mosquitto_dynsec::control::{Connection, Host};
 use mosquitto_dynsec::password::{Iterations, PasswordHash};
 use mosquitto_dynsec::policy::{ClientId, Compat, Extra, InertElement, InertIn, Member, Policy, Username};
-use mosquitto_dynsec::store::{Issue, is_revoked, read, write};
+use mosquitto_dynsec::store::{Issue, names_what_was_deleted, read, write};
 
 use crate::snapshot::Snapshot;
 
@@ -59,7 +59,8 @@ pub fn survives_saving(policy: &Policy) -> Vec<Issue> {
 /// what was deleted.
 fn without_replaced(policy: &Policy, mut snapshot: Snapshot) -> Snapshot {
     let written = policy.snapshot();
-    let is_unwritten = |element: &InertElement| is_there(policy, element) || is_revoked(element, &written);
+    let is_unwritten =
+        |element: &InertElement| is_there(policy, element) || names_what_was_deleted(element, &written);
     let without = |extra: &mut Extra, names: &[&str]| {
         let is_other = |member: &&Member| !names.iter().any(|name| *name.as_bytes() == *member.name);
         let members = extra.members().iter().filter(is_other).cloned().collect();

@@ -134,7 +134,7 @@ impl Plugin {
             self.finish();
             if !self.has_ticked() {
                 self.sweep(usize::MAX);
-                self.drop_remains();
+                self.drop_elsewhere();
             }
         }
     }

@@ -245,9 +245,9 @@ fn a_change_while_a_set_is_filed_is_seen() {
     assert!(!is_merged(&policy, 0));
     assert_is_bounded(&policy);
     assert_eq!(merge(&mut policy, &client), 321);
-    assert!(policy.has_remains(), "another thread is to drop what was merged before");
-    drop(policy.take_remains());
-    assert!(!policy.has_remains());
+    assert!(policy.has_droppable(), "another thread is to drop what was merged before");
+    drop(policy.take_droppable());
+    assert!(!policy.has_droppable());
 }
 
 #[test]

@@ -27,10 +27,10 @@ use merged::Held;
 pub(super) use merged::{Irregular, Merged};
 pub use walks::Walks;
 
+use super::dropped_later::LARGE;
 use super::hash::Keys;
 use super::link::lead_alike;
 use super::name::Linked;
-use super::remains::LARGE;
 use super::{Client, Group, Links, Policy, RoleName};
 
 /// From how many roles on they are merged.
@@ -65,7 +65,7 @@ pub(super) struct MergedRoles {
     clients: HashTable<(Arc<Client>, Ticket)>,
     /// By [`Policy::key_of_set`].
     known: HashTable<(u64, Known)>,
-    /// Large ones that were forgotten: another thread is to drop them ([`Policy::take_remains`]).
+    /// Large ones that were forgotten: another thread is to drop them ([`Policy::take_droppable`]).
     pub(super) to_drop: Vec<Merged>,
     /// The numbers of those that are empty.
     free: Vec<usize>,
@@ -322,7 +322,7 @@ impl Policy {
 
     /// Merges a set that has earned its price, as far as that was known.
     fn buy(&mut self, key: u64, sum: u64, client: &Arc<Client>, left: &mut usize) {
-        let merged = Merged::new(self.roles_held(client));
+        let merged = Merged::new(self.roles_to_merge(client));
         let (driven_out, worth) = self.merged.in_the_way(merged.acls());
         let price = price_of(&merged).saturating_add(worth.saturating_mul(2));
         let is_fit = merged.acls() <= MOST_ACLS;
@@ -347,7 +347,7 @@ impl Policy {
         {
             return;
         }
-        if set.is_true || set.merged.is_of(&self.roles_held(client)) {
+        if set.is_true || set.merged.is_of(&self.roles_to_merge(client)) {
             *left = left.saturating_sub(self.merged.file_some(number, *left, &keys));
             self.merged.link(number, client, &keys);
         } else {
@@ -364,7 +364,7 @@ impl Policy {
     }
 
     /// A client's roles, first asked first.
-    fn roles_held(&self, client: &Client) -> Held {
+    fn roles_to_merge(&self, client: &Client) -> Held {
         let mut held = Vec::new();
         let mut add = |roles: &Links<RoleName>, group: Option<&Arc<Group>>| {
             let roles = roles.iter().filter_map(|link| self.linked_role(&link.name));

@@ -194,7 +194,7 @@ fn what_stands_beside_a_record_goes_with_what_it_alone_names_until_that_is_undon
         policy.remove_role(&s);
         policy.remove_client(&Username::new(b"w").unwrap());
         assert_eq!(texts(&policy), ["121", "121"], "nobody names them");
-        assert!(!policy.snapshot().has_revoked(), "what nobody names is not remembered");
+        assert!(!policy.snapshot().has_deleted_but_named(), "what nobody names is not remembered");
         policy.keep();
         let mark = policy.mark();
         policy.remove_role(&role_name());

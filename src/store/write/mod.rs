@@ -28,8 +28,8 @@ pub fn write(policy: &Snapshot) -> Vec<u8> {
 /// Whether that was set aside beside a record, and is not written any more since it names what was deleted.
 #[cfg(fuzzing)]
 #[must_use]
-pub fn is_revoked(element: &InertElement, policy: &Snapshot) -> bool {
-    element.array == InertIn::Beside && records::names_revoked(element, policy)
+pub fn names_what_was_deleted(element: &InertElement, policy: &Snapshot) -> bool {
+    element.array == InertIn::Beside && records::names_what_was_deleted(element, policy)
 }
 
 /// Writes the file's bytes for a policy, piece by piece: they are never in memory together.

@@ -18,14 +18,17 @@ use crate::store::named;
 /// client that was deleted.
 fn others<'e>(extra: &'e Extra, is_whole: bool, policy: &Snapshot) -> Vec<&'e InertElement> {
     let others = if is_whole { extra.inert(InertIn::Beside) } else { &[] };
-    others.iter().filter(|other| !policy.has_revoked() || !names_revoked(other, policy)).collect()
+    others
+        .iter()
+        .filter(|other| !policy.has_deleted_but_named() || !names_what_was_deleted(other, policy))
+        .collect()
 }
 
 /// Whether a record that does not count names a role or client that was deleted.
-pub(super) fn names_revoked(other: &InertElement, policy: &Snapshot) -> bool {
+pub(super) fn names_what_was_deleted(other: &InertElement, policy: &Snapshot) -> bool {
     let Ok(record) = parse(&other.raw) else { return false };
-    named::roles(&record).any(|name| policy.is_role_revoked(name))
-        || named::clients(&record).any(|name| policy.is_client_revoked(name))
+    named::roles(&record).any(|name| policy.is_deleted_role(name))
+        || named::clients(&record).any(|name| policy.is_deleted_client(name))
 }
 
 pub(super) fn client(writer: &mut Writer, client: &Client, policy: &Snapshot) {

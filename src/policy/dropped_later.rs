@@ -13,7 +13,7 @@ pub(super) const LARGE: usize = 256;
 
 /// Deleted roles that somebody may still want back, or that nobody has dropped yet.
 #[derive(Debug, Default)]
-pub(super) struct Remains(Vec<Deleted>);
+pub(super) struct DroppedLater(Vec<Deleted>);
 
 #[derive(Debug)]
 struct Deleted {
@@ -31,7 +31,7 @@ pub struct ToDrop {
     merged: Vec<Merged>,
 }
 
-impl Remains {
+impl DroppedLater {
     /// A role was deleted.
     pub(super) fn add(&mut self, role: &Arc<Role>, index: RoleIndex, since: Mark) {
         let acls = AclType::ALL.map(|acl_type| role.acls(acl_type).len());
@@ -62,18 +62,19 @@ impl Remains {
 }
 
 impl Policy {
-    /// Whether there is something for [`Self::take_remains`].
+    /// Whether there is something for [`Self::take_droppable`].
     #[must_use]
-    pub fn has_remains(&self) -> bool {
+    pub fn has_droppable(&self) -> bool {
         let is_for_good = |deleted: &Deleted| self.journal.is_forgotten(deleted.since);
-        !self.merged.to_drop.is_empty() || self.remains.0.iter().any(is_for_good)
+        !self.merged.to_drop.is_empty() || self.dropped_later.0.iter().any(is_for_good)
     }
 
     /// What is left of large roles that were deleted for good, and of large ones that were merged.
     #[must_use]
-    pub fn take_remains(&mut self) -> ToDrop {
+    pub fn take_droppable(&mut self) -> ToDrop {
         let journal = &self.journal;
-        let roles = self.remains.0.extract_if(.., |deleted| journal.is_forgotten(deleted.since)).collect();
+        let roles =
+            self.dropped_later.0.extract_if(.., |deleted| journal.is_forgotten(deleted.since)).collect();
         ToDrop { roles, merged: mem::take(&mut self.merged.to_drop) }
     }
 }
@@ -105,12 +106,12 @@ mod tests {
         let (mut policy, name, role) = policy(LARGE);
         policy.remove_role(&name);
         let deleted = policy.mark();
-        assert!(!policy.has_remains() && policy.take_remains().roles.is_empty(), "it can come back");
+        assert!(!policy.has_droppable() && policy.take_droppable().roles.is_empty(), "it can come back");
         policy.put_role(Role::new(name.clone()));
         policy.keep_to(deleted);
-        assert!(policy.has_remains() && role.upgrade().is_some());
-        let remains = policy.take_remains();
-        assert!(!policy.has_remains());
+        assert!(policy.has_droppable() && role.upgrade().is_some());
+        let remains = policy.take_droppable();
+        assert!(!policy.has_droppable());
         assert_eq!((role.strong_count(), remains.roles.len()), (1, 1), "nothing else has it");
         goes_anywhere(&remains);
         drop(remains);
@@ -122,7 +123,7 @@ mod tests {
         let (mut policy, name, role) = policy(LARGE - 1);
         policy.remove_role(&name);
         policy.keep();
-        assert!(!policy.has_remains() && role.upgrade().is_none());
+        assert!(!policy.has_droppable() && role.upgrade().is_none());
     }
 
     #[test]
@@ -140,7 +141,7 @@ mod tests {
         assert!(Arc::ptr_eq(&before, &acl(&policy).unwrap()));
         assert!(Arc::ptr_eq(&role.upgrade().unwrap(), policy.role(b"r").unwrap()));
         policy.keep();
-        let others = policy.take_remains();
+        let others = policy.take_droppable();
         assert_eq!(others.roles.len(), 1, "that one is left");
         drop(others);
         assert!(acl(&policy).is_some());

@@ -1,7 +1,8 @@
-//! What logins cost: the hashes in use by the work that they take.
+//! Decoys: hashes whose work a login under a name without a password takes, so that the time it takes does not tell the
+//! names that exist.
 //!
-//! A login under a name without a password takes the work of one that has one, so that the time it takes does not
-//! tell the names that exist. Whose work that is, a keyed hash of the name chooses, each cost as often as it occurs.
+//! They are the hashes in use, by the work that they take. A keyed hash of the name chooses one, each cost as often as it
+//! occurs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ const MOST: usize = 64;
 
 /// The hashes in use.
 #[derive(Debug, Default)]
-pub(super) struct Costs {
+pub(super) struct Decoys {
     by_cost: BTreeMap<Cost, InUse>,
 }
 
@@ -25,7 +26,7 @@ struct InUse {
     example: PasswordHash,
 }
 
-impl Costs {
+impl Decoys {
     /// Follows the change of a client.
     pub(super) fn follow(&mut self, old: Option<&Client>, new: Option<&Client>) {
         let (old, new) = (hash_of(old), hash_of(new));
@@ -92,7 +93,7 @@ impl Policy {
     /// no client has a password.
     #[must_use]
     pub fn decoy(&self, username: &[u8]) -> Option<&PasswordHash> {
-        self.costs.choose(self.keys().hash(username))
+        self.decoys.choose(self.keys().hash(username))
     }
 }
 

@@ -29,9 +29,9 @@ impl Named {
     }
 }
 
-/// What was deleted since the file was read.
+/// What was deleted of these since the file was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Revoked {
+pub(super) struct DeletedButNamed {
     /// Of nothing else is it remembered.
     named: Arc<Named>,
     // Shared with snapshots.
@@ -39,7 +39,7 @@ pub(super) struct Revoked {
     clients: Arc<HashSet<Username>>,
 }
 
-impl Revoked {
+impl DeletedButNamed {
     pub(super) fn forget_role(&mut self, name: &RoleName) {
         Arc::make_mut(&mut self.roles).remove(name.as_bytes());
     }
@@ -52,30 +52,30 @@ impl Revoked {
 impl Policy {
     /// The file has records that do not count and name these: from now on it is remembered which of them are deleted.
     pub fn remember_deletions_of(&mut self, named: Named) {
-        self.revoked.named = Arc::new(named);
+        self.deleted_but_named.named = Arc::new(named);
     }
 
-    pub(super) fn revoke_role(&mut self, name: &RoleName) {
-        if self.revoked.named.roles.contains(name.as_bytes())
-            && Arc::make_mut(&mut self.revoked.roles).insert(name.clone())
+    pub(super) fn remember_deleted_role(&mut self, name: &RoleName) {
+        if self.deleted_but_named.named.roles.contains(name.as_bytes())
+            && Arc::make_mut(&mut self.deleted_but_named.roles).insert(name.clone())
         {
-            self.journal.push(Replaced::Revoked(Name::Role(name.clone())));
+            self.journal.push(Replaced::DeletedButNamed(Name::Role(name.clone())));
         }
     }
 
-    pub(super) fn revoke_client(&mut self, name: &Username) {
-        if self.revoked.named.clients.contains(name.as_bytes())
-            && Arc::make_mut(&mut self.revoked.clients).insert(name.clone())
+    pub(super) fn remember_deleted_client(&mut self, name: &Username) {
+        if self.deleted_but_named.named.clients.contains(name.as_bytes())
+            && Arc::make_mut(&mut self.deleted_but_named.clients).insert(name.clone())
         {
-            self.journal.push(Replaced::Revoked(Name::Client(name.clone())));
+            self.journal.push(Replaced::DeletedButNamed(Name::Client(name.clone())));
         }
     }
 
     /// The records that do not count are those of another file now.
-    pub(super) fn revoke_like(&mut self, new: &Self) {
-        if self.revoked != new.revoked {
-            let before = mem::replace(&mut self.revoked, new.revoked.clone());
-            self.journal.push(Replaced::AllRevoked(before));
+    pub(super) fn remember_deletions_like(&mut self, new: &Self) {
+        if self.deleted_but_named != new.deleted_but_named {
+            let before = mem::replace(&mut self.deleted_but_named, new.deleted_but_named.clone());
+            self.journal.push(Replaced::AllDeletedButNamed(before));
         }
     }
 }
@@ -90,19 +90,19 @@ pub(super) enum Name {
 impl Snapshot {
     /// Whether anything was deleted that records which do not count may name.
     #[must_use]
-    pub fn has_revoked(&self) -> bool {
-        !self.revoked.roles.is_empty() || !self.revoked.clients.is_empty()
+    pub fn has_deleted_but_named(&self) -> bool {
+        !self.deleted_but_named.roles.is_empty() || !self.deleted_but_named.clients.is_empty()
     }
 
-    /// Whether a role of that name was deleted since the file was read.
+    /// Whether a role of that name was deleted since the file was read, while such a record names it.
     #[must_use]
-    pub fn is_role_revoked(&self, name: &[u8]) -> bool {
-        self.revoked.roles.contains(name)
+    pub fn is_deleted_role(&self, name: &[u8]) -> bool {
+        self.deleted_but_named.roles.contains(name)
     }
 
-    /// Whether a client of that name was deleted since the file was read.
+    /// Whether a client of that name was deleted since the file was read, while such a record names it.
     #[must_use]
-    pub fn is_client_revoked(&self, name: &[u8]) -> bool {
-        self.revoked.clients.contains(name)
+    pub fn is_deleted_client(&self, name: &[u8]) -> bool {
+        self.deleted_but_named.clients.contains(name)
     }
 }

@@ -9,13 +9,13 @@ const MOST: usize = 100_000;
 
 /// Usernames that the policy knew and does not know any more.
 #[derive(Debug, Default)]
-pub(super) struct Deleted {
+pub(super) struct DeletedUsernames {
     by_name: HashMap<Username, u64>,
     by_age: BTreeMap<u64, Username>,
     last: u64,
 }
 
-impl Deleted {
+impl DeletedUsernames {
     pub(super) fn contains(&self, username: &[u8]) -> bool {
         !self.by_name.is_empty() && self.by_name.contains_key(username)
     }
@@ -42,18 +42,18 @@ impl Deleted {
 impl Policy {
     /// What was deleted from the policy whose place this takes was deleted here too, unless it is there.
     pub fn take_deleted_of(&mut self, other: &mut Self) {
-        let mut deleted = std::mem::take(&mut other.deleted);
+        let mut deleted = std::mem::take(&mut other.deleted_usernames);
         let present = deleted.by_name.keys().filter(|name| self.client(name.as_bytes()).is_some());
         for name in present.cloned().collect::<Vec<_>>() {
             deleted.remove(&name);
         }
-        self.deleted = deleted;
+        self.deleted_usernames = deleted;
     }
 
     /// Whether there was a client of that name since the start, and is none now.
     #[must_use]
     pub fn was_deleted(&self, username: &[u8]) -> bool {
-        self.deleted.contains(username)
+        self.deleted_usernames.contains(username)
     }
 }
 
@@ -76,12 +76,12 @@ mod tests {
         next.put_client(Client::new(name(1))).unwrap();
         next.take_deleted_of(&mut policy);
         assert_eq!([&b"0"[..], b"1", b"2"].map(|name| next.was_deleted(name)), [true, false, false]);
-        assert_eq!((next.deleted.by_name.len(), next.deleted.by_age.len()), (1, 1));
+        assert_eq!((next.deleted_usernames.by_name.len(), next.deleted_usernames.by_age.len()), (1, 1));
     }
 
     #[test]
     fn beyond_the_bound_the_oldest_are_forgotten() {
-        let mut deleted = Deleted::default();
+        let mut deleted = DeletedUsernames::default();
         for number in 0..MOST {
             deleted.insert(&name(number));
         }

@@ -1,4 +1,4 @@
-//! Roles and groups that are gone while records still link to them.
+//! Links to roles and groups that are gone.
 //!
 //! A deletion takes the record away and leaves the links, so that it takes the same time however many there are.
 //! A link to what is not there decides nothing, is in no answer and no file, and is taken out later, some records at
@@ -18,7 +18,7 @@ use super::{Client, Group, GroupName, Links, LoginStamp, Mark, Policy, Role, Rol
 ///
 /// There can be more than that for a while: names that nothing links to any more.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Gone {
+pub(super) struct DeadLinks {
     roles: Names<RoleName>,
     groups: Names<GroupName>,
 }
@@ -33,12 +33,14 @@ impl<N> Default for Names<N> {
     }
 }
 
-impl Gone {
-    pub(super) fn has_role(&self, name: &RoleName) -> bool {
+impl DeadLinks {
+    /// Whether there may be some to the role of this very name.
+    pub(super) fn lead_to_role(&self, name: &RoleName) -> bool {
         self.roles.have(name)
     }
 
-    pub(super) fn has_group(&self, name: &GroupName) -> bool {
+    /// Whether there may be some to the group of this very name.
+    pub(super) fn lead_to_group(&self, name: &GroupName) -> bool {
         self.groups.have(name)
     }
 
@@ -118,13 +120,13 @@ impl Policy {
     /// Those of these links that lead to roles that are there: a record can link to some that were deleted.
     #[must_use]
     pub fn roles_there<'l>(&self, links: &'l Links<RoleName>) -> Cow<'l, Links<RoleName>> {
-        self.gone.roles_there(links)
+        self.dead_links.roles_there(links)
     }
 
     /// Those of these links that lead to groups that are there: a record can link to some that were deleted.
     #[must_use]
     pub fn groups_there<'l>(&self, links: &'l Links<GroupName>) -> Cow<'l, Links<GroupName>> {
-        self.gone.groups_there(links)
+        self.dead_links.groups_there(links)
     }
 
     /// A client with those of its links only that lead to what is there.
@@ -152,7 +154,8 @@ impl Policy {
     #[must_use]
     pub fn is_to_be_swept(&self) -> bool {
         let is_forgotten = |mark| self.journal.is_forgotten(mark);
-        self.gone.roles.find(is_forgotten).is_some() || self.gone.groups.find(is_forgotten).is_some()
+        self.dead_links.roles.find(is_forgotten).is_some()
+            || self.dead_links.groups.find(is_forgotten).is_some()
     }
 
     /// Takes links to what is gone out of so many records, where the deletion cannot be undone any more. Nothing that
@@ -161,11 +164,12 @@ impl Policy {
         let mut left = most;
         while left > 0 {
             let is_forgotten = |mark| self.journal.is_forgotten(mark);
-            let swept = match (self.gone.roles.find(is_forgotten), self.gone.groups.find(is_forgotten)) {
-                (Some(role), _) => self.sweep_some(Name::Role(&role), left),
-                (None, Some(group)) => self.sweep_some(Name::Group(&group), left),
-                (None, None) => return false,
-            };
+            let swept =
+                match (self.dead_links.roles.find(is_forgotten), self.dead_links.groups.find(is_forgotten)) {
+                    (Some(role), _) => self.sweep_some(Name::Role(&role), left),
+                    (None, Some(group)) => self.sweep_some(Name::Group(&group), left),
+                    (None, None) => return false,
+                };
             left = left.saturating_sub(swept);
         }
         self.is_to_be_swept()
@@ -202,10 +206,10 @@ impl Policy {
 
     /// Takes the links to everything that is gone out of all records, in a way that can be undone.
     pub(super) fn replace_all_that_link_to_gone(&mut self) {
-        for role in self.gone.roles.all() {
+        for role in self.dead_links.roles.all() {
             self.replace_all_that_link_to(Name::Role(&role));
         }
-        for group in self.gone.groups.all() {
+        for group in self.dead_links.groups.all() {
             self.replace_all_that_link_to(Name::Group(&group));
         }
     }
@@ -240,21 +244,21 @@ impl Policy {
     fn forget_gone(&mut self, name: Name<'_>) {
         let now = self.journal.end_mark();
         match name {
-            Name::Role(role) => self.gone.roles.note(role, false, now),
-            Name::Group(group) => self.gone.groups.note(group, false, now),
+            Name::Role(role) => self.dead_links.roles.note(role, false, now),
+            Name::Group(group) => self.dead_links.groups.note(group, false, now),
         }
     }
 
     /// After the role of this very name was made or deleted: whether links to it lead anywhere.
     pub(super) fn note_role(&mut self, name: &RoleName) {
         let is_gone = self.linked_role(name).is_none() && self.relations.is_role_linked_to(name);
-        self.gone.roles.note(name, is_gone, self.journal.end_mark());
+        self.dead_links.roles.note(name, is_gone, self.journal.end_mark());
     }
 
     /// After the group of this very name was made or deleted: whether links to it lead anywhere.
     pub(super) fn note_group(&mut self, name: &GroupName) {
         let is_gone = self.linked_group(name).is_none() && self.relations.is_group_linked_to(name);
-        self.gone.groups.note(name, is_gone, self.journal.end_mark());
+        self.dead_links.groups.note(name, is_gone, self.journal.end_mark());
     }
 
     /// After going back in the history: what is linked to by records that came back, and what was gone. Nothing links to
@@ -269,8 +273,8 @@ impl Policy {
         for group in groups.iter().filter_map(|name| self.group(name.as_bytes())) {
             of_all.extend(group.roles.iter().map(|link| link.name.clone()));
         }
-        of_all.extend(self.gone.roles.all());
-        of_clients.extend(self.gone.groups.all());
+        of_all.extend(self.dead_links.roles.all());
+        of_clients.extend(self.dead_links.groups.all());
         of_all.sort_unstable_by_key(Linked::place);
         of_all.dedup_by_key(|name| name.place());
         of_clients.sort_unstable_by_key(Linked::place);
@@ -288,7 +292,7 @@ impl Policy {
     pub(super) fn client_to_put(&self, mut client: Client) -> Client {
         let present = self.client(client.username.as_bytes());
         let roles = self.roles_to_put(&client.roles, present.map(|present| &present.roles));
-        let groups = self.gone.groups.to_put(
+        let groups = self.dead_links.groups.to_put(
             &client.groups,
             present.map(|present| &present.groups),
             |name| self.group(name).map(|group| group.name.clone()),
@@ -307,7 +311,7 @@ impl Policy {
         }
         match present {
             Some(present) => group.name = present.name.clone(),
-            None if self.gone.has_group(&group.name) => group.name = group.name.another(),
+            None if self.dead_links.lead_to_group(&group.name) => group.name = group.name.another(),
             None => {}
         }
         group
@@ -317,7 +321,7 @@ impl Policy {
     pub(super) fn role_to_put(&self, mut role: Role) -> Role {
         match self.role(role.name.as_bytes()) {
             Some(present) => role.name = present.name.clone(),
-            None if self.gone.has_role(&role.name) => role.name = role.name.another(),
+            None if self.dead_links.lead_to_role(&role.name) => role.name = role.name.another(),
             None => {}
         }
         role
@@ -328,7 +332,7 @@ impl Policy {
         roles: &Links<RoleName>,
         present: Option<&Links<RoleName>>,
     ) -> Option<Links<RoleName>> {
-        self.gone.roles.to_put(
+        self.dead_links.roles.to_put(
             roles,
             present,
             |name| self.role(name).map(|role| role.name.clone()),
