@@ -114,12 +114,12 @@ impl Audit {
 
     /// Writes what waits, and ends the thread; if the disk hangs, not longer than until then.
     pub(super) fn end(&self, until: Instant) {
-        let Some(Inner { worker, shared }) = &self.0 else { return };
-        if worker.end_by(until) {
-            // What came in while no thread could be started.
-            shared.write();
-        }
-        shared.tell_what_is_unfinished();
+        let Some(inner) = &self.0 else { return };
+        // What could not be written, and what came in while no thread could be started. Not in this one, which must not wait
+        // for a disk that hangs.
+        inner.submit();
+        inner.worker.end_by(until);
+        inner.shared.tell_what_is_unfinished();
     }
 }
 

@@ -10,9 +10,14 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 /// The bytes that wait for a file that cannot be written; a line that is longer waits alone.
 const MOST_WAITING: usize = 4_194_304;
+
+/// How long the thread waits for the reader of a pipe that is full, again and again.
+const UNTIL_ROOM: Duration = Duration::from_millis(2);
 
 /// Lines on their way to a file.
 #[derive(Debug)]
@@ -232,6 +237,7 @@ impl Trail {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => self.written = self.written.saturating_add(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(UNTIL_ROOM),
                 Err(error) => return Err(error),
             }
         }
@@ -292,7 +298,10 @@ impl Trail {
             return Ok(());
         }
         self.close();
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
+        let mut options = OpenOptions::new();
+        // A pipe that nobody reads is an error then, where it would else be waited for.
+        options.append(true).create(true).mode(0o600).custom_flags(libc::O_NONBLOCK);
+        let mut file = options.open(&self.path)?;
         if last_line_is_cut(&file, &self.path)? {
             file.write_all(b"\n")?;
         }

@@ -4,6 +4,7 @@ use std::io::BufRead;
 use std::process::Command;
 
 use mosquitto_dynsec::broker::{BrokerFamily, LogLevel};
+use mosquitto_dynsec::options::PluginOptions;
 use mosquitto_dynsec::plugin::{Actor, ControlTopic, Plugin};
 use serde_json::{Value, json};
 
@@ -109,28 +110,30 @@ fn questions_are_told_with_their_topic_but_not_those_of_clients_about_themselves
     );
 }
 
+/// Lets the broker tick until such a line is in the log.
+fn until_logged(place: &Place, plugin: &Plugin, part: &str) -> Vec<(LogLevel, String)> {
+    for _ in 0..1000 {
+        plugin.on_tick();
+        if !place.logged(part).is_empty() {
+            return place.logged(part);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("not in the log: {part}");
+}
+
 #[test]
 fn a_full_disk_stops_nothing_and_is_reported_once() {
     let (place, plugin) = started();
     let file = place.directory.path().join("audit.jsonl");
     std::fs::remove_file(&file).unwrap();
     std::os::unix::fs::symlink("/dev/full", &file).unwrap();
-    let until_logged = |part: &str| {
-        for _ in 0..1000 {
-            plugin.on_tick();
-            if !place.logged(part).is_empty() {
-                return place.logged(part);
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        panic!("not in the log: {part}");
-    };
     send(&plugin, r#"{"commands":[{"command":"createRole","rolename":"r"}]}"#);
-    let told = until_logged("cannot be written");
+    let told = until_logged(&place, &plugin, "cannot be written");
     assert_eq!(told[0].0, LogLevel::Error);
     send(&plugin, r#"{"commands":[{"command":"createRole","rolename":"s"}]}"#);
     std::fs::remove_file(&file).unwrap();
-    let told = until_logged("can be written again; nothing is missing");
+    let told = until_logged(&place, &plugin, "can be written again; nothing is missing");
     assert_eq!(told[0].0, LogLevel::Notice);
     plugin.shutdown();
     assert_eq!(place.logged("audit trail").len(), 2);
@@ -195,6 +198,29 @@ fn started_with_pipe() -> (Place, Plugin, std::fs::File) {
     // Open at both ends, it waits for nobody.
     let pipe = std::fs::OpenOptions::new().read(true).write(true).open(&file).unwrap();
     (place, plugin, pipe)
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_is_not_waited_for() {
+    let place = Place::with(&json!({"defaultACLAccess": {}, "clients": [], "groups": [], "roles": []}));
+    let file = place.directory.path().join("audit.jsonl");
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let options = |options: &mut PluginOptions| options.audit_file = Some(file.clone());
+    let plugin = place.start(BrokerFamily::V2_1, options).unwrap();
+    assert_eq!(place.logged("cannot be written: No such device").len(), 1);
+    send(&plugin, r#"{"commands":[{"command":"createRole","rolename":"r"}]}"#);
+    let pipe = std::fs::OpenOptions::new().read(true).write(true).open(&file).unwrap();
+    let mut reader = std::io::BufReader::new(pipe);
+    let mut line = String::new();
+    until_logged(&place, &plugin, "can be written again; nothing is missing");
+    reader.read_line(&mut line).unwrap();
+    assert!(line.contains(r#""target":{"rolename":"r"}"#), "{line}");
+    // The reader goes, and comes back no more.
+    drop(reader);
+    send(&plugin, r#"{"commands":[{"command":"createRole","rolename":"s"}]}"#);
+    until_logged(&place, &plugin, "cannot be written: Broken pipe");
+    plugin.shutdown();
+    assert_eq!(place.logged("was written: 1 commands are missing there").len(), 1);
 }
 
 /// Commands whose lines are longer together than what may wait.

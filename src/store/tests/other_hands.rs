@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::faults::{Faulty, Place, policy_of_length};
 use super::write;
@@ -51,6 +52,16 @@ fn what_somebody_else_wrote_is_kept_before_it_is_saved_over() {
         assert_eq!(kept(&mut store), Vec::<PathBuf>::new(), "our own saves are no edits");
     }
     assert_eq!(place.others().len(), 3);
+}
+
+#[test]
+fn a_pipe_in_the_files_place_is_not_waited_for() {
+    let (place, mut store) = place();
+    fs::remove_file(&place.file).unwrap();
+    assert!(Command::new("mkfifo").arg(&place.file).status().unwrap().success());
+    assert!(matches!(store.reload(Compat::V2_1, false), Err(OpenError::NotAFile { .. })));
+    store.save(&policy_of_length(200)).unwrap();
+    assert_eq!(fs::read(&place.file).unwrap(), write(&policy_of_length(200)));
 }
 
 #[test]
