@@ -20,8 +20,8 @@ pub(super) struct Edits {
     known: Option<Known>,
     /// What was to be saved last, was refused, and may be in the file all the same, since it could not be put back.
     left: Option<Fingerprint>,
-    /// What somebody else had written into it when that was last kept.
-    kept: Option<Fingerprint>,
+    /// What somebody else had written into it when that was last kept, and where.
+    kept: Option<(Fingerprint, PathBuf)>,
     /// What it was when the save that is under way last looked at it, if it was there, and how often it was another one.
     seen: Option<Stat>,
     looks: usize,
@@ -140,11 +140,17 @@ impl Edits {
     fn keep_edit(&mut self, place: &Place<'_>) -> Result<(), Failure> {
         let Some(edited) = self.edited(place)? else { return Ok(()) };
         let fingerprint = content::fingerprint(&edited);
-        if self.kept != Some(fingerprint) {
-            let notices = keepsakes::keep_edit(place.disk, place.path, &place.directories, &edited)?;
-            self.kept = Some(fingerprint);
-            self.notices.extend(notices);
+        // A save that fails comes again, and somebody may have taken the copy away meanwhile.
+        if let Some((kept, copy)) = &self.kept
+            && *kept == fingerprint
+            && keepsakes::holds(place.disk, copy, &edited)
+        {
+            return Ok(());
         }
+        let (copy, removed) = keepsakes::keep_edit(place.disk, place.path, &place.directories, &edited)?;
+        self.notices.push(Notice::EditKept { file: place.path.to_owned(), copy: copy.clone() });
+        self.notices.extend(removed);
+        self.kept = Some((fingerprint, copy));
         Ok(())
     }
 

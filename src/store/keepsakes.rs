@@ -69,7 +69,8 @@ impl fmt::Display for Notice {
 }
 
 /// Keeps what somebody else has written, in the first of these directories where that is possible. If it is what was kept
-/// there last, that copy will do. Of copies that differ the youngest [`MOST_EDITS`] stay.
+/// there last, that copy will do. Of copies that differ the youngest [`MOST_EDITS`] stay. Gives the copy, and says which were
+/// removed.
 ///
 /// # Errors
 /// There is none; why not in the last one.
@@ -78,7 +79,7 @@ pub(super) fn keep_edit(
     file: &Path,
     directories: &[PathBuf],
     bytes: &[u8],
-) -> Result<Vec<Notice>, Failure> {
+) -> Result<(PathBuf, Vec<Notice>), Failure> {
     let mut result = Err(Failure::new(Step::Create, file, io::ErrorKind::NotFound.into()));
     for directory in directories {
         let edits = copies(disk, file, directory, EDIT, EDIT_DIGITS);
@@ -87,7 +88,7 @@ pub(super) fn keep_edit(
             && holds(disk, copy, bytes)
             && replace::sync(disk, copy).is_ok()
         {
-            return Ok(vec![Notice::EditKept { file: file.to_owned(), copy: copy.clone() }]);
+            return Ok((copy.clone(), Vec::new()));
         }
         // A number that rises with time, also where the clock was set back.
         let first = last.map_or(0, |(number, _)| number.saturating_add(1)).max(now().as_secs());
@@ -95,9 +96,7 @@ pub(super) fn keep_edit(
             let copy = directory.join(name(file, &format!("{EDIT}{number}")));
             match replace::create(disk, &copy, bytes) {
                 Ok(()) => {
-                    let mut notices = vec![Notice::EditKept { file: file.to_owned(), copy }];
-                    notices.extend(remove_old_edits(disk, directory, &edits, bytes));
-                    return Ok(notices);
+                    return Ok((copy, remove_old_edits(disk, directory, &edits, bytes)));
                 }
                 Err(failure) => {
                     let is_taken = failure.error.kind() == io::ErrorKind::AlreadyExists;
@@ -133,7 +132,7 @@ fn remove_old_edits(
 }
 
 /// Whether that is what a file holds.
-fn holds(disk: &dyn Disk, file: &Path, bytes: &[u8]) -> bool {
+pub(super) fn holds(disk: &dyn Disk, file: &Path, bytes: &[u8]) -> bool {
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let has_length = disk.metadata(file).is_ok_and(|found| found.is_file() && found.len() == length);
     has_length && disk.read(file).is_ok_and(|found| found == bytes)

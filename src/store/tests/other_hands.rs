@@ -320,6 +320,36 @@ fn what_somebody_else_wrote_meanwhile_stays_when_the_save_fails() {
 }
 
 #[test]
+fn a_copy_that_is_taken_away_after_a_save_that_failed_is_made_again() {
+    for in_place in [false, true] {
+        let mut taken_away = 0;
+        for call in 0.. {
+            let (place, disk, mut store) = on_a_disk(in_place, std::io::ErrorKind::StorageFull);
+            fs::write(&place.file, "edited").unwrap();
+            disk.fail(call, call + 1);
+            let saved = store.save(&policy_of_length(200));
+            if disk.calls() <= call {
+                break;
+            }
+            let copies = kept(&mut store);
+            if saved.is_ok() || copies.is_empty() {
+                continue;
+            }
+            taken_away += 1;
+            for copy in copies {
+                fs::remove_file(copy).unwrap();
+            }
+            disk.fail(usize::MAX, usize::MAX);
+            store.save(&policy_of_length(200)).unwrap();
+            let copies = kept(&mut store);
+            assert_eq!(copies.len(), 1, "call {call}");
+            assert_eq!(fs::read_to_string(&copies[0]).unwrap(), "edited");
+        }
+        assert!(taken_away > 3, "{taken_away}");
+    }
+}
+
+#[test]
 fn what_was_refused_and_could_not_be_put_back_is_no_edit() {
     let (running, refused) = (policy_of_length(100), policy_of_length(5000));
     for in_place in [false, true] {
