@@ -22,7 +22,7 @@ impl Policy {
         let (roles, groups) = (self.touched_roles(new), self.touched_groups(new));
         let mut difference = Difference::default();
         let mut concerned = Holders::default();
-        self.add(&mut concerned, &roles, &groups);
+        self.add_holders(&roles, &groups, &mut concerned);
         concerned.anonymous |= self.anonymous_group != new.anonymous_group;
         // What is linked to comes before what links to it, and goes after it.
         for role in new.roles() {
@@ -57,7 +57,7 @@ impl Policy {
         self.set_change_index(new.change_index());
         self.set_extra(new.extra().clone());
         self.remember_deletions_like(new);
-        self.add(&mut concerned, &roles, &groups);
+        self.add_holders(&roles, &groups, &mut concerned);
         Difference { concerned, ..difference }
     }
 
@@ -99,15 +99,6 @@ impl Policy {
             None => true,
         };
         self.groups().filter(|group| differs(group)).map(|group| group.name.clone()).collect()
-    }
-
-    fn add(&self, concerned: &mut Holders, roles: &HashSet<RoleName>, groups: &HashSet<GroupName>) {
-        let of_roles = roles.iter().map(|role| self.holders_of_role(role.as_bytes()));
-        let of_groups = groups.iter().map(|group| self.holders_of_group(group.as_bytes()));
-        for holders in of_roles.chain(of_groups) {
-            concerned.clients.extend(holders.clients);
-            concerned.anonymous |= holders.anonymous;
-        }
     }
 }
 

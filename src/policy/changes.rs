@@ -1,4 +1,7 @@
-//! Every way to change a [`Policy`]: what is replaced goes into its history.
+//! How records of a [`Policy`] are put, replaced and taken away. What is replaced goes into its history, so that it can be
+//! undone (`history.rs`), but for [`Policy::fill`], which keeps none.
+//!
+//! All records at once are changed in `become_like.rs`.
 
 use std::sync::Arc;
 

@@ -189,8 +189,7 @@ impl<'a> Hashed<'a> {
         self.topic
     }
 
-    /// A number that no other request of this connection has, but by chance, nor has any of another connection, of which
-    /// `connection` is another number.
+    /// The number of this request of this connection; another request or connection has the same only by chance.
     #[inline]
     #[must_use]
     pub fn of_connection(&self, connection: usize) -> u64 {

@@ -107,24 +107,15 @@ impl Policy {
         let mut concerned =
             Holders { clients: touched.clients.iter().cloned().collect(), ..Holders::default() };
         concerned.anonymous = touched.anonymous;
-        self.add_holders(&touched, &mut concerned);
+        self.add_holders(&touched.roles, &touched.groups, &mut concerned);
         self.undo_to(mark);
-        self.add_holders(&touched, &mut concerned);
+        self.add_holders(&touched.roles, &touched.groups, &mut concerned);
         let present = self.default_access();
         let was_wider = Action::ALL.into_iter().any(|action| {
             !present.allows(action) && touched.default_access.iter().any(|access| access.allows(action))
         });
         concerned.anonymous |= was_wider;
         (concerned, was_wider.then(|| self.all_clients()))
-    }
-
-    fn add_holders(&self, touched: &Touched, concerned: &mut Holders) {
-        let of_groups = touched.groups.iter().map(|group| self.holders_of_group(group.as_bytes()));
-        let of_roles = touched.roles.iter().map(|role| self.holders_of_role(role.as_bytes()));
-        for holders in of_groups.chain(of_roles) {
-            concerned.clients.extend(holders.clients);
-            concerned.anonymous |= holders.anonymous;
-        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Who is in a group and who has a role: what the records say, asked the other way round.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::table::Id;
-use super::{Client, GroupName, Link, Policy, Username};
+use super::{Client, GroupName, Link, Policy, RoleName, Username};
 
 /// Whom a change to a role or group concerns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,18 @@ impl Policy {
             clients: self.in_group(group).collect(),
             anonymous: self.anonymous_group().is_some_and(|anonymous| anonymous.name.as_bytes() == group),
         }
+    }
+
+    /// Adds everybody whose rights one of these roles has a part in, or who is in one of these groups.
+    pub(super) fn add_holders(
+        &self,
+        roles: &HashSet<RoleName>,
+        groups: &HashSet<GroupName>,
+        concerned: &mut Holders,
+    ) {
+        let of_roles = roles.iter().map(|role| self.holders_of_role(role.as_bytes()));
+        let of_groups = groups.iter().map(|group| self.holders_of_group(group.as_bytes()));
+        of_roles.chain(of_groups).for_each(|holders| concerned.extend(holders));
     }
 
     /// Whether any client or group has a role.

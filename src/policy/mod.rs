@@ -1,7 +1,8 @@
-//! The pure core: who may do what. No I/O, no FFI, no clock, no randomness, no locks.
+//! The pure core: who may do what. No I/O, no FFI, no clock. Random are only the keys of its hashes and the number that a
+//! policy's generations begin with, and no check takes a lock.
 //!
-//! [`Policy`] holds immutable records ([`Client`], [`Group`], [`Role`]) and answers two questions:
-//! [`Policy::authorize`] and [`Policy::authenticate`].
+//! [`Policy`] holds immutable records ([`Client`], [`Group`], [`Role`]). It decides ([`Policy::authorize`],
+//! [`Policy::authenticate`]), and it explains ([`Policy::explain`], [`Policy::effective_acls`], [`Policy::lint`]).
 
 mod acl;
 mod acl_list;

@@ -1,4 +1,4 @@
-//! Several ACLs of a type with one topic, given for one role: one of them counts.
+//! Several records with one name, or several ACLs of a type with one topic, given for one role: one of them counts.
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -31,7 +31,7 @@ impl OfSeveral {
     /// Of ACLs. Up to 2.0.15 the C plugin keeps all. It asks by priority, but for literal ACLs, of which it finds the one that
     /// was added last. From 2.0.16 on it keeps the first.
     #[must_use]
-    pub fn counts(acl_type: AclType, compat: Compat) -> Self {
+    pub fn of_acls(acl_type: AclType, compat: Compat) -> Self {
         match compat {
             Compat::V2_0 | Compat::V2_0_15 if acl_type.is_literal() => Self::Last,
             Compat::V2_0 | Compat::V2_0_15 => Self::FirstOfHighest,
@@ -54,7 +54,7 @@ pub fn which_count(acls: &[(AclType, Acl)], compat: Compat) -> Vec<bool> {
         match counting.entry(hash(of_type), is_same, hash_at) {
             Entry::Vacant(place) => _ = place.insert(index),
             Entry::Occupied(mut best) => {
-                let is_better = match OfSeveral::counts(*acl_type, compat) {
+                let is_better = match OfSeveral::of_acls(*acl_type, compat) {
                     OfSeveral::First => false,
                     OfSeveral::FirstOfHighest => {
                         acls.get(*best.get()).is_some_and(|(_, best)| best.priority < acl.priority)

@@ -1,8 +1,8 @@
 //! [`Policy`]: the records, and what follows from them. How they change is in `changes.rs`.
 //!
 //! Clients say which roles and groups they have, groups say which roles; everything else (a group's
-//! members, a role's holders) is derived and follows each replacement by itself. So no order of
-//! changes leaves a reference to something that is gone that leads anywhere, and undoing is putting records back.
+//! members, a role's holders) is derived and follows each replacement by itself. So a link to something that is gone
+//! leads nowhere, in whatever order changes come, and undoing is putting records back.
 
 use std::fmt;
 use std::sync::Arc;
@@ -160,14 +160,6 @@ impl Policy {
     #[inline]
     pub(super) fn keys(&self) -> &Keys {
         &self.keys
-    }
-
-    /// A hash of a name, for tables of whoever reads or writes many: nobody outside can choose names whose
-    /// hashes collide, and it differs from process to process.
-    #[inline]
-    #[must_use]
-    pub fn hash_of_name(&self, name: &[u8]) -> u64 {
-        self.keys.hash(name)
     }
 
     /// All clients, by the bytes of their names.

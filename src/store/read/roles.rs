@@ -68,7 +68,7 @@ fn role(name: RoleName, element: &Value<'_>, at: At<'_>, context: &mut Context<'
     let mut others: HashMap<(AclType, Box<[u8]>), Vec<InertElement>> = HashMap::new();
     let rejected = read.iter().zip(elements).zip(&counts).filter(|(_, counts)| !**counts);
     for (((acl_type, acl), (index, span)), _) in rejected {
-        let counts = OfSeveral::counts(*acl_type, context.compat);
+        let counts = OfSeveral::of_acls(*acl_type, context.compat);
         let what = Imperfection::AclOfSeveral(Shown::new(&acl.topic), counts);
         context.issues.add(&list.element(index), span.start, what);
         let of_topic = others.entry((*acl_type, acl.topic.clone())).or_default();

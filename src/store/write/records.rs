@@ -152,7 +152,7 @@ fn priority_of(element: &InertElement, compat: Compat) -> Priority {
 }
 
 fn acl(writer: &mut Writer, acl_type: AclType, acl: &Acl, compat: Compat) {
-    let counts = OfSeveral::counts(acl_type, compat);
+    let counts = OfSeveral::of_acls(acl_type, compat);
     let others = acl.extra.inert(InertIn::Beside).iter().filter(|other| match counts {
         // As they are written, behind that one or before it.
         OfSeveral::First | OfSeveral::Last => true,

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{ANYBODY, Finding, Holder, NO_LEVEL, RoleAcl, Work};
+use super::{ANYBODY, Finding, Holder, NO_LEVEL, RoleAcl, Work, address};
 use crate::policy::analysis::effective::{filled, is_of_publishes, with_first_level};
 use crate::policy::matcher::topic::{has_wildcard, without_hash};
 use crate::policy::{
@@ -235,8 +235,4 @@ fn pairs<N: Ord + Clone + std::borrow::Borrow<[u8]>>(
         let after = links.iter().skip(index.saturating_add(1));
         after.take_while(|second| second.priority == first.priority).map(move |second| (first, second))
     })
-}
-
-fn address<T>(record: &T) -> usize {
-    std::ptr::from_ref(record).addr()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{ANYBODY, Finding, Holder, RoleAcl, Work};
+use super::{ANYBODY, Finding, Holder, RoleAcl, Work, address};
 use crate::policy::analysis::effective::is_one_topic;
 use crate::policy::matcher::Cut;
 use crate::policy::matcher::topic::{Match, is_well_formed};
@@ -159,10 +159,6 @@ fn subscriptions(role: &Role) -> impl Iterator<Item = RoleAcl<'_>> {
         let allowing = role.acls(acl_type).iter().filter(|acl| acl.allow);
         allowing.map(move |acl| RoleAcl { role, acl_type, acl })
     })
-}
-
-fn address<T>(record: &T) -> usize {
-    std::ptr::from_ref(record).addr()
 }
 
 /// A client's roles and groups, in their order: clients with the same have the same rights.
