@@ -11,7 +11,7 @@ use super::in_place;
 use super::keepsakes::{self, Notice};
 use super::known::{Known, Stat};
 use super::mounts;
-use super::replace;
+use super::replace::{self, Replaced};
 use super::save_error::{Failure, SaveError, Step};
 
 /// Where the broker's packages and images let it keep state, should no directory be given.
@@ -210,11 +210,12 @@ impl PolicyFile {
         let replaced = replace::replace(disk, &self.target, content, &mut || self.edits.keep_again(&place));
         let why = match replaced {
             Err(SaveError::Failed(why)) if why.is_about_permission_or_place() => why,
-            saved => {
-                if saved.is_ok() {
-                    self.method = Method::Replace;
-                }
-                return saved;
+            Err(error) => return Err(error),
+            Ok(Replaced { known, lost_group }) => {
+                self.method = Method::Replace;
+                let notice = |group| Notice::GroupNotKept { file: self.path.clone(), group };
+                self.notices.extend(lost_group.map(notice));
+                return Ok(known);
             }
         };
         // What could be replaced at the start may have become a mount, or its directory read-only.

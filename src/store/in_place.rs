@@ -62,7 +62,7 @@ fn open(disk: &dyn Disk, target: &Path) -> Result<File, Failure> {
 
 /// Writes the copy, which is nobody else's.
 fn write_copy(disk: &dyn Disk, copy: &Path, bytes: &[u8]) -> Result<Known, SaveError> {
-    replace::replace(disk, copy, &bytes, &mut || Ok(false))
+    Ok(replace::replace(disk, copy, &bytes, &mut || Ok(false))?.known)
 }
 
 /// Writes `bytes` into `target`.

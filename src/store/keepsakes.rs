@@ -43,6 +43,13 @@ pub enum Notice {
         /// Where it was.
         copy: PathBuf,
     },
+    /// The file has another group than before.
+    GroupNotKept {
+        /// The policy file.
+        file: PathBuf,
+        /// The group that it had.
+        group: u32,
+    },
     /// A version could not be kept.
     NotBackedUp(Failure),
 }
@@ -62,6 +69,12 @@ impl fmt::Display for Notice {
                 "of what other hands have written into the policy file {MOST_EDITS} copies are kept; the oldest, `{}`, \
                  was removed",
                 copy.display()
+            ),
+            Self::GroupNotKept { file, group } => write!(
+                f,
+                "`{}` could not be left in the group {group}, which the user that the broker runs as is not in. Its group is \
+                 another one now, and may do with it what everybody may",
+                file.display()
             ),
             Self::NotBackedUp(failure) => write!(f, "the last version of the policy is not kept: {failure}"),
         }

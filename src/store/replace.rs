@@ -26,8 +26,18 @@ const STICKY: u32 = 0o1000;
 /// What is done right before a file is written over, until it says that nobody else has changed it.
 pub(super) type LastLook<'l> = &'l mut dyn FnMut() -> Result<bool, SaveError>;
 
+/// A file that was replaced.
+#[derive(Debug)]
+pub(super) struct Replaced {
+    /// What it is now.
+    pub(super) known: Known,
+    /// The group that it had, if it could not get that again.
+    pub(super) lost_group: Option<u32>,
+}
+
 /// Replaces `target` by a file with that content, with the mode of the old one, and its owner and
-/// group as far as permitted; a new one is its owner's alone.
+/// group as far as permitted; a new one is its owner's alone. If it has another group, that gets no more rights than all
+/// others.
 ///
 /// # Errors
 /// A step failed. The old file is intact, save after [`SaveError::NotPutBack`].
@@ -36,12 +46,12 @@ pub(super) fn replace(
     target: &Path,
     content: &dyn Content,
     last_look: LastLook<'_>,
-) -> Result<Known, SaveError> {
+) -> Result<Replaced, SaveError> {
     let directory = directory_of(target);
     let open_directory =
         disk.open(directory).map_err(|error| Failure::new(Step::OpenDirectory, directory, error))?;
     let mut old = Old::open(disk, target)?;
-    let (temporary, fingerprint) = Temporary::write(disk, target, content, old.as_ref())?;
+    let (mut temporary, fingerprint) = Temporary::write(disk, target, content, old.as_ref())?;
     while last_look()? {
         old = Old::open(disk, target)?;
         if let Some(old) = &old {
@@ -49,11 +59,12 @@ pub(super) fn replace(
             temporary.sync()?;
         }
     }
+    let lost_group = temporary.lost_group;
     let stat = temporary.rename_over(target)?;
-    let Err(error) = disk.sync(&open_directory) else { return Ok(Known { stat, fingerprint }) };
-    if is_unsupported(&error) {
-        return Ok(Known { stat, fingerprint });
-    }
+    let error = match disk.sync(&open_directory) {
+        Err(error) if !is_unsupported(&error) => error,
+        _ => return Ok(Replaced { known: Known { stat, fingerprint }, lost_group }),
+    };
     let failure = Failure::new(Step::SyncDirectory, directory, error);
     match put_back(disk, target, old.as_ref()) {
         Ok(()) => Err(failure.into()),
@@ -188,13 +199,15 @@ struct Temporary<'d> {
     path: PathBuf,
     file: File,
     done: bool,
+    /// The group that it should have and has not.
+    lost_group: Option<u32>,
 }
 
 impl<'d> Temporary<'d> {
     fn create(disk: &'d dyn Disk, target: &Path) -> Result<Self, Failure> {
         let path = directory_of(target).join(temporary_name(target));
         match disk.create(&path) {
-            Ok(file) => Ok(Self { disk, path, file, done: false }),
+            Ok(file) => Ok(Self { disk, path, file, done: false, lost_group: None }),
             Err(error) => Err(Failure::new(Step::Create, &path, error)),
         }
     }
@@ -205,7 +218,7 @@ impl<'d> Temporary<'d> {
         content: &dyn Content,
         like: Option<&Old>,
     ) -> Result<(Self, Fingerprint), Failure> {
-        let temporary = Self::create(disk, target)?;
+        let mut temporary = Self::create(disk, target)?;
         let fingerprint = content::write(disk, &temporary.file, content)
             .map_err(|error| Failure::new(Step::Write, &temporary.path, error))?;
         if let Some(like) = like {
@@ -220,7 +233,7 @@ impl<'d> Temporary<'d> {
     }
 
     /// Takes owner, group and mode of another file, as far as permitted.
-    fn take_after(&self, like: &Old) {
+    fn take_after(&mut self, like: &Old) {
         let like = &like.metadata;
         let own = self.disk.metadata_open(&self.file);
         let (owner, group) = match own {
@@ -228,12 +241,14 @@ impl<'d> Temporary<'d> {
             Err(_) => (true, true),
         };
         let group = group.then(|| like.gid());
-        if owner && self.disk.set_owner(&self.file, Some(like.uid()), group).is_ok() {
-            // Both at once, as root.
-        } else if group.is_some() {
-            let _ = self.disk.set_owner(&self.file, None, group);
-        }
-        let _ = self.disk.set_mode(&self.file, like.mode() & 0o7777);
+        // Both at once, as root.
+        let has_both = owner && self.disk.set_owner(&self.file, Some(like.uid()), group).is_ok();
+        self.lost_group =
+            group.filter(|_| !has_both && self.disk.set_owner(&self.file, None, group).is_err());
+        let mode = like.mode() & 0o7777;
+        // What the old group might do is not for the one that the directory or the broker's user has.
+        let mode = if self.lost_group.is_some() { (mode & !0o070) | ((mode & 0o007) << 3) } else { mode };
+        let _ = self.disk.set_mode(&self.file, mode);
     }
 
     /// Says what the file is then, as far as that can be known.

@@ -12,6 +12,7 @@ mod other_hands;
 mod passwords;
 mod power;
 mod properties;
+mod rights;
 mod samples;
 mod several_acls;
 mod several_records;

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use super::faults::policy_of_length;
 use super::write;
@@ -243,7 +243,24 @@ fn where_nothing_can_be_written_it_starts_and_every_save_says_why() {
     assert!(holds(&place, 500));
 }
 
-const CHILD: &str = "DYNSEC_TEST_AS_SOMEBODY";
+/// Runs a test of the store in a process of that user and that group alone, which is told of `root`.
+pub(super) fn run_as((user, group): (u32, u32), root: &Path, test: &str) -> Output {
+    let program = root.join("program");
+    // By another process: a file that this one has open for writing, a child that is started by another
+    // test at that moment has open too, and it cannot be run until that child is a program of its own.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
+    assert!(copied.success());
+    Command::new(program)
+        .args(["--exact", &format!("store::tests::{test}"), "--nocapture"])
+        .env(CHILD, root)
+        .current_dir("/")
+        .uid(user)
+        .gid(group)
+        .output()
+        .unwrap()
+}
+
+pub(super) const CHILD: &str = "DYNSEC_TEST_AS_SOMEBODY";
 
 /// Not a test but what the next one starts as another user.
 #[test]
@@ -279,19 +296,7 @@ fn a_file_of_ours_in_a_directory_that_is_not_is_written_in_place() {
         fs::set_permissions(&place.file, fs::Permissions::from_mode(0o666)).unwrap();
         std::os::unix::fs::chown(&place.file, owner, None).expect("run the tests as root");
         std::os::unix::fs::chown(&place.state, Some(nobody), None).unwrap();
-        let program = root.join("program");
-        // By another process: a file that this one has open for writing, a child that is started by another
-        // test at that moment has open too, and it cannot be run until that child is a program of its own.
-        let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
-        assert!(copied.success());
-        let output = Command::new(program)
-            .args(["--exact", "store::tests::mounts::saves_as_somebody_else_if_asked", "--nocapture"])
-            .env(CHILD, root)
-            .current_dir("/")
-            .uid(nobody)
-            .gid(nobody)
-            .output()
-            .unwrap();
+        let output = run_as((nobody, nobody), root, "mounts::saves_as_somebody_else_if_asked");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{mode:o}: {said}");
         assert!(holds(&place, 500), "the other process has run: {said}");

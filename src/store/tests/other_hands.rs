@@ -23,7 +23,7 @@ fn kept_and_removed(store: &mut Store) -> (Vec<PathBuf>, Vec<PathBuf>) {
         match notice {
             Notice::EditKept { copy, .. } => kept.push(copy),
             Notice::EditRemoved { copy } => removed.push(copy),
-            Notice::NotBackedUp(failure) => panic!("{failure}"),
+            other => panic!("{other}"),
         }
     }
     (kept, removed)
