@@ -12,7 +12,7 @@ use crate::password::Plaintext;
 use crate::policy::{Client, Compat, Password, Policy};
 use crate::store::{
     Disk, FirstRun, InitError, Loaded, Made, OpenError, PASSWORD_VARIABLE, PasswordFrom, Shown, Store,
-    Writable,
+    Writable, is_one_file,
 };
 
 /// How many clients are named in one line.
@@ -21,6 +21,13 @@ const MOST_NAMES: usize = 5;
 /// Why the plugin cannot start.
 #[derive(Debug)]
 pub enum StartError {
+    /// Two options name one file, which would be written over.
+    OneFile {
+        /// The options.
+        options: [&'static str; 2],
+        /// Its path, as the first has it.
+        path: PathBuf,
+    },
     /// The policy cannot be used.
     Open(OpenError),
     /// There is none, and none could be made.
@@ -35,6 +42,13 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::OneFile { options: [one, other], path } => {
+                write!(
+                    f,
+                    "`{one}` and `{other}` name the same file, `{}`: each needs its own",
+                    path.display()
+                )
+            }
             Self::Open(error) => error.fmt(f),
             Self::Init { path, error } => {
                 write!(f, "there is no `{}`, and none could be made: {error}", path.display())
@@ -44,6 +58,24 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
+
+/// Looks whether what is written to one file is written to another one as well.
+pub(crate) fn tell_files_apart(options: &PluginOptions) -> Result<(), StartError> {
+    let files = [
+        ("plugin_opt_audit_file", options.audit_file.as_ref()),
+        ("plugin_opt_metrics_file", options.metrics_file.as_ref()),
+        ("plugin_opt_config_file", Some(&options.config_file)),
+    ];
+    for (index, (one, path)) in files.iter().enumerate() {
+        let Some(path) = path else { continue };
+        for (other, other_path) in files.iter().skip(index.saturating_add(1)) {
+            if other_path.is_some_and(|other_path| is_one_file(path, other_path)) {
+                return Err(StartError::OneFile { options: [one, other], path: (*path).clone() });
+            }
+        }
+    }
+    Ok(())
+}
 
 /// Opens the policy. Where it is missing and that is asked for, it is made.
 pub(crate) fn open(

@@ -7,7 +7,7 @@ mod text;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-pub use text::prometheus;
+pub use text::{BEGINNING, prometheus};
 
 /// The actions that are decided about, in the order of the policy's enumeration.
 const ACTIONS: [&str; 4] = ["publishClientSend", "publishClientReceive", "subscribe", "unsubscribe"];

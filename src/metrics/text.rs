@@ -6,6 +6,9 @@ use super::{Counts, Sizes};
 
 const PREFIX: &str = "mosquitto_dynsec_";
 
+/// What the text begins with, whatever version made it.
+pub const BEGINNING: &str = "# HELP mosquitto_dynsec_";
+
 /// All of it. No label holds anything that a client or an administrator has chosen.
 #[must_use]
 pub fn prometheus(counts: &Counts, sizes: &Sizes) -> String {
@@ -89,7 +92,7 @@ mod tests {
 
     /// What `promtool check metrics` checks of a text without histograms.
     fn check(text: &str) {
-        assert!(text.ends_with('\n'));
+        assert!(text.starts_with(BEGINNING) && text.ends_with('\n'));
         let (mut family, mut seen, mut samples) = (String::new(), HashSet::new(), HashSet::new());
         let mut lines = text.lines();
         while let Some(line) = lines.next() {

@@ -282,7 +282,8 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "metrics_file",
         accepts: "a path",
         default: Some("none"),
-        meaning: "A file that counters are written to, as Prometheus reads them.",
+        meaning: "A file that counters are written to, as Prometheus reads them. A file that holds anything else is not \
+                  written over.",
         set: |options, value| {
             options.metrics_file = Some(path(value)?);
             Some(())

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::Plugin;
 use crate::broker::LogLevel;
 use crate::control::sizes;
-use crate::metrics::{Counts, prometheus};
+use crate::metrics::{BEGINNING, Counts, prometheus};
 use crate::store::replace_metrics_file;
 use crate::workers::Workers;
 
@@ -67,9 +67,10 @@ impl Inner {
         let (path, outcome) = (self.path.clone(), Arc::clone(&self.outcome));
         // Where the thread is still at the last one, the next comes soon enough.
         let _ = self.worker.submit(move || {
-            let error = replace_metrics_file(&path, text.as_bytes()).err();
+            let error = replace_metrics_file(&path, text.as_bytes(), BEGINNING.as_bytes()).err();
             let mut outcome = outcome.lock();
-            outcome.is_new = error.is_some() != outcome.is_broken;
+            // What came and went before it was said is no news.
+            outcome.is_new ^= error.is_some() != outcome.is_broken;
             outcome.is_broken = error.is_some();
             outcome.error = error;
         });

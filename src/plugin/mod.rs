@@ -145,6 +145,7 @@ impl Plugin {
         disk: &dyn Fn() -> Box<dyn Disk>,
     ) -> Result<Self, StartError> {
         let compat = compat_of(options.compat, family, &*broker);
+        start::tell_files_apart(options)?;
         let (loaded, mut store) = start::open(options, compat, family, &*broker, disk)?;
         store.keep_versions(options.backups);
         start::report(&loaded, &store, &*broker);

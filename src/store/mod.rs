@@ -35,7 +35,7 @@ pub use init::{FirstRun, InitError, Made, PASSWORD_VARIABLE, PasswordFrom};
 pub use issue::{Imperfection, Issue, Shown};
 pub use keepsakes::Notice;
 use known::Known;
-pub use metrics_file::replace_metrics_file;
+pub use metrics_file::{is_one_file, replace_metrics_file};
 pub use open_error::{OpenError, WhileRunning};
 use read::read_text;
 pub use read::{Malformed, MalformedBy, read};

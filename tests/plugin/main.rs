@@ -16,6 +16,7 @@ mod certificates;
 #[expect(dead_code, reason = "which commands change something does not matter here")]
 mod commands;
 mod disk;
+mod files;
 #[path = "../broker/harness/filter.rs"]
 mod filter;
 mod first_run;
