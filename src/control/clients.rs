@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::error::{CommandError, Member};
-use super::fields::{Fields, up_to_nul};
+use super::fields::Fields;
 use super::members;
 use super::page::Page;
 use super::response::Answer;
 use super::session::{Host, Session};
-use crate::json::Writer;
+use crate::json::{Writer, up_to_nul};
 use crate::policy::{Client, ClientId, Compat, GroupName, Links, Password, Policy, Username};
 
 pub(super) fn create(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<Answer, CommandError> {

@@ -18,6 +18,8 @@ pub(super) struct Command {
     pub(super) mutates: bool,
     /// Whether an error, too, names what the command is about; C's commands have none that do.
     pub(super) names_subject: bool,
+    /// Whether its `password` is hashed.
+    pub(super) hashes_password: bool,
     /// What it does. It leaves no trace in the policy if it fails.
     pub(super) run: fn(&mut Session<'_>, &Fields<'_>) -> Result<Answer, CommandError>,
 }
@@ -26,21 +28,28 @@ const fn reads(
     name: &'static str,
     run: fn(&mut Session<'_>, &Fields<'_>) -> Result<Answer, CommandError>,
 ) -> Command {
-    Command { name, mutates: false, names_subject: false, run }
+    Command { name, mutates: false, names_subject: false, hashes_password: false, run }
 }
 
 const fn mutates(
     name: &'static str,
     run: fn(&mut Session<'_>, &Fields<'_>) -> Result<Answer, CommandError>,
 ) -> Command {
-    Command { name, mutates: true, names_subject: false, run }
+    Command { name, mutates: true, names_subject: false, hashes_password: false, run }
+}
+
+const fn sets_password(
+    name: &'static str,
+    run: fn(&mut Session<'_>, &Fields<'_>) -> Result<Answer, CommandError>,
+) -> Command {
+    Command { hashes_password: true, ..mutates(name, run) }
 }
 
 const fn explains(
     name: &'static str,
     run: fn(&mut Session<'_>, &Fields<'_>) -> Result<Answer, CommandError>,
 ) -> Command {
-    Command { name, mutates: false, names_subject: true, run }
+    Command { name, mutates: false, names_subject: true, hashes_password: false, run }
 }
 
 /// The commands that clients may ask about themselves.
@@ -52,12 +61,12 @@ pub(super) static COMMANDS: &[Command] = &[
     reads("getDefaultACLAccess", default_access::get),
     reads("getDetails", details::get),
     reads("getMetrics", metrics::get),
-    mutates("createClient", clients::create),
+    sets_password("createClient", clients::create),
     mutates("deleteClient", clients::delete),
     reads("getClient", clients::get),
     reads("listClients", clients::list),
-    mutates("modifyClient", clients::modify),
-    mutates("setClientPassword", clients::set_password),
+    sets_password("modifyClient", clients::modify),
+    sets_password("setClientPassword", clients::set_password),
     mutates("setClientId", clients::set_clientid),
     mutates("addClientRole", client_roles::add),
     mutates("removeClientRole", client_roles::remove),
@@ -108,10 +117,5 @@ impl Command {
     /// The command of that name, in any case.
     pub(super) fn find(name: &[u8]) -> Option<&'static Self> {
         COMMANDS.iter().find(|command| command.name.as_bytes().eq_ignore_ascii_case(name))
-    }
-
-    /// Whether its `password` is hashed.
-    pub(super) fn hashes_password(&self) -> bool {
-        matches!(self.name, "createClient" | "modifyClient" | "setClientPassword")
     }
 }

@@ -1,5 +1,6 @@
 //! getDetails.
 
+use super::about::write_change_index;
 use super::error::CommandError;
 use super::fields::Fields;
 use super::response::Answer;
@@ -19,7 +20,6 @@ pub(super) fn get(session: &mut Session<'_>, _: &Fields<'_>) -> Result<Answer, C
             writer.key(member);
             writer.int(i64::try_from(count).unwrap_or(i64::MAX));
         }
-        writer.key("changeIndex");
-        writer.int(policy.change_index());
+        write_change_index(writer, policy);
     }))
 }

@@ -1,16 +1,11 @@
 //! Typed readers of a command's members, each with the error text that the C plugin gives.
 
 use super::error::{CommandError, Member};
-use crate::json::Value;
+use crate::json::{Value, up_to_nul};
 use crate::policy::{Compat, Text, is_mqtt_utf8};
 
 /// The members of a command, or of an object in one of its lists.
 pub(super) struct Fields<'a>(&'a Value<'a>);
-
-/// A string up to its first NUL, where C ends it.
-pub(super) fn up_to_nul(bytes: &[u8]) -> &[u8] {
-    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
-}
 
 impl<'a> Fields<'a> {
     pub(super) fn new(object: &'a Value<'a>) -> Self {

@@ -7,6 +7,9 @@ use crate::policy::{MAX_LEVELS, MAX_TOPIC_BYTES};
 /// How many JSON values a payload may have for each command that it may have.
 const VALUES_FOR_EACH_COMMAND: usize = 20;
 
+/// The bytes of the longest string of MQTT, of a topic or a name.
+const MAX_STRING_BYTES: usize = MAX_TOPIC_BYTES;
+
 /// The limits of control payloads and of their responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -35,8 +38,8 @@ impl Limits {
         payload_bytes: 33_554_432,
         commands: 100_000,
         json_depth: NESTING_LIMIT,
-        name_bytes: MAX_TOPIC_BYTES,
-        topic_bytes: MAX_TOPIC_BYTES,
+        name_bytes: MAX_STRING_BYTES,
+        topic_bytes: MAX_STRING_BYTES,
         topic_levels: MAX_LEVELS,
         acls_per_role: 1_000_000,
         response_bytes: 200_000_000,
@@ -49,7 +52,7 @@ impl Limits {
 
     /// A name that a command makes. At MQTT's own bound the other checks are what there is.
     pub(super) fn check_name(&self, name: &[u8], member: Member) -> Result<(), CommandError> {
-        if self.name_bytes < MAX_TOPIC_BYTES && name.len() > self.name_bytes {
+        if self.name_bytes < MAX_STRING_BYTES && name.len() > self.name_bytes {
             return Err(CommandError::NameTooLong(member, self.name_bytes));
         }
         Ok(())
@@ -57,7 +60,7 @@ impl Limits {
 
     /// The topic of an ACL that a command makes. At MQTT's own bounds the other checks are what there is.
     pub(super) fn check_topic(&self, topic: &[u8]) -> Result<(), CommandError> {
-        if self.topic_bytes < MAX_TOPIC_BYTES && topic.len() > self.topic_bytes {
+        if self.topic_bytes < MAX_STRING_BYTES && topic.len() > self.topic_bytes {
             return Err(CommandError::TopicTooLong(self.topic_bytes));
         }
         if self.topic_levels < MAX_LEVELS

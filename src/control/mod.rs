@@ -40,12 +40,12 @@ pub use response::{Entry, Response, Responses};
 pub use session::{Actor, Connection, FileFinding, Host};
 pub use topic::ControlTopic;
 
-use crate::json::{self, Problem, Value};
+use crate::json::{self, Problem, Value, up_to_nul};
 use crate::password::Plaintext;
 use crate::policy::{Compat, Policy};
 use command::Command;
 use error::CommandError;
-use fields::{Fields, up_to_nul};
+use fields::Fields;
 use session::Session;
 
 /// What a response names where no command can be named.
@@ -104,7 +104,7 @@ pub fn passwords(payload: &[u8], limits: &Limits) -> Vec<Plaintext> {
     }
     let is_hashed = |element: &&Value<'_>| {
         let name = element.get("command").and_then(Value::as_bytes).map(up_to_nul);
-        name.and_then(Command::find).is_some_and(Command::hashes_password)
+        name.and_then(Command::find).is_some_and(|command| command.hashes_password)
     };
     let password = |element: &Value<'_>| Fields::new(element).string("password").map(Plaintext::new);
     commands.iter().filter(is_hashed).filter_map(password).collect()

@@ -61,8 +61,7 @@ impl Page {
     ) -> Answer {
         let count = usize::try_from(self.count).map_or(usize::MAX, |count| count.max(1));
         Answer::data(|writer| {
-            writer.key("totalCount");
-            writer.int(i64::try_from(total).unwrap_or(i64::MAX));
+            Self::write_total(writer, total);
             writer.key(member);
             writer.begin_array();
             for element in from_offset.take(count) {

@@ -1,8 +1,7 @@
 //! What the audit trail tells of a command: its members that say what it is about, and never a secret. Members that are
 //! not known are not told, so that nothing gets into the trail by a slip of the pen.
 
-use super::fields::up_to_nul;
-use crate::json::{Kind, Style, Value, Writer};
+use crate::json::{Kind, Style, Value, Writer, up_to_nul};
 
 /// Members whose values are told.
 const TOLD: [&str; 15] = [

@@ -136,24 +136,6 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Whether this is a string.
-    #[must_use]
-    pub fn is_string(&self) -> bool {
-        matches!(self.kind, Kind::String(_))
-    }
-
-    /// Whether this is a number.
-    #[must_use]
-    pub fn is_number(&self) -> bool {
-        matches!(self.kind, Kind::Number(_))
-    }
-
-    /// Whether this is `true` or `false`.
-    #[must_use]
-    pub fn is_bool(&self) -> bool {
-        matches!(self.kind, Kind::Bool(_))
-    }
-
     /// Whether this is an array.
     #[must_use]
     pub fn is_array(&self) -> bool {

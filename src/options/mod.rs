@@ -1,6 +1,6 @@
 //! The plugin's options: every `plugin_opt_…` line of mosquitto.conf, typed.
 //!
-//! [`OPTIONS`] is the one list of them; README.md and mosquitto.conf.example say what it says.
+//! [`OPTIONS`] is the one list of them. README.md and mosquitto.conf.example say what each is for; tests hold them to the list.
 
 mod parse;
 mod table;

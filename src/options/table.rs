@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 
-use super::values::{number, path, seconds, small, truth};
+use super::values::{number, path, seconds, truth};
 use super::{
     CompatOption, ConfigInitOption, DenialLogOption, LoginMode, PluginOptions, SaveMode, UnknownUserOption,
 };
@@ -20,8 +20,6 @@ pub struct OptionInfo {
     pub accepts: &'static str,
     /// What it is if it is not given; `None` if nothing works without it.
     pub default: Option<&'static str>,
-    /// What it is for.
-    pub meaning: &'static str,
     /// Takes a value, if it may be that.
     pub(super) set: fn(&mut PluginOptions, &[u8]) -> Option<()>,
 }
@@ -32,7 +30,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: CONFIG_FILE,
         accepts: "a path",
         default: None,
-        meaning: "The policy. Without it the plugin does nothing.",
         set: |options, value| {
             options.config_file = path(value)?;
             Some(())
@@ -42,8 +39,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "config_init",
         accepts: "`auto`, `true` or `false`",
         default: Some("auto"),
-        meaning: "Make a policy where the file is missing; `auto` does so with a broker from 2.1 on, as its \
-                  C plugin.",
         set: |options, value| {
             options.config_init = match value {
                 b"auto" => ConfigInitOption::Auto,
@@ -57,7 +52,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "password_init_file",
         accepts: "a path",
         default: Some("none"),
-        meaning: "A file whose first line is the administrator's password for a policy that is made.",
         set: |options, value| {
             options.password_init_file = Some(path(value)?);
             Some(())
@@ -67,8 +61,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "compat",
         accepts: "`auto`, `2.0`, `2.0.21` or `2.1`",
         default: Some("auto"),
-        meaning: "The version of the C plugin whose decisions, answers and error texts are given where \
-                  versions differ: `2.0` is 2.0.11; `auto` is the broker's own.",
         set: |options, value| {
             options.compat = match value {
                 b"auto" => CompatOption::Auto,
@@ -84,8 +76,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "strict_config",
         accepts: "`true` or `false`",
         default: Some("false"),
-        meaning: "Refuse to start with a policy that has elements without effect, as a role that is \
-                  not there; otherwise they are logged and kept.",
         set: |options, value| {
             options.strict_config = truth(value)?;
             Some(())
@@ -95,10 +85,8 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "password_iterations",
         accepts: "a number of iterations from 101 to 10000000",
         default: Some("1000 with a 2.0 broker, 10000 with 2.1"),
-        meaning: "PBKDF2 iterations of passwords that are set from now on. The first login with a password \
-                  takes as many: about half a millisecond for 1000.",
         set: |options, value| {
-            options.password_iterations = Iterations::try_from(small(value, 0..=u32::MAX)?).ok()?;
+            options.password_iterations = Iterations::try_from(number(value, 0..=u32::MAX)?).ok()?;
             Some(())
         },
     },
@@ -106,8 +94,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "rehash_on_login",
         accepts: "`true` or `false`",
         default: Some("false"),
-        meaning: "Hash the password of a client that logs in again, if the C plugin of 2.0 cannot read its \
-                  hash or it has fewer iterations than new passwords get.",
         set: |options, value| {
             options.rehash_on_login = truth(value)?;
             Some(())
@@ -117,7 +103,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "max_payload_bytes",
         accepts: "a number of bytes from 1024 to 268435455",
         default: Some("33554432"),
-        meaning: "The longest payload of commands.",
         set: |options, value| {
             options.limits.payload_bytes = number(value, 1024..=268_435_455)?;
             Some(())
@@ -127,7 +112,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "max_commands",
         accepts: "a number of commands from 1 to 10000000",
         default: Some("100000"),
-        meaning: "The most commands of a payload. It may have twenty times as many JSON values.",
         set: |options, value| {
             options.limits.commands = number(value, 1..=10_000_000)?;
             Some(())
@@ -137,7 +121,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "max_json_depth",
         accepts: "a number of levels from 4 to 1000",
         default: Some("1000"),
-        meaning: "How deep the JSON of a payload may be nested.",
         set: |options, value| {
             options.limits.json_depth = number(value, 4..=1000)?;
             Some(())
@@ -147,8 +130,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "max_name_bytes",
         accepts: "a number of bytes from 1 to 65535",
         default: Some("65535"),
-        meaning: "The longest name that a command may give to a client, group or role, and the \
-                  longest client id.",
         set: |options, value| {
             options.limits.name_bytes = number(value, 1..=65_535)?;
             Some(())
@@ -158,7 +139,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "max_topic_bytes",
         accepts: "a number of bytes from 1 to 65535",
         default: Some("65535"),
-        meaning: "The longest topic of an ACL that a command makes.",
         set: |options, value| {
             options.limits.topic_bytes = number(value, 1..=65_535)?;
             Some(())
@@ -168,7 +148,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "max_topic_levels",
         accepts: "a number of `/` from 0 to 200",
         default: Some("200"),
-        meaning: "The most `/` in the topic of an ACL that a command makes.",
         set: |options, value| {
             options.limits.topic_levels = number(value, 0..=200)?;
             Some(())
@@ -178,7 +157,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "max_acls_per_role",
         accepts: "a number of ACLs from 1 to 10000000",
         default: Some("1000000"),
-        meaning: "The most ACLs that commands may give to a role.",
         set: |options, value| {
             options.limits.acls_per_role = number(value, 1..=10_000_000)?;
             Some(())
@@ -188,8 +166,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "max_response_bytes",
         accepts: "a number of bytes from 1024 to 250000000",
         default: Some("200000000"),
-        meaning: "The longest response. Lists that would be longer are refused; they can be \
-                  asked for in parts.",
         set: |options, value| {
             options.limits.response_bytes = number(value, 1024..=250_000_000)?;
             Some(())
@@ -199,8 +175,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "state_dir",
         accepts: "a path",
         default: Some("/var/lib/mosquitto, or /mosquitto/data where that cannot be written"),
-        meaning: "Where copies of the policy are kept: during a save if the policy's own directory cannot be \
-                  written, of what somebody else had written into it, and its last versions.",
         set: |options, value| {
             options.state_dir = Some(path(value)?);
             Some(())
@@ -210,8 +184,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "save_mode",
         accepts: "`auto` or `sync`",
         default: Some("auto"),
-        meaning: "`sync` hashes passwords of commands and saves each change before the broker does anything \
-                  else; `auto` lets it go on, and answers when the change is saved.",
         set: |options, value| {
             options.save_mode = match value {
                 b"auto" => SaveMode::Auto,
@@ -225,10 +197,8 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "backups",
         accepts: "a number from 0 to 1000",
         default: Some("0"),
-        meaning: "How many last versions of the policy are kept in the state directory, one for each save.",
         set: |options, value| {
-            let number: usize = str::from_utf8(value).ok()?.parse().ok()?;
-            options.backups = (number <= 1000).then_some(number)?;
+            options.backups = number(value, 0..=1000)?;
             Some(())
         },
     },
@@ -236,8 +206,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "denial_log",
         accepts: "`true`, `false` or `all`",
         default: Some("true"),
-        meaning: "Log denied logins, publishes and subscriptions, with the reason; `all` logs messages that \
-                  are not delivered too.",
         set: |options, value| {
             options.denial_log.what = match value {
                 b"all" => DenialLogOption::All,
@@ -251,8 +219,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "denial_log_deferred",
         accepts: "`true` or `false`",
         default: Some("true"),
-        meaning: "Log also what this plugin does not allow but leaves to other plugins, `acl_file` or \
-                  `password_file`; the broker refuses it where there are none.",
         set: |options, value| {
             options.denial_log.deferred = truth(value)?;
             Some(())
@@ -262,7 +228,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "denial_log_interval",
         accepts: "a number of seconds from 1 to 86400",
         default: Some("60"),
-        meaning: "How long denials of a kind that was logged are counted before one line sums them up.",
         set: |options, value| {
             options.denial_log.interval = seconds(value, 1..=86400)?;
             Some(())
@@ -272,7 +237,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "audit_file",
         accepts: "a path",
         default: Some("none"),
-        meaning: "A file to which a line of JSON is added for each command of an administrator.",
         set: |options, value| {
             options.audit_file = Some(path(value)?);
             Some(())
@@ -282,8 +246,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "metrics_file",
         accepts: "a path",
         default: Some("none"),
-        meaning: "A file that counters are written to, as Prometheus reads them. A file that holds anything else is not \
-                  written over.",
         set: |options, value| {
             options.metrics_file = Some(path(value)?);
             Some(())
@@ -293,7 +255,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "metrics_interval",
         accepts: "a number of seconds from 1 to 86400",
         default: Some("15"),
-        meaning: "How often that file is written.",
         set: |options, value| {
             options.metrics_interval = seconds(value, 1..=86400)?;
             Some(())
@@ -303,8 +264,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "self_service",
         accepts: "`true` or `false`",
         default: Some("false"),
-        meaning: "Let every client that no ACL denies it ask about its own rights; otherwise those do to whom \
-                  ACLs grant it.",
         set: |options, value| {
             options.self_service = truth(value)?;
             Some(())
@@ -314,8 +273,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "login_mode",
         accepts: "`auto`, `sync` or `delayed`",
         default: Some("auto"),
-        meaning: "Which logins are verified in threads of their own, with brokers from 2.1 on: `auto` those of \
-                  clients that do not speak MQTT 5.0, `sync` none, `delayed` all.",
         set: |options, value| {
             options.login_mode = match value {
                 b"auto" => LoginMode::Auto,
@@ -330,8 +287,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "unknown_user",
         accepts: "`defer` or `deny`",
         default: Some("defer"),
-        meaning: "Whether logins with usernames that the policy does not know are left to other plugins and \
-                  `password_file`, or refused.",
         set: |options, value| {
             options.unknown_user = match value {
                 b"defer" => UnknownUserOption::Defer,
@@ -345,9 +300,8 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "lockout_failures",
         accepts: "a number of failures from 0 to 10000; 0 is never",
         default: Some("0"),
-        meaning: "After how many failed logins for a username a network address is locked out of it.",
         set: |options, value| {
-            options.lockout_failures = NonZero::new(small(value, 0..=10_000)?);
+            options.lockout_failures = NonZero::new(number(value, 0..=10_000)?);
             Some(())
         },
     },
@@ -355,7 +309,6 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "lockout_window",
         accepts: "a number of seconds from 1 to 86400",
         default: Some("300"),
-        meaning: "The time in which these failures happen, and after which they are forgotten.",
         set: |options, value| {
             options.lockout_window = seconds(value, 1..=86400)?;
             Some(())
@@ -365,10 +318,8 @@ pub const OPTIONS: [OptionInfo; 30] = [
         name: "login_work",
         accepts: "a percentage from 1 to 100",
         default: Some("100"),
-        meaning: "How much of the broker's own time logins may take for hashing passwords, half of it for one \
-                  network address; more of them are refused unseen.",
         set: |options, value| {
-            options.login_work = small(value, 1..=100)?;
+            options.login_work = number(value, 1..=100)?;
             Some(())
         },
     },

@@ -4,14 +4,10 @@ use std::ffi::OsStr;
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-pub(super) fn number(value: &[u8], within: RangeInclusive<usize>) -> Option<usize> {
-    let number = str::from_utf8(value).ok()?.parse().ok()?;
-    within.contains(&number).then_some(number)
-}
-
-pub(super) fn small(value: &[u8], within: RangeInclusive<u32>) -> Option<u32> {
+pub(super) fn number<N: FromStr + PartialOrd>(value: &[u8], within: RangeInclusive<N>) -> Option<N> {
     let number = str::from_utf8(value).ok()?.parse().ok()?;
     within.contains(&number).then_some(number)
 }
@@ -24,9 +20,8 @@ pub(super) fn truth(value: &[u8]) -> Option<bool> {
     }
 }
 
-pub(super) fn seconds(value: &[u8], range: RangeInclusive<u64>) -> Option<Duration> {
-    let number: u64 = str::from_utf8(value).ok()?.parse().ok()?;
-    range.contains(&number).then(|| Duration::from_secs(number))
+pub(super) fn seconds(value: &[u8], within: RangeInclusive<u64>) -> Option<Duration> {
+    number(value, within).map(Duration::from_secs)
 }
 
 pub(super) fn path(value: &[u8]) -> Option<PathBuf> {

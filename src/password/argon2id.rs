@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq as _;
 use super::error::{Field, HashError};
 
 /// What an `encoded_password` of this scheme begins with.
-pub(super) const PREFIX: &[u8] = b"$argon2id$";
+pub(super) const PREFIX: &str = "$argon2id$";
 
 /// The most memory that one login may use: 1 GiB. The C plugin's own hashes use 46 MiB.
 pub(super) const MAX_MEMORY_KIB: u32 = 1024 * 1024;
@@ -81,7 +81,7 @@ impl Argon2id {
     }
 
     pub(super) fn encoded(&self) -> String {
-        let mut text = String::from("$argon2id$");
+        let mut text = String::from(PREFIX);
         if let Some(version) = self.version {
             // INVARIANT: writing to a String cannot fail.
             let _ = write!(text, "v={}$", u32::from(version));

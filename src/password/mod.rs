@@ -117,11 +117,11 @@ impl PasswordHash {
     ///
     /// When the text is in none of the three forms, or asks for more memory than a login may use.
     pub fn from_encoded(text: &[u8]) -> Result<Self, HashError> {
-        if let Some(fields) = text.strip_prefix(pbkdf2_sha512::PREFIX) {
+        if let Some(fields) = text.strip_prefix(pbkdf2_sha512::PREFIX.as_bytes()) {
             Ok(Pbkdf2Sha512::from_fields(fields)?.into())
-        } else if let Some(fields) = text.strip_prefix(sha512::PREFIX) {
+        } else if let Some(fields) = text.strip_prefix(sha512::PREFIX.as_bytes()) {
             Ok(Self(Inner::Sha512(Box::new(Sha512::from_fields(fields)?))))
-        } else if let Some(fields) = text.strip_prefix(argon2id::PREFIX) {
+        } else if let Some(fields) = text.strip_prefix(argon2id::PREFIX.as_bytes()) {
             Ok(Self(Inner::Argon2id(Box::new(Argon2id::from_fields(fields)?))))
         } else {
             Err(HashError::UnknownScheme)

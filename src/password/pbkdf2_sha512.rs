@@ -8,7 +8,7 @@ use super::salt::Salt;
 use super::{DIGEST_LEN, Iterations, Stored, base64};
 
 /// What an `encoded_password` of this scheme begins with.
-pub(super) const PREFIX: &[u8] = b"$7$";
+pub(super) const PREFIX: &str = "$7$";
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Pbkdf2Sha512 {
@@ -92,7 +92,7 @@ impl Pbkdf2Sha512 {
         match self.salt {
             Salt::Short(_) => Stored::Members { password, salt, iterations },
             // 2.0 drops a client that has three members with a salt of this length.
-            Salt::Long(_) => Stored::Encoded(format!("$7${iterations}${salt}${password}")),
+            Salt::Long(_) => Stored::Encoded(format!("{PREFIX}{iterations}${salt}${password}")),
         }
     }
 }

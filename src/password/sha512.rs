@@ -11,7 +11,7 @@ use super::salt::Salt;
 use super::{DIGEST_LEN, base64};
 
 /// What an `encoded_password` of this scheme begins with.
-pub(super) const PREFIX: &[u8] = b"$6$";
+pub(super) const PREFIX: &str = "$6$";
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Sha512 {
@@ -35,6 +35,6 @@ impl Sha512 {
     }
 
     pub(super) fn encoded(&self) -> String {
-        format!("$6${}${}", self.salt.to_base64(), base64::encode(&self.hash))
+        format!("{PREFIX}{}${}", self.salt.to_base64(), base64::encode(&self.hash))
     }
 }

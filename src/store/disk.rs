@@ -54,6 +54,11 @@ fn opening() -> OpenOptions {
     options
 }
 
+/// Whether a file cannot be synced since there is nothing to wait for: a pipe, a terminal, a directory on some file systems.
+pub(super) fn is_unsupported(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
+}
+
 /// The operating system itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;

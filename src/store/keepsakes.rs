@@ -25,8 +25,6 @@ const MOST_TRIES: u64 = 100;
 /// What stands in the name of a version before its number, and how many digits that has: as many as it can.
 const VERSION: &str = ".backup-";
 const DIGITS: usize = 20;
-/// How much of the policy file's name the copies bear.
-const NAME_PART: usize = 128;
 
 /// Something that an operator should know about a save.
 #[derive(Debug)]
@@ -215,8 +213,7 @@ pub(super) fn remove_leftovers(disk: &dyn Disk, file: &Path, directories: &[Path
 fn name(file: &Path, end: &str) -> OsString {
     let digest = Sha256::digest(file.as_os_str().as_bytes());
     let hash = digest.first_chunk().map_or(0, |first| u32::from_be_bytes(*first));
-    let own = file.file_name().unwrap_or(OsStr::new("policy")).as_bytes();
-    let own = own.get(..NAME_PART).unwrap_or(own);
+    let own = replace::name_part(file);
     OsStr::from_bytes(&[own, format!(".{hash:08x}{end}").as_bytes()].concat()).to_owned()
 }
 

@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::content::{self, Content, Fingerprint};
-use super::disk::Disk;
+use super::disk::{Disk, is_unsupported};
 use super::known::{Known, Stat};
 use super::mounts;
 use super::save_error::{Failure, SaveError, Step};
 
 /// What the names of our temporary files end with.
 const SUFFIX: &[u8] = b".dynsec-tmp";
-/// How much of a file's name its temporary files bear: a name cannot be longer than 255 bytes.
+/// How much of a file's name the names bear that are made of it: they cannot be longer than 255 bytes.
 const NAME_PART: usize = 128;
 /// The sticky bit of a directory: only the owner of a file may rename over it.
 const STICKY: u32 = 0o1000;
@@ -183,11 +183,6 @@ fn put_back(disk: &dyn Disk, target: &Path, old: Option<&Old>) -> Result<(), Fai
     Temporary::write(disk, target, &bytes.as_slice(), Some(old))?.0.rename_over(target).map(drop)
 }
 
-/// A file system that cannot sync a directory has nothing to sync it for.
-fn is_unsupported(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
-}
-
 /// What file systems that know no second names say: link(2).
 fn has_no_links(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied || is_unsupported(error)
@@ -288,10 +283,14 @@ impl Drop for Temporary<'_> {
     }
 }
 
+/// A file's own name, as much of it as names bear that are made of it.
+pub(super) fn name_part(file: &Path) -> &[u8] {
+    let name = file.file_name().unwrap_or(OsStr::new("policy")).as_bytes();
+    name.get(..NAME_PART).unwrap_or(name)
+}
+
 fn temporary_prefix(target: &Path) -> Vec<u8> {
-    let name = target.file_name().unwrap_or(OsStr::new("policy")).as_bytes();
-    let name = name.get(..NAME_PART).unwrap_or(name);
-    [b".", name, b"."].concat()
+    [b".", name_part(target), b"."].concat()
 }
 
 /// A name that no other save uses, in this process or another one.

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use super::disk::is_unsupported;
+
 /// The bytes that wait for a file that cannot be written; a line that is longer waits alone.
 const MOST_WAITING: usize = 4_194_304;
 
@@ -332,12 +334,9 @@ fn last_line_is_cut(file: &File, path: &Path) -> io::Result<bool> {
     Ok(!is_read || byte != *b"\n")
 }
 
-/// A pipe or a terminal has nothing to wait for.
 fn sync_data(file: &File) -> io::Result<()> {
     match file.sync_data() {
-        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
-            Ok(())
-        }
+        Err(error) if is_unsupported(&error) => Ok(()),
         synced => synced,
     }
 }
