@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mosquitto_dynsec::broker::LogLevel;
 use mosquitto_dynsec::plugin::{Actor, Plugin};
@@ -22,7 +22,7 @@ const SHUTDOWN: Duration = Duration::from_secs(8);
 const NEVER: Duration = Duration::from_secs(60);
 
 /// Does what must not wait for the disk, or not for ever: if it does, the disk works again, and the test fails.
-fn comes_back(disk: &Moody, work: impl FnOnce() + Send) {
+pub(crate) fn comes_back(disk: &Moody, work: impl FnOnce() + Send) {
     thread::scope(|scope| {
         let (done, is_done) = mpsc::channel();
         scope.spawn(move || {
@@ -153,4 +153,31 @@ fn the_end_waits_for_a_disk_that_is_slow() {
     });
     assert_eq!(place.logged("ended before the disk").len(), 0);
     assert_eq!(place.policy()["clients"].as_array().unwrap().len(), 3);
+}
+
+/// Eight of these answers are what may wait at most, and a little more.
+const LONG_ANSWER: usize = 8 << 20;
+
+#[test]
+fn while_long_answers_wait_for_the_disk_no_more_of_them_are_made() {
+    let ann = json!({"username": "ann", "textdescription": "x".repeat(LONG_ANSWER)});
+    let (place, disk) = (Place::with(&json!({ "clients": [ann] })), Moody::new());
+    let plugin = place.start_on(&disk, |_| ());
+    disk.set(Mood::Waits);
+    send(&plugin, &create("one"));
+    disk.until_a_save_waits(&plugin);
+    // Whatever can be run is run at once, and a client is known from then on.
+    place.host.set_clock(Instant::now(), Duration::ZERO);
+    let names: Vec<_> = (0..10).map(|number| format!("c{number}")).collect();
+    for name in &names {
+        send(&plugin, &create(name));
+        send(&plugin, &json!({"command": "listClients", "verbose": true, "correlationData": name}));
+        plugin.on_tick();
+    }
+    let known = names.iter().map(|name| login(&plugin, name, "pw") != Effect::Defer).collect::<Vec<_>>();
+    disk.set(Mood::Works);
+    settle(&place, &plugin);
+    assert_eq!(known, [[true; 8].as_slice(), &[false; 2]].concat());
+    let order: Vec<_> = ["one"].into_iter().chain(names.iter().flat_map(|name| [&**name; 2])).collect();
+    assert_eq!(answered(&place), order);
 }

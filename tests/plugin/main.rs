@@ -31,6 +31,7 @@ mod rehash;
 mod reload;
 mod self_service;
 mod set_aside;
+mod short_waits;
 mod slices;
 mod undone;
 mod unreadable;

@@ -157,10 +157,12 @@ fn what_is_under_way_comes_before_the_reload() {
     let (place, disk) = (place(), Moody::new());
     let plugin = place.start_on(&disk, |_| ());
     disk.set(Mood::Waits);
+    place.host.has_waited(Duration::from_secs(1));
     let payload = json!({"commands": [{"command": "createClient", "username": "eve", "password": "pw"}]});
     plugin.on_control(&Actor::default(), payload.to_string().as_bytes());
-    assert!(!plugin.is_idle());
+    disk.until_a_save_waits(&plugin);
     disk.set(Mood::Works);
+    place.host.has_time();
     plugin.on_reload();
     assert!(plugin.is_idle());
     assert_eq!(place.host.answers().len(), 1);
@@ -205,11 +207,11 @@ fn an_edit_is_in_force_also_if_a_save_fails_and_commands_are_run_again() {
         plugin.on_control(&Actor::default(), json!({ "commands": [command] }).to_string().as_bytes());
     };
     disk.set(Mood::Waits);
+    place.host.has_waited(Duration::from_secs(1));
     send(json!({"command": "createRole", "rolename": "held"}));
     disk.until_a_save_waits(&plugin);
     send(json!({"command": "deleteClient", "username": "bob"}));
     edit(&place, &policy(&[client("ann"), client("bob"), client("new")]).to_string());
-    place.host.has_waited(Duration::from_secs(1));
     plugin.on_reload();
     place.host.has_time();
     disk.fail_once();
