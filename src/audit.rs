@@ -143,8 +143,8 @@ impl Lines {
     }
 }
 
-/// The line about lines that could not be kept until the file could be written again, and about those that the disk perhaps
-/// has not, if there are any.
+/// The line that says how many are missing: those that could not be kept until the file could be written again, and, if there
+/// are any, those that were written but that the disk perhaps has not.
 pub(crate) fn missing(lost: u64, doubtful: u64, now: SystemTime) -> Vec<u8> {
     let doubtful = if doubtful == 0 { String::new() } else { format!(",\"perhapsLost\":{doubtful}") };
     format!("{{\"time\":\"{}\",\"lost\":{lost}{doubtful}}}\n", utc(now)).into_bytes()

@@ -23,8 +23,8 @@ pub struct Bell(Arc<Shared>);
 
 struct Shared {
     broker: Arc<dyn Broker>,
-    /// How often it was rung, and which of these the last tick had heard. The broker's thread, which hears, takes no lock for
-    /// that: the one that it wakes it must not wait for.
+    /// How often it was rung, and how much of that the last tick had heard. To hear takes no lock: the broker's thread must
+    /// not wait for the thread that wakes it.
     rung: AtomicU64,
     heard: AtomicU64,
     state: Mutex<State>,

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 /// The broker, as the plugin sees it.
 ///
-/// Every method but [`Broker::wake`] may be called from the broker's own thread only, with no lock held: a
-/// kick re-enters the plugin before it returns.
+/// Unless its doc says otherwise, a method may be called from the broker's own thread only, with no lock held: a kick
+/// re-enters the plugin before it returns.
 pub trait Broker: Send + Sync {
     /// Writes a line to the broker's log. A NUL ends it. A subscriber to `$SYS/broker/log/#` is sent it
     /// at once, so this too re-enters the plugin. Brokers of 2.0 and 2.1 cut a line at 1,000 bytes.
@@ -41,7 +41,7 @@ pub trait Broker: Send + Sync {
     /// sends its CONNACK, takes over its session, and asks and tells the plugin about all that before it returns.
     fn complete_login(&self, _clientid: &[u8], _let_in: bool) {}
 
-    /// The time now, for what may take so long at a time and no longer. From any thread, whatever is locked.
+    /// The time now, for what is done a part at a time. From any thread, with any lock held.
     fn now(&self) -> Instant {
         Instant::now()
     }

@@ -27,8 +27,7 @@ pub(crate) struct Memo {
     slots: Box<[Slot; SLOTS]>,
 }
 
-/// Where a decision is kept, and what it is told from others by that were last made there: but by chance, no other request
-/// has the same.
+/// Where a decision is kept, and what tells it from others that are kept there. Two requests have the same one only by chance.
 #[derive(Clone, Copy)]
 pub(crate) struct Key(u64);
 
@@ -180,8 +179,8 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Does something with all the words of a text, as far as there are as many of those, each beside one. The last words may
-/// overlap those before: what is in them twice follows from how long the text is.
+/// Calls `with` for each word of a text and the place of that word among `words`, as far as there are places. The last words
+/// may overlap those before: what is in them twice follows from how long the text is.
 #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "the two halves of the number are wanted")]
@@ -218,8 +217,8 @@ fn each_word(text: &[u8], words: &[AtomicU64], mut with: impl FnMut(&AtomicU64, 
 }
 
 impl Slot {
-    /// Does something with all the words of a request, each beside one of those that are kept. What has more words than
-    /// there are here is told by its length, which none has that is kept.
+    /// Calls `with` for each word of a request and its place here. A request with more words than there are places is told
+    /// by its length, which none has that is kept.
     #[expect(clippy::inline_always, reason = "calls are a large part of what a check costs")]
     #[inline(always)]
     fn each_word(&self, wanted: &Wanted<'_>, mut with: impl FnMut(&AtomicU64, u64)) {

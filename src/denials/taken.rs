@@ -3,8 +3,8 @@
 
 use super::line::{Denial, MOST_OF_NAME, MOST_OF_TOPIC};
 
-/// What a text can be longer by than what is shown of it: then it is shown that there is more, and the last letter
-/// that is shown is whole.
+/// How many bytes of a text are taken down beyond those that are shown: so the line can say that there is more, and the last
+/// letter that it shows is whole.
 const MORE: usize = 8;
 /// Room for all texts.
 const ROOM: usize = 6 * (MOST_OF_NAME + MORE) + MOST_OF_TOPIC + MORE;

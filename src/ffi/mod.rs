@@ -1,4 +1,4 @@
-//! The boundary to the broker: the only unsafe code, and nothing but the boundary.
+//! The boundary to the broker and to the operating system: the only unsafe code, and nothing but the boundary.
 //!
 //! ```text
 //! broker ─► entry ─► registration ─► callbacks ─► event ─► Plugin

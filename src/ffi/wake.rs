@@ -2,8 +2,9 @@
 //!
 //! Both families wait in `epoll_wait` or `poll`, take `EINTR` for a round without events, and tick in each
 //! round (2.0.11: `src/mux_epoll.c`, `src/loop.c`; 2.1.2: the same and `src/plugin_tick.c`). `SIGURG` is
-//! ignored by default and blocked by neither. The event's `next_ms` of 2.1 is left at 0: a later time
-//! would also keep it from ticking before that, in rounds that were woken for it.
+//! ignored by default and blocked by neither. The event's `next_ms` of 2.1 is left at 0, and `next_s` is set into
+//! the past (`callbacks.rs`, `on_tick`): a later time would also keep it from ticking before that, in rounds that were woken
+//! for it.
 
 use std::mem::MaybeUninit;
 use std::ptr;

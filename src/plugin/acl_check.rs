@@ -120,8 +120,8 @@ impl Plugin {
         effect
     }
 
-    /// What becomes of a request that is not allowed, of the barred or to be logged, and what was decided of it: why is asked for
-    /// once more, so that others need not say.
+    /// What becomes of a request that is not allowed, and is to be logged or of the barred. It is decided once more, with the
+    /// reason: so no other check has to find that out.
     #[inline(never)]
     fn deny(
         &self,

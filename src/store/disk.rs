@@ -1,4 +1,5 @@
-//! The system calls that the store makes, each in one place, so that a test can let any of them fail.
+//! The system calls that the store makes on the policy file and what lies beside it, each in one place, so that a test can
+//! let any of them fail. The audit trail and the metrics file make their own.
 
 use std::ffi::OsString;
 use std::fmt::Debug;

@@ -123,19 +123,26 @@ pub(super) fn write(
         let copy = Some(copy.to_owned());
         return Err(SaveError::NotPutBack { failure: failure_to_write, put_back, copy });
     };
-    match overwrite(disk, &file, &old) {
-        Ok(()) => {
-            remove_copy(disk, copy);
-            Err(failure_to_write.into())
+    Err(match put_back(disk, &file, copy, &old) {
+        Ok(()) => failure_to_write.into(),
+        Err((error, copy)) => {
+            SaveError::NotPutBack { failure: failure_to_write, put_back: failure(error), copy }
         }
-        Err(error) => {
-            // The copy is what the next start takes, and it holds what was refused.
-            let copied = write_copy(disk, copy, &old);
-            let copy = copied.is_ok().then(|| copy.to_owned());
-            let put_back = failure(error);
-            Err(SaveError::NotPutBack { failure: failure_to_write, put_back, copy })
-        }
+    })
+}
+
+/// Puts the old content back after a step has failed.
+///
+/// # Errors
+/// A step of that; and the copy, if there is one that holds the old content.
+fn put_back(disk: &dyn Disk, file: &File, copy: &Path, old: &[u8]) -> Result<(), (Failed, Option<PathBuf>)> {
+    if let Err(error) = overwrite(disk, file, old) {
+        // The copy is what the next start takes, and it holds what was refused.
+        let copied = write_copy(disk, copy, old);
+        return Err((error, copied.is_ok().then(|| copy.to_owned())));
     }
+    remove_copy(disk, copy);
+    Ok(())
 }
 
 /// Removes a copy that is out of date. Should it stay, the next start removes it.

@@ -1,5 +1,7 @@
-//! The policy file: read, and saved so that a crash at any moment leaves a whole one. The only user
-//! of `std::fs`.
+//! The policy file: read, and saved so that a crash at any moment leaves a whole one. Its system calls are in `disk.rs`.
+//!
+//! Here also are the other files that are written, with system calls of their own: the audit trail (`trail.rs`) and that
+//! with the metrics (`metrics_file.rs`).
 
 mod content;
 mod disk;

@@ -1,4 +1,4 @@
-//! The roles and clients that a record names which is kept as it is.
+//! Which roles and clients a record names that is kept as it is written.
 
 use crate::json::{Value, up_to_nul};
 

@@ -62,7 +62,7 @@ enum ToTell {
     Respond(Actor, Responses),
     /// The password of that client was hashed again, and that is saved.
     Rehashed(Vec<u8>),
-    /// Whom to disconnect, of those who had come when the count of logins was that.
+    /// Whom to disconnect, and the count of logins until then: who came later came under the new policy.
     Disconnect(Vec<Disconnect>, u64),
 }
 

@@ -7,7 +7,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::bell::Bell;
 
-/// Counts what was done, so that nothing is overheard.
+/// Counts what was done, so that nothing is missed.
 #[derive(Debug)]
 pub(super) struct Progress {
     bell: Arc<Bell>,
