@@ -25,7 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sessions", &["control", "policy"]),
     ("rehash", &["password", "policy"]),
     ("denials", &["origin", "policy"]),
-    ("metrics", &[]),
+    ("metrics", &["policy"]),
     ("audit", &["control", "json"]),
     ("logins", &["level", "origin", "panics::Panicked", "password", "policy", "sessions::SessionId"]),
     ("memo", &["policy"]),

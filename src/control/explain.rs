@@ -10,8 +10,8 @@ use super::self_service;
 use super::session::Session;
 use crate::json::Writer;
 use crate::policy::{
-    AclRequest, Action, Effect, Explanation, LoginRefusal, LoginRequest, LoginVerdict, Other, Subject,
-    Verdict, Why, WhyNot, is_mqtt_utf8,
+    AclRequest, Action, Effect, Explanation, LoginRequest, LoginVerdict, NotLoggedIn, Other, Subject,
+    Verdict, Why, is_mqtt_utf8,
 };
 
 /// What would be decided, what decides it, and why no other ACL that matches does.
@@ -56,14 +56,19 @@ pub(super) fn login(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<An
     };
     let verdict = policy.authenticate(&request);
     let reason = match &verdict {
-        LoginVerdict::Verify { .. } if session.host.is_locked_out(username, address) => Some("lockedOut"),
+        LoginVerdict::Verify { .. } if session.host.is_locked_out(username, address) => {
+            Some(NotLoggedIn::LockedOut)
+        }
         LoginVerdict::Verify { .. } => None,
-        LoginVerdict::Defer if policy.client(username).is_none() => Some("clientNotFound"),
-        LoginVerdict::Defer => Some("noPassword"),
-        LoginVerdict::Refuse(refusal) => Some(refusal_name(*refusal)),
+        LoginVerdict::Defer if policy.client(username).is_none() => Some(NotLoggedIn::ClientNotFound),
+        // No password is tested: an unusable one is as good as none.
+        LoginVerdict::Defer | LoginVerdict::Refuse(NotLoggedIn::UnusablePassword) => {
+            Some(NotLoggedIn::NoPassword)
+        }
+        LoginVerdict::Refuse(reason) => Some(*reason),
     };
     // Who is refused with the client id that fits is refused with every other one, too.
-    let is_refused = matches!(verdict, LoginVerdict::Refuse(_)) || reason == Some("lockedOut");
+    let is_refused = matches!(verdict, LoginVerdict::Refuse(_)) || reason == Some(NotLoggedIn::LockedOut);
     let open = clientid.is_none() && bound.is_some() && !is_refused;
     Ok(Answer::data(|writer| {
         About { username: Some(username), clientid }.write(writer);
@@ -78,26 +83,15 @@ pub(super) fn login(session: &mut Session<'_>, fields: &Fields<'_>) -> Result<An
             writer.bool(reason.is_none());
             if let Some(reason) = reason {
                 writer.key("reason");
-                writer.string(reason);
+                writer.string(reason.name());
             }
-            let refused = reason == Some("clientNotFound") && session.host.denies_unknown_users();
+            let refused = reason == Some(NotLoggedIn::ClientNotFound) && session.host.denies_unknown_users();
             if matches!(verdict, LoginVerdict::Defer) && !refused {
                 write_deferred(writer);
             }
         }
         about::write_change_index(writer, policy);
     }))
-}
-
-fn refusal_name(refusal: LoginRefusal) -> &'static str {
-    match refusal {
-        LoginRefusal::ClientDisabled => "clientDisabled",
-        LoginRefusal::ClientIdMismatch => "clientidMismatch",
-        // No password is tested, so none is wrong.
-        LoginRefusal::NoPassword | LoginRefusal::UnusablePassword | LoginRefusal::WrongPassword => {
-            "noPassword"
-        }
-    }
 }
 
 /// `"allow":…,"reason":…` and what goes with it, and `others`.
@@ -108,7 +102,7 @@ pub(super) fn write(writer: &mut Writer, explanation: &Explanation<'_>, page: &P
             writer.key("allow");
             writer.bool(*effect == Effect::Allow);
             writer.key("reason");
-            writer.string(reason_name(why));
+            writer.string(why.name());
             if *effect == Effect::Defer {
                 write_deferred(writer);
             }
@@ -133,7 +127,7 @@ pub(super) fn write(writer: &mut Writer, explanation: &Explanation<'_>, page: &P
 fn write_other(writer: &mut Writer, other: &Other<'_>) {
     writer.begin_object();
     writer.key("reason");
-    writer.string(other_name(other.why));
+    writer.string(other.why.name());
     rules::write(writer, &other.rule);
     writer.end_object();
 }
@@ -149,36 +143,6 @@ pub(super) fn write_missing_clientid(writer: &mut Writer) {
 pub(super) fn write_deferred(writer: &mut Writer) {
     writer.key("deferred");
     writer.bool(true);
-}
-
-fn reason_name(why: &Why<'_>) -> &'static str {
-    match why {
-        Why::Acl(_) => "acl",
-        Why::MalformedAcl(_) => "malformedACL",
-        Why::WildcardSubscription(_) => "allowwildcardsubs",
-        Why::DefaultAccess => "defaultACLAccess",
-        Why::ControlTopic => "controlTopic",
-        Why::SelfService => "selfService",
-        Why::ClientNotFound => "clientNotFound",
-        Why::ClientDisabled => "clientDisabled",
-        Why::LoginPending => "loginPending",
-        Why::InvalidTopic => "invalidTopic",
-    }
-}
-
-fn other_name(why: WhyNot) -> &'static str {
-    match why {
-        WhyNot::LowerPriority => "lowerPriority",
-        WhyNot::ThroughGroup => "throughGroup",
-        WhyNot::LaterName => "laterName",
-        WhyNot::LaterAcl => "laterACL",
-        WhyNot::LiteralFirst => "literalFirst",
-        WhyNot::WildcardSubscription => "allowwildcardsubs",
-        WhyNot::MalformedAcl => "malformedACL",
-        WhyNot::NeedsClientId => "missingClientid",
-        WhyNot::ClientDisabled => "clientDisabled",
-        WhyNot::LoginPending => "loginPending",
-    }
 }
 
 /// Logs a question about somebody. What is no valid text could forge a line.

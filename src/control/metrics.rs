@@ -102,24 +102,3 @@ fn write_int(writer: &mut Writer, name: &str, value: u64) {
     writer.key(name);
     writer.int(i64::try_from(value).unwrap_or(i64::MAX));
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::metrics::Metrics;
-    use crate::policy::{Action, Effect};
-
-    #[test]
-    fn decisions_are_counted_where_their_names_are() {
-        for action in Action::ALL {
-            for (effect, outcome) in
-                [(Effect::Allow, "allow"), (Effect::Deny, "deny"), (Effect::Defer, "defer")]
-            {
-                let metrics = Metrics::default();
-                metrics.decided(action as usize, effect as usize);
-                let counted: Vec<_> =
-                    metrics.counts().decisions.into_iter().filter(|(_, _, count)| *count > 0).collect();
-                assert_eq!(counted, [(action.name(), outcome, 1)]);
-            }
-        }
-    }
-}

@@ -1,7 +1,7 @@
 //! The one form of a log line about a denial. What clients choose is escaped, so that no name or topic can look like
 //! another member or another line.
 
-use crate::policy::{AclRequest, Decision, Effect, LoginRequest, Reason};
+use crate::policy::{AclRequest, Decision, Effect, LoginRequest, NotLoggedIn, Reason};
 
 /// How many bytes of each of these are shown: brokers cut a line at 1,000.
 pub(super) const MOST_OF_NAME: usize = 90;
@@ -32,7 +32,7 @@ impl<'a> Denial<'a> {
     /// A login that was refused, or left to others, for that reason. It may be one that a reload has asked for.
     pub(crate) fn of_login(
         request: &LoginRequest<'a>,
-        reason: &'static str,
+        reason: NotLoggedIn,
         effect: Effect,
         of_reload: bool,
     ) -> Self {
@@ -42,7 +42,7 @@ impl<'a> Denial<'a> {
             username: request.subject.username,
             address: request.address,
             topic: None,
-            reason,
+            reason: reason.name(),
             group: None,
             role: None,
             acl: None,

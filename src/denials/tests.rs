@@ -1,6 +1,6 @@
 use super::table::{LOGINS_AT_ONCE, MOST_WAITING, summary};
 use super::*;
-use crate::policy::{AclRequest, Decision, LoginRequest, Reason, Subject};
+use crate::policy::{AclRequest, Decision, LoginRequest, NotLoggedIn, Reason, Subject};
 
 const SETTINGS: Settings =
     Settings { wanted: true, receive: false, deferred: true, interval: Duration::from_secs(60) };
@@ -36,7 +36,8 @@ impl Log {
     fn login_as(&self, clientid: &str, username: &str, address: &str, effect: Effect) {
         let subject = Subject::known(Some(username.as_bytes()), Some(clientid.as_bytes()));
         let request = LoginRequest { subject, address: Some(address.as_bytes()), password: None };
-        let reason = if effect == Effect::Deny { "wrongPassword" } else { "clientNotFound" };
+        let reason =
+            if effect == Effect::Deny { NotLoggedIn::WrongPassword } else { NotLoggedIn::ClientNotFound };
         self.denials.note(&Denial::of_login(&request, reason, effect, false));
     }
 
@@ -44,7 +45,7 @@ impl Log {
     fn asked_again(&self, username: &str, address: &str) {
         let subject = Subject::known(Some(username.as_bytes()), Some(username.as_bytes()));
         let request = LoginRequest { subject, address: Some(address.as_bytes()), password: None };
-        self.denials.note(&Denial::of_login(&request, "wrongPassword", Effect::Deny, true));
+        self.denials.note(&Denial::of_login(&request, NotLoggedIn::WrongPassword, Effect::Deny, true));
     }
 
     /// What is logged that many seconds after the start.

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use crate::origin::Origin;
 use crate::panics::Panicked;
 use crate::password::{PasswordHash, Plaintext, at_once};
-use crate::policy::{Client, LoginStamp};
+use crate::policy::{Client, LoginStamp, NotLoggedIn};
 use crate::sessions::SessionId;
 
 /// How much may wait, in bytes.
@@ -41,7 +41,7 @@ pub(crate) struct Attempt {
     /// Who logs in if it is the right one; `None` does not exist, or may not, whatever the password.
     pub(crate) client: Option<(Arc<Client>, LoginStamp)>,
     /// Why it is refused otherwise.
-    pub(crate) reason: &'static str,
+    pub(crate) reason: NotLoggedIn,
 }
 
 /// What a worker found.

@@ -9,7 +9,7 @@ fn attempt_from(clientid: &str, session: usize, address: &str) -> Attempt {
         password: Plaintext::new(b"pw"),
         hash: PasswordHash::from_encoded(b"$6$AAECAwQFBgcICQoL$nJi904LR9MHJuWsrxoeU9OYCwKeAwjEX7WYcVbBePPtrX4Wvr0lZ3vRYd/exlGmyC2Y9jK1b1PhAE1Rwd9Srdw==").unwrap(),
         client: None,
-        reason: "wrongPassword",
+        reason: NotLoggedIn::WrongPassword,
     }
 }
 

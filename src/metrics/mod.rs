@@ -7,39 +7,20 @@ mod text;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-pub use text::{BEGINNING, prometheus};
+use crate::policy::{Action, Effect, NotLoggedIn};
 
-/// The actions that are decided about, in the order of the policy's enumeration.
-const ACTIONS: [&str; 4] = ["publishClientSend", "publishClientReceive", "subscribe", "unsubscribe"];
-/// The outcomes, likewise.
-const OUTCOMES: [&str; 3] = ["allow", "deny", "defer"];
-/// Why logins are not granted; what is none of these is counted as the last.
-const REASONS: [&str; 14] = [
-    "anonymous",
-    "clientNotFound",
-    "clientDisabled",
-    "clientidMismatch",
-    "noPassword",
-    "missingPassword",
-    "unusablePassword",
-    "wrongPassword",
-    "lockedOut",
-    "tooManyLogins",
-    "answerPending",
-    "clientChanged",
-    "internalError",
-    "other",
-];
+pub use text::{BEGINNING, prometheus};
 
 /// All counters.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    decisions: [[AtomicU64; 3]; 4],
+    // Each of these by the places of what it counts in the policy's enumerations.
+    decisions: [[AtomicU64; Effect::ALL.len()]; Action::ALL.len()],
     /// Those that threads have made in turn.
-    decisions_in_turn: [[AtomicU64; 3]; 4],
+    decisions_in_turn: [[AtomicU64; Effect::ALL.len()]; Action::ALL.len()],
     logins_allowed: AtomicU64,
-    logins_denied: [AtomicU64; REASONS.len()],
-    logins_deferred: [AtomicU64; REASONS.len()],
+    logins_denied: [AtomicU64; NotLoggedIn::ALL.len()],
+    logins_deferred: [AtomicU64; NotLoggedIn::ALL.len()],
     cache_hits: AtomicU64,
     cache_misses: AtomicU64,
     saves_done: AtomicU64,
@@ -92,22 +73,23 @@ pub struct Sizes {
 }
 
 impl Metrics {
-    /// A decision about an action; both by their places in the policy's enumerations.
+    /// A decision about an action.
     #[inline]
-    pub fn decided(&self, action: usize, outcome: usize) {
-        if let Some(count) = self.decisions.get(action).and_then(|outcomes| outcomes.get(outcome)) {
+    pub fn decided(&self, action: Action, effect: Effect) {
+        let of_action = self.decisions.get(action as usize);
+        if let Some(count) = of_action.and_then(|effects| effects.get(effect as usize)) {
             count.fetch_add(1, Relaxed);
         }
     }
 
     /// The same; `in_turn` says that no other thread says so at the same time: it takes less then.
     #[inline]
-    pub fn decided_by(&self, in_turn: bool, action: usize, outcome: usize) {
+    pub fn decided_by(&self, in_turn: bool, action: Action, effect: Effect) {
         if !in_turn {
-            self.decided(action, outcome);
-        } else if let Some(count) =
-            self.decisions_in_turn.get(action).and_then(|outcomes| outcomes.get(outcome))
-        {
+            return self.decided(action, effect);
+        }
+        let of_action = self.decisions_in_turn.get(action as usize);
+        if let Some(count) = of_action.and_then(|effects| effects.get(effect as usize)) {
             count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
         }
     }
@@ -118,10 +100,9 @@ impl Metrics {
     }
 
     /// A login was not granted, but refused or left to others.
-    pub fn login_not_allowed(&self, reason: &str, deferred: bool) {
+    pub fn login_not_allowed(&self, reason: NotLoggedIn, deferred: bool) {
         let counts = if deferred { &self.logins_deferred } else { &self.logins_denied };
-        let known = REASONS.iter().zip(counts).find(|(known, _)| **known == reason);
-        if let Some(count) = known.map(|(_, count)| count).or(counts.last()) {
+        if let Some(count) = counts.get(reason as usize) {
             count.fetch_add(1, Relaxed);
         }
     }
@@ -164,16 +145,18 @@ impl Metrics {
         let get = |count: &AtomicU64| count.load(Relaxed);
         let mut decisions = Vec::new();
         let counts = self.decisions.iter().zip(&self.decisions_in_turn);
-        for (action, (counts, in_turn)) in ACTIONS.into_iter().zip(counts) {
-            for (outcome, (count, in_turn)) in OUTCOMES.into_iter().zip(counts.iter().zip(in_turn)) {
-                decisions.push((action, outcome, get(count).wrapping_add(get(in_turn))));
+        for (action, (counts, in_turn)) in Action::ALL.into_iter().zip(counts) {
+            for (effect, (count, in_turn)) in Effect::ALL.into_iter().zip(counts.iter().zip(in_turn)) {
+                decisions.push((action.name(), effect.name(), get(count).wrapping_add(get(in_turn))));
             }
         }
-        let mut logins = vec![("allow", None, get(&self.logins_allowed))];
-        for (result, counts) in [("deny", &self.logins_denied), ("defer", &self.logins_deferred)] {
-            let of_reasons = REASONS.into_iter().zip(counts).map(|(reason, count)| (reason, get(count)));
-            let occurred = of_reasons.filter(|(_, count)| *count > 0);
-            logins.extend(occurred.map(|(reason, count)| (result, Some(reason), count)));
+        let mut logins = vec![(Effect::Allow.name(), None, get(&self.logins_allowed))];
+        for (effect, counts) in [(Effect::Deny, &self.logins_denied), (Effect::Defer, &self.logins_deferred)]
+        {
+            let of_reasons = NotLoggedIn::ALL.into_iter().zip(counts);
+            let occurred =
+                of_reasons.map(|(reason, count)| (reason, get(count))).filter(|(_, count)| *count > 0);
+            logins.extend(occurred.map(|(reason, count)| (effect.name(), Some(reason.name()), count)));
         }
         let time = |count: &AtomicU64| Duration::from_micros(get(count));
         Counts {
@@ -185,6 +168,39 @@ impl Metrics {
             commands: (get(&self.commands_done), get(&self.commands_refused)),
             queue: get(&self.payloads).saturating_sub(get(&self.answers)),
             disconnects: get(&self.disconnects),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decisions_are_counted_where_their_names_are() {
+        for action in Action::ALL {
+            for (effect, outcome) in
+                [(Effect::Allow, "allow"), (Effect::Deny, "deny"), (Effect::Defer, "defer")]
+            {
+                for in_turn in [false, true] {
+                    let metrics = Metrics::default();
+                    metrics.decided_by(in_turn, action, effect);
+                    let counted: Vec<_> =
+                        metrics.counts().decisions.into_iter().filter(|(_, _, count)| *count > 0).collect();
+                    assert_eq!(counted, [(action.name(), outcome, 1)]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn logins_are_counted_where_the_names_of_their_reasons_are() {
+        for reason in NotLoggedIn::ALL {
+            for (deferred, result) in [(false, "deny"), (true, "defer")] {
+                let metrics = Metrics::default();
+                metrics.login_not_allowed(reason, deferred);
+                assert_eq!(metrics.counts().logins, [("allow", None, 0), (result, Some(reason.name()), 1)]);
+            }
         }
     }
 }

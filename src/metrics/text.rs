@@ -84,6 +84,7 @@ mod tests {
 
     use super::super::Metrics;
     use super::*;
+    use crate::policy::{Action, Effect, NotLoggedIn};
 
     fn is_name(name: &str) -> bool {
         name.starts_with(|c: char| c.is_ascii_lowercase())
@@ -125,13 +126,11 @@ mod tests {
     fn the_text_is_as_prometheus_reads_it_and_has_what_was_counted() {
         let metrics = Metrics::default();
         check(&prometheus(&metrics.counts(), &Sizes::default()));
-        metrics.decided(0, 1);
-        metrics.decided(3, 2);
-        metrics.decided(4, 0);
+        metrics.decided(Action::PublishClientSend, Effect::Deny);
+        metrics.decided(Action::Unsubscribe, Effect::Defer);
         metrics.login_allowed();
-        metrics.login_not_allowed("wrongPassword", false);
-        metrics.login_not_allowed("clientNotFound", true);
-        metrics.login_not_allowed("a reason to come", false);
+        metrics.login_not_allowed(NotLoggedIn::WrongPassword, false);
+        metrics.login_not_allowed(NotLoggedIn::ClientNotFound, true);
         metrics.looked_up_login(true);
         metrics.saved(Duration::from_millis(1500), true);
         metrics.saved(Duration::from_millis(250), false);
@@ -148,7 +147,6 @@ mod tests {
             "decisions_total{acltype=\"unsubscribe\",outcome=\"defer\"} 1",
             "logins_total{result=\"allow\",reason=\"\"} 1",
             "logins_total{result=\"deny\",reason=\"wrongPassword\"} 1",
-            "logins_total{result=\"deny\",reason=\"other\"} 1",
             "logins_total{result=\"defer\",reason=\"clientNotFound\"} 1",
             "login_cache_total{result=\"hit\"} 1",
             "saves_total{result=\"failed\"} 1",

@@ -58,7 +58,7 @@ impl Plugin {
         let key = Key::of(&hashed, session.0);
         if let Some(effect) = self.memo.get(key, &request, generation) {
             if !self.denials.wants(request.action, effect, request.topic) {
-                self.metrics.decided(request.action as usize, effect as usize);
+                self.metrics.decided(request.action, effect);
                 if effect != Effect::Allow {
                     self.after_a_denial(request.action);
                 }
@@ -79,7 +79,7 @@ impl Plugin {
             return false;
         }
         let action = hashed.request.action;
-        self.metrics.decided(action as usize, effect as usize);
+        self.metrics.decided(action, effect);
         self.after_a_denial(action);
         true
     }
@@ -111,7 +111,7 @@ impl Plugin {
             {
                 effect = self.deny(policy, &hashed, (effect, is_barred), peer);
             }
-            self.metrics.decided_by(in_turn, action as usize, effect as usize);
+            self.metrics.decided_by(in_turn, action, effect);
             effect
         });
         if effect != Effect::Allow {

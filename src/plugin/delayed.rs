@@ -15,7 +15,7 @@ use crate::logins::{Attempt, Attempts, Found, Pending, Verified, VerifiedLogins}
 use crate::options::LoginMode;
 use crate::panics::caught;
 use crate::password::PasswordHash;
-use crate::policy::{Effect, LoginRequest, Subject};
+use crate::policy::{Effect, LoginRequest, NotLoggedIn, Subject};
 use crate::rehash::{LoggedIn, Rehash};
 use crate::sessions::{Login, Sessions};
 use crate::workers::Submitter;
@@ -239,18 +239,18 @@ impl Plugin {
         false
     }
 
-    fn why_refused(&self, Verified { attempt, found, .. }: &Verified) -> Option<&'static str> {
+    fn why_refused(&self, Verified { attempt, found, .. }: &Verified) -> Option<NotLoggedIn> {
         if self.broken.load(Ordering::Acquire) {
-            return Some("internalError");
+            return Some(NotLoggedIn::InternalError);
         }
         match (found, &attempt.client) {
             (Found::Right, Some((_, stamp))) => {
                 // What was verified may not be the client's password any more, or the client may not log in.
                 let is_as_before = self.policy.read().login_stamp(&attempt.username) == Some(*stamp);
-                (!is_as_before).then_some("clientChanged")
+                (!is_as_before).then_some(NotLoggedIn::ClientChanged)
             }
-            (Found::LockedOut, _) => Some("lockedOut"),
-            (Found::Panicked(_), _) => Some("internalError"),
+            (Found::LockedOut, _) => Some(NotLoggedIn::LockedOut),
+            (Found::Panicked(_), _) => Some(NotLoggedIn::InternalError),
             (Found::Right | Found::Wrong, _) => Some(attempt.reason),
         }
     }

@@ -6,7 +6,7 @@ use super::Plugin;
 use crate::broker::{BrokerFamily, LogLevel};
 use crate::denials::{Denial, Settings};
 use crate::options::{DenialLog, DenialLogOption};
-use crate::policy::{Effect, LoginRequest};
+use crate::policy::{Effect, LoginRequest, NotLoggedIn};
 
 impl From<DenialLog> for Settings {
     fn from(option: DenialLog) -> Self {
@@ -45,7 +45,7 @@ impl Plugin {
     pub(super) fn note_denied_login(
         &self,
         request: &LoginRequest<'_>,
-        reason: &'static str,
+        reason: NotLoggedIn,
         effect: Effect,
         of_reload: bool,
     ) {

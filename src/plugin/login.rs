@@ -10,7 +10,7 @@ use super::{Plugin, SessionId};
 use crate::injection::panic_point;
 use crate::logins::Attempt;
 use crate::password::{PasswordHash, Plaintext};
-use crate::policy::{Client, Effect, LoginRefusal, LoginRequest, LoginStamp, LoginVerdict, Password, Policy};
+use crate::policy::{Client, Effect, LoginRequest, LoginStamp, LoginVerdict, NotLoggedIn, Password, Policy};
 use crate::rehash::LoggedIn;
 use crate::sessions::Login;
 
@@ -20,15 +20,10 @@ pub(super) const HTTP_API: &[u8] = b"http-api";
 /// What stands for their address, of which the broker tells nothing: so they are one, and no client is of them.
 const OVER_HTTP: &[u8] = b"http_api";
 
-/// Why a login is refused whose password nobody has looked at.
-const TOO_MANY_LOGINS: &str = "tooManyLogins";
-
 /// What there is to do for a login.
 struct Plan {
     /// What is answered, unless there is a hash and the password is the right one.
-    otherwise: Effect,
-    /// The reason for that.
-    reason: &'static str,
+    otherwise: Verdict,
     /// Whose hash the password is compared with.
     client: Option<(Arc<Client>, LoginStamp)>,
     /// That hash, or one whose work is done so that the time taken tells nothing; `None` if that is known anyway.
@@ -43,9 +38,27 @@ struct Plan {
 
 /// What came of a login.
 #[derive(Clone, Copy)]
-struct Verdict {
-    effect: Effect,
-    reason: &'static str,
+enum Verdict {
+    Allow,
+    Deny(NotLoggedIn),
+    Defer(NotLoggedIn),
+}
+
+impl Verdict {
+    fn effect(self) -> Effect {
+        match self {
+            Self::Allow => Effect::Allow,
+            Self::Deny(_) => Effect::Deny,
+            Self::Defer(_) => Effect::Defer,
+        }
+    }
+
+    fn reason(self) -> Option<NotLoggedIn> {
+        match self {
+            Self::Allow => None,
+            Self::Deny(reason) | Self::Defer(reason) => Some(reason),
+        }
+    }
 }
 
 impl Plugin {
@@ -68,7 +81,7 @@ impl Plugin {
         if is_connection
             && self.self_service.would_overhear(&request.subject, has_ticked, || self.broker.now())
         {
-            self.note_denied_login(request, "answerPending", Effect::Deny, of_reload);
+            self.note_denied_login(request, NotLoggedIn::AnswerPending, Effect::Deny, of_reload);
             return LoginAnswer::Now(Effect::Deny);
         }
         // Whoever had this identity of a connection before is gone. Of a client id, a reload asks about absent ones too.
@@ -81,16 +94,17 @@ impl Plugin {
             panic_point("a login, the policy being read");
             self.plan(&policy, request, of_reload)
         };
-        let Some(Verdict { effect, reason }) = self.verify(&plan, session, request, delay, of_reload) else {
+        let Some(verdict) = self.verify(&plan, session, request, delay, of_reload) else {
             return LoginAnswer::Later;
         };
-        match effect {
-            Effect::Allow => self.metrics.login_allowed(),
+        let effect = verdict.effect();
+        match verdict.reason() {
+            None => self.metrics.login_allowed(),
             // Without a username it is the broker's to decide.
-            _ if request.subject.username.is_none() => {
+            Some(reason) if request.subject.username.is_none() => {
                 self.metrics.login_not_allowed(reason, effect == Effect::Defer);
             }
-            _ => self.note_denied_login(request, reason, effect, of_reload),
+            Some(reason) => self.note_denied_login(request, reason, effect, of_reload),
         }
         if effect != Effect::Deny
             && (plan.is_known || plan.was_deleted || request.subject.username.is_none())
@@ -116,7 +130,10 @@ impl Plugin {
                 self.save_rehashed();
             }
         }
-        if reason == TOO_MANY_LOGINS { LoginAnswer::Busy } else { LoginAnswer::Now(effect) }
+        match verdict {
+            Verdict::Deny(NotLoggedIn::TooManyLogins) => LoginAnswer::Busy,
+            _ => LoginAnswer::Now(effect),
+        }
     }
 
     /// Whether logins of that address for that username, or of any address, are refused unseen.
@@ -130,7 +147,7 @@ impl Plugin {
 
     fn plan(&self, policy: &Policy, request: &LoginRequest<'_>, of_reload: bool) -> Plan {
         let Some(username) = request.subject.username else {
-            return Plan::answer(Effect::Defer, "anonymous");
+            return Plan::answer(Verdict::Defer(NotLoggedIn::Anonymous));
         };
         let refusal = match policy.authenticate(request) {
             // What most logins are: they are not looked up twice.
@@ -141,23 +158,23 @@ impl Plugin {
                 let is_enough = was_verified && (of_reload || !self.verifier.rehash.is_due(hash));
                 self.metrics.looked_up_login(is_enough);
                 if is_enough {
-                    return Plan { is_known: true, ..Plan::answer(Effect::Allow, "") };
+                    return Plan { is_known: true, ..Plan::answer(Verdict::Allow) };
                 }
                 let client = Some((Arc::clone(client), stamp));
-                let answer = Plan::answer(Effect::Deny, LoginRefusal::WrongPassword.name());
+                let answer = Plan::answer(Verdict::Deny(NotLoggedIn::WrongPassword));
                 return Plan { client, hash: Some(hash.clone()), was_verified, is_known: true, ..answer };
             }
             LoginVerdict::Refuse(refusal) => Some(refusal),
             LoginVerdict::Defer => None,
         };
         let client = policy.client(username);
-        let mut plan = match (refusal, client) {
-            (Some(refusal), _) => Plan::answer(Effect::Deny, refusal.name()),
-            (None, None) if self.denies_unknown => Plan::answer(Effect::Deny, "clientNotFound"),
-            (None, None) => Plan::answer(Effect::Defer, "clientNotFound"),
-            (None, Some(_)) if request.password.is_none() => Plan::answer(Effect::Defer, "missingPassword"),
-            (None, Some(_)) => Plan::answer(Effect::Defer, LoginRefusal::NoPassword.name()),
-        };
+        let mut plan = Plan::answer(match (refusal, client) {
+            (Some(refusal), _) => Verdict::Deny(refusal),
+            (None, None) if self.denies_unknown => Verdict::Deny(NotLoggedIn::ClientNotFound),
+            (None, None) => Verdict::Defer(NotLoggedIn::ClientNotFound),
+            (None, Some(_)) if request.password.is_none() => Verdict::Defer(NotLoggedIn::MissingPassword),
+            (None, Some(_)) => Verdict::Defer(NotLoggedIn::NoPassword),
+        });
         plan.is_known = client.is_some();
         plan.was_deleted = policy.was_deleted(username);
         if plan.hash.is_none() && request.password.is_some() {
@@ -178,12 +195,10 @@ impl Plugin {
         delay: Delay,
         of_reload: bool,
     ) -> Option<Verdict> {
-        let allowed = Some(Verdict { effect: Effect::Allow, reason: "" });
+        let allowed = Some(Verdict::Allow);
         // What comes of a password that nobody may look at now.
-        let unseen = |reason| {
-            if plan.was_verified { allowed } else { Some(Verdict { effect: Effect::Deny, reason }) }
-        };
-        let otherwise = Some(Verdict { effect: plan.otherwise, reason: plan.reason });
+        let unseen = |reason| if plan.was_verified { allowed } else { Some(Verdict::Deny(reason)) };
+        let otherwise = Some(plan.otherwise);
         let (Some(username), Some(password), Some(hash)) =
             (request.subject.username, request.password, &plan.hash)
         else {
@@ -200,13 +215,13 @@ impl Plugin {
             return otherwise;
         }
         // Whom others may let in is not locked out, but takes no more work than who is.
-        let is_left = plan.otherwise == Effect::Defer;
+        let is_left = plan.otherwise.effect() == Effect::Defer;
         let start = Instant::now();
         if is_left && self.verifier.attempts.is_left_unseen(username, address, start) {
             return otherwise;
         }
         if !is_left && !is_again && self.verifier.attempts.is_locked_out(username, address, start) {
-            return unseen("lockedOut");
+            return unseen(NotLoggedIn::LockedOut);
         }
         if !is_again && self.may_delay(delay) {
             // Whom others may let in cannot wait: after that nobody else is asked.
@@ -215,12 +230,12 @@ impl Plugin {
             }
             match plan.attempt(session, request).and_then(|attempt| self.verify_later(attempt)) {
                 Some(Ok(())) => return None,
-                Some(Err(TooMany)) => return unseen(TOO_MANY_LOGINS),
+                Some(Err(TooMany)) => return unseen(NotLoggedIn::TooManyLogins),
                 None => {}
             }
         }
         if is_work_of_brokers && !self.hashing_budget.allows(address, start) {
-            return if is_left { otherwise } else { unseen(TOO_MANY_LOGINS) };
+            return if is_left { otherwise } else { unseen(NotLoggedIn::TooManyLogins) };
         }
         let is_right = black_box(hash.verify(password));
         let now = Instant::now();
@@ -250,16 +265,8 @@ impl Plugin {
 }
 
 impl Plan {
-    fn answer(otherwise: Effect, reason: &'static str) -> Self {
-        Self {
-            otherwise,
-            reason,
-            client: None,
-            hash: None,
-            was_verified: false,
-            is_known: false,
-            was_deleted: false,
-        }
+    fn answer(otherwise: Verdict) -> Self {
+        Self { otherwise, client: None, hash: None, was_verified: false, is_known: false, was_deleted: false }
     }
 
     /// What a worker has to know.
@@ -272,7 +279,7 @@ impl Plan {
             password: Plaintext::new(request.password?),
             hash: self.hash.clone()?,
             client: self.client.clone(),
-            reason: self.reason,
+            reason: self.otherwise.reason()?,
         })
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Client, LoginRequest, LoginStamp, Password, Policy};
+use super::{Client, LoginRequest, LoginStamp, NotLoggedIn, Password, Policy};
 use crate::password::PasswordHash;
 
 /// How far the policy can decide a login.
@@ -13,7 +13,7 @@ pub enum LoginVerdict<'p> {
     /// Not for us to say: the next plugin or `password_file` decides.
     Defer,
     /// The client may not log in.
-    Refuse(LoginRefusal),
+    Refuse(NotLoggedIn),
     /// It may if the password is the hashed one.
     Verify {
         /// The client.
@@ -23,35 +23,6 @@ pub enum LoginVerdict<'p> {
         /// What the verdict rests on.
         stamp: LoginStamp,
     },
-}
-
-/// Why a client may not log in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoginRefusal {
-    /// It is disabled.
-    ClientDisabled,
-    /// It may log in with another client id only.
-    ClientIdMismatch,
-    /// It has no password.
-    NoPassword,
-    /// The file holds a password that nothing can be compared with.
-    UnusablePassword,
-    /// The password is wrong.
-    WrongPassword,
-}
-
-impl LoginRefusal {
-    /// The name in answers and log lines.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ClientDisabled => "clientDisabled",
-            Self::ClientIdMismatch => "clientidMismatch",
-            Self::NoPassword => "noPassword",
-            Self::UnusablePassword => "unusablePassword",
-            Self::WrongPassword => "wrongPassword",
-        }
-    }
 }
 
 impl Policy {
@@ -66,18 +37,18 @@ impl Policy {
         };
         let Some((client, stamp)) = self.client_with_stamp(username) else { return LoginVerdict::Defer };
         if client.disabled {
-            return LoginVerdict::Refuse(LoginRefusal::ClientDisabled);
+            return LoginVerdict::Refuse(NotLoggedIn::ClientDisabled);
         }
         if let Some(bound) = client.clientid()
             && request.subject.clientid.get() != Some(bound.as_bytes())
         {
-            return LoginVerdict::Refuse(LoginRefusal::ClientIdMismatch);
+            return LoginVerdict::Refuse(NotLoggedIn::ClientIdMismatch);
         }
         match &client.password {
             Password::Hash(hash) => LoginVerdict::Verify { client, hash, stamp },
-            Password::Unusable => LoginVerdict::Refuse(LoginRefusal::UnusablePassword),
+            Password::Unusable => LoginVerdict::Refuse(NotLoggedIn::UnusablePassword),
             password if password.is_for_others(self.compat()) => LoginVerdict::Defer,
-            Password::None => LoginVerdict::Refuse(LoginRefusal::NoPassword),
+            Password::None => LoginVerdict::Refuse(NotLoggedIn::NoPassword),
         }
     }
 }

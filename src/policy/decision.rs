@@ -14,6 +14,21 @@ pub enum Effect {
     Defer,
 }
 
+impl Effect {
+    /// All of them, in their order.
+    pub const ALL: [Self; 3] = [Self::Allow, Self::Deny, Self::Defer];
+
+    /// The name in counters.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Defer => "defer",
+        }
+    }
+}
+
 /// A decision with its provenance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -71,7 +86,7 @@ pub enum Reason<'a> {
 }
 
 impl Reason<'_> {
-    /// The name in answers and log lines.
+    /// The name in log lines; answers have it from [`super::Why::name`].
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

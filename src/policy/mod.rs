@@ -33,6 +33,7 @@ mod matcher;
 mod merging;
 mod name;
 mod newcomers;
+mod not_logged_in;
 mod priority;
 mod rank;
 mod relations;
@@ -52,7 +53,7 @@ pub use analysis::{
     EffectiveAcl, EffectiveAcls, Explanation, Finding, HeldGroup, HeldRole, Holder, Lint, Never, Other,
     RoleAcl, Rule, Severity, Verdict, Why, WhyNot, Work,
 };
-pub use authenticate::{LoginRefusal, LoginVerdict};
+pub use authenticate::LoginVerdict;
 pub use become_like::Difference;
 pub use client::{Client, Details, Password};
 pub use compat::Compat;
@@ -72,6 +73,7 @@ pub use matcher::{MAX_LEVELS, MAX_TOPIC_BYTES, is_valid_filter};
 pub use merging::{Walked, Walks};
 pub use name::{ClientId, GroupName, NulByte, RoleName, Text, Username};
 pub use newcomers::Newcomers;
+pub use not_logged_in::NotLoggedIn;
 pub use priority::Priority;
 pub use request::{AclRequest, ClientIdOf, KnowsClientId, LoginRequest, Subject};
 pub use role::Role;

@@ -109,10 +109,11 @@ proptest! {
             let request = request(question, Some(question.clientid));
             let decision = policy.authorize(&request);
             let explanation = policy.explain(&request, false);
-            let Verdict::Decided(effect, _) = explanation.verdict else {
+            let Verdict::Decided(effect, why) = explanation.verdict else {
                 return Err(TestCaseError::fail("the client id is known"));
             };
             prop_assert_eq!((effect, decider(&explanation)), (decision.effect, because(&decision.reason)));
+            prop_assert_eq!(why.name(), decision.reason.name(), "in answers and in the log");
         }
     }
 

@@ -85,6 +85,45 @@ pub enum WhyNot {
     LoginPending,
 }
 
+impl Why<'_> {
+    /// The name in answers: where it is the reason of a decision, that of [`Reason::name`], and of a deleted client no other than
+    /// of one that never was.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Acl(_) => "acl",
+            Self::MalformedAcl(_) => "malformedACL",
+            Self::WildcardSubscription(_) => "allowwildcardsubs",
+            Self::DefaultAccess => "defaultACLAccess",
+            Self::ControlTopic => "controlTopic",
+            Self::SelfService => "selfService",
+            Self::ClientNotFound => "clientNotFound",
+            Self::ClientDisabled => "clientDisabled",
+            Self::LoginPending => "loginPending",
+            Self::InvalidTopic => "invalidTopic",
+        }
+    }
+}
+
+impl WhyNot {
+    /// The name in answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LowerPriority => "lowerPriority",
+            Self::ThroughGroup => "throughGroup",
+            Self::LaterName => "laterName",
+            Self::LaterAcl => "laterACL",
+            Self::LiteralFirst => "literalFirst",
+            Self::WildcardSubscription => "allowwildcardsubs",
+            Self::MalformedAcl => "malformedACL",
+            Self::NeedsClientId => "missingClientid",
+            Self::ClientDisabled => "clientDisabled",
+            Self::LoginPending => "loginPending",
+        }
+    }
+}
+
 /// What decides, as far as others are compared with it.
 #[derive(Clone, Copy)]
 enum Decider<'a> {
