@@ -169,13 +169,7 @@ impl Walk<'_> {
             {
                 let level = level_of(topic);
                 if !placeholder.is_level(level, self.subject) {
-                    // Where the level goes on behind the id or name, the rest is looked at like that of any other.
-                    return match placeholder.value(&self.subject) {
-                        Some(value) if level.len() > value.len() && level.starts_with(value) => {
-                            mismatch(Some(b'%'), after(filter, 2), after(topic, value.len()))
-                        }
-                        _ => Match::No,
-                    };
+                    return self.at_another_level(placeholder, filter, topic);
                 }
                 topic = after(topic, level.len());
                 filter = after(filter, 2);
@@ -215,15 +209,29 @@ impl Walk<'_> {
                         return Match::Yes;
                     }
                 }
-                b'#' => {
-                    let last = matches!(before, None | Some(b'/')) && filter.len() == 1;
-                    let stray = !self.topic_is_filter && has_wildcard(topic);
-                    return if last && !stray { Match::Yes } else { Match::Malformed };
-                }
+                b'#' => return self.at_hash(before, filter, topic),
                 _ => return mismatch(before, filter, topic),
             }
         }
         if !self.topic_is_filter && has_wildcard(topic) { Match::Malformed } else { Match::No }
+    }
+
+    /// Where the topic's level is not what the placeholder stands for. If it goes on behind the id or name, the rest is looked
+    /// at like that of any other.
+    fn at_another_level(&self, placeholder: Placeholder, filter: &[u8], topic: &[u8]) -> Match {
+        let level = level_of(topic);
+        match placeholder.value(&self.subject) {
+            Some(value) if level.len() > value.len() && level.starts_with(value) => {
+                mismatch(Some(b'%'), after(filter, 2), after(topic, value.len()))
+            }
+            _ => Match::No,
+        }
+    }
+
+    fn at_hash(&self, before: Option<u8>, filter: &[u8], topic: &[u8]) -> Match {
+        let last = matches!(before, None | Some(b'/')) && filter.len() == 1;
+        let stray = !self.topic_is_filter && has_wildcard(topic);
+        if last && !stray { Match::Yes } else { Match::Malformed }
     }
 
     fn is_stray_wildcard(&self, byte: Option<&u8>) -> bool {
