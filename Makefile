@@ -23,7 +23,7 @@ export RUST_TEST_THREADS ?= 4
 export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-differential test-differential-matrix test-differential-brokers fuzz test-panics test-crash test-crash-theirs test-faults test-valgrind test-headers docker-images test-docker test-matrix bench bench-brokers bench-stall bench-growth lint fmt dependencies clean
+.PHONY: help run build test test-differential test-differential-matrix test-differential-brokers test-differential-short fuzz test-panics test-crash test-crash-theirs test-faults test-valgrind test-headers docker-images test-docker test-matrix bench bench-brokers bench-stall bench-growth lint fmt dependencies clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 26
@@ -49,6 +49,10 @@ test-differential-matrix: dependencies ## the same with those of 2.0.11, 2.0.21 
 test-differential-brokers: dependencies ## compare whole brokers, 2.0.11, 2.0.21 and 2.1.2, on BROKER_CASES=500 random cases each; as root
 	$(CARGO) build --release --workspace --locked
 	@DYNSEC_DIFF_BROKER_CASES=$(BROKER_CASES) bash scripts/differential-matrix.sh $(CASES) --brokers
+
+test-differential-short: build ## compare 200 cases, and 10 with whole brokers, with 2.0.21 and 2.1.2, the same ones each time; as root
+	@DYNSEC_OURS=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/libmosquitto_dynsec.so \
+	    DYNSEC_DIFF_BROKER_CASES=10 bash scripts/differential-matrix.sh 200 --debug trixie forky
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS=600, and the differential test for as long
 	@bash scripts/dependencies.sh --fuzz

@@ -3,10 +3,11 @@
 # suite's root folder, which scripts/chroots.sh makes; DYNSEC_CHROOTS names where the folders are. Needs root.
 # What each run says is in target/differential (or CARGO_TARGET_DIR's).
 #
-# usage: scripts/differential-matrix.sh CASES [--brokers] [SUITE...]
+# usage: scripts/differential-matrix.sh CASES [--brokers] [--debug] [SUITE...]
 #   --brokers   only the cases with real brokers, of which DYNSEC_DIFF_BROKER_CASES says how many; half as many more with
 #               certificates
-# `cargo build --release --workspace` has to have been run.
+#   --debug     what compares them is what `make test` has built, which is slower, but is there already
+# `cargo build --release --workspace` has to have been run; with --debug `make build` is enough.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -19,6 +20,11 @@ if [[ ${1:-} == --brokers ]]; then
     cases=${DYNSEC_DIFF_BROKER_CASES:-500}
     export DYNSEC_DIFF_BROKER_CASES=$cases
 fi
+profile=(--release)
+if [[ ${1:-} == --debug ]]; then
+    shift
+    profile=()
+fi
 suites=("$@")
 ((${#suites[@]})) || suites=(bookworm trixie forky)
 
@@ -30,7 +36,7 @@ bash scripts/chroots.sh "${suites[@]}"
 target=$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 logs=$target/differential${tests[*]:+-brokers}
 mkdir -p "$logs"
-program=$(cargo test --release --no-run --locked --package plugin-host --test differential \
+program=$(cargo test "${profile[@]}" --no-run --locked --package plugin-host --test differential \
     --message-format json --quiet | sed -n '/"kind":\["test"\]/s/.*"executable":"\([^"]*\)".*/\1/p')
 unset DYNSEC_THEIRS DYNSEC_DIFF_COMPAT
 export DYNSEC_DIFF_CASES=$cases RUST_BACKTRACE=0
