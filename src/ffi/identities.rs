@@ -1,5 +1,6 @@
 //! Clients that their certificate lets in. The broker asks nobody about their logins, and only 2.1 can tell who is
-//! connected: on 2.0 such a client is noticed when it first does something.
+//! connected: on 2.0 such a client is noticed when it first does something. So are those of whom no login is asked here:
+//! with a pre-shared key, or let in by a plugin before this one.
 
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
@@ -101,11 +102,12 @@ fn place(set: &Set, rest: i64) -> Option<&AtomicI32> {
     set.iter().find(|place| i64::from(place.load(Ordering::Relaxed)) == rest)
 }
 
-/// Looks at a connection that has not been looked at, and tells the plugin if a certificate has let it in.
+/// Looks at a connection that has not been looked at, and tells the plugin if a certificate has let it in, or nobody knows who.
 ///
 /// Neither logins nor certificates are to be had of a connection that has ended, though its session or its will
 /// may still be asked about, nor of what the broker makes up to ask about retained messages. These are looked at
 /// each time. Only its will, from 2.0.14 on, is asked about while its certificate is still there: that shows nobody.
+/// What has no address never was a connection: it is made up, or a session from before the broker's start.
 ///
 /// # Safety
 /// `client` is that of an event whose callback has not returned.
@@ -119,14 +121,18 @@ pub(super) unsafe fn look_at(context: &Context, identities: &Identities, client:
     if identities.has_ended(session) {
         return;
     }
+    // SAFETY: this function's contract; the plugin keeps copies.
+    let subject = unsafe { event::subject(&context.functions, client) };
+    // SAFETY: the same.
+    let address = unsafe { event::address(&context.functions, client) };
     // SAFETY: this function's contract.
     if unsafe { event::has_certificate(&context.functions, client) } {
-        // SAFETY: this function's contract; the plugin keeps copies.
-        let subject = unsafe { event::subject(&context.functions, client) };
-        // SAFETY: the same.
-        let address = unsafe { event::address(&context.functions, client) };
         context.plugin.on_certificate(session, &subject, address);
         identities.note_seen(session);
+    } else if address.is_some()
+        && let Some(username) = subject.username
+    {
+        context.plugin.on_unrecorded(session, username);
     }
 }
 

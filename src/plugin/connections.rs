@@ -114,4 +114,10 @@ impl Plugin {
             is_others: false,
         });
     }
+
+    /// Something is asked about a client, whom nothing has shown to be connected. A plugin before this one or a pre-shared
+    /// key may have let it in, or it is the session of an absent one.
+    pub fn on_unrecorded(&self, session: SessionId, username: &[u8]) {
+        self.sessions.lock().asked_of_unrecorded(session, username);
+    }
 }

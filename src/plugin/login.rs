@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::delayed::{Delay, LoginAnswer, TooMany};
 use super::{Plugin, SessionId};
+use crate::broker::BrokerFamily;
 use crate::injection::panic_point;
 use crate::logins::Attempt;
 use crate::password::{PasswordHash, Plaintext};
@@ -106,16 +107,18 @@ impl Plugin {
             }
             Some(reason) => self.note_denied_login(request, reason, effect, of_reload),
         }
-        if effect != Effect::Deny
-            && (plan.is_known || plan.was_deleted || request.subject.username.is_none())
-            && is_connection
-        {
+        // Of whom the policy does not know, 2.1 tells when others have let them in.
+        let is_recorded = self.family == BrokerFamily::V2_0
+            || plan.is_known
+            || plan.was_deleted
+            || request.subject.username.is_none();
+        if effect != Effect::Deny && is_recorded && is_connection {
             let login = Login {
                 session,
                 username: request.subject.username,
                 clientid: request.subject.clientid.get().unwrap_or_default(),
                 address: request.address,
-                is_others: plan.was_deleted,
+                is_others: !plan.is_known && request.subject.username.is_some(),
             };
             let mut sessions = self.sessions.lock();
             if of_reload {

@@ -27,7 +27,7 @@ pub(super) const BY_ID: usize = 16;
 /// every socket for each.
 const BY_NAME: usize = 2;
 
-/// Of how many connections it is found out at a time whether they belong to a crowd, at about 2 µs each.
+/// Of how many connections and names it is found out at a time whether they belong to a crowd, at about 2 µs each.
 const CHECKED: usize = 128;
 
 /// A disconnect that waits for its time.
@@ -46,6 +46,8 @@ pub(super) struct Search {
     /// As in [`Due`].
     logins: u64,
     among: Vec<SessionId>,
+    /// Usernames of whom not all connections are known.
+    usernames: Vec<Arc<[u8]>>,
     /// How many of all connections had come by then.
     arrivals: u64,
 }
@@ -136,12 +138,14 @@ impl Sessions {
             }
             let (username, reasons) = self.waiting.next_name()?;
             if self.leave(&username, reasons) {
+                self.unrecorded.forget_username(&username);
                 return Some(Kick::Username(username.to_vec()));
             }
         }
     }
 
-    /// Looks at so many connections whether they belong to a crowd that is to be disconnected.
+    /// Looks at so many connections, and names of which not all are known, whether they belong to a crowd that is to be
+    /// disconnected.
     ///
     /// Certificate identities that have not shown themselves yet are left alone: they have done nothing, and what
     /// they do will be under the new policy.
@@ -149,12 +153,14 @@ impl Sessions {
         while most > 0
             && let Some(search) = self.searches.front_mut()
         {
-            let rest = search.among.len().saturating_sub(most);
-            most = most.saturating_sub(search.among.len());
-            let looked_at = search.among.split_off(rest);
+            let usernames = take_last(&mut search.usernames, &mut most);
+            let looked_at = take_last(&mut search.among, &mut most);
             let (crowd, logins, arrivals) = (Arc::clone(&search.crowd), search.logins, search.arrivals);
-            if rest == 0 {
+            if search.usernames.is_empty() && search.among.is_empty() {
                 self.searches.pop_front();
+            }
+            for username in usernames.iter().filter(|username| crowd.has(username)) {
+                self.waiting.add_name(username, Reasons { change: Some(logins), uninvited: None });
             }
             for id in looked_at {
                 let Some(session) = self.open.get(id) else { continue };
@@ -181,8 +187,9 @@ impl Sessions {
                 for username in self.undecided.usernames().filter(|username| crowd.has(username)) {
                     self.waiting.add_name(username, Reasons { change, uninvited: None });
                 }
+                let usernames = self.unrecorded.usernames().cloned().collect();
                 let arrivals = self.open.arrivals();
-                self.searches.push_back(Search { crowd, logins: due.logins, among, arrivals });
+                self.searches.push_back(Search { crowd, logins: due.logins, among, usernames, arrivals });
             }
         }
     }
@@ -226,8 +233,18 @@ impl Sessions {
         false
     }
 
-    /// Whether one of that name may be connected that has logged in and is not known.
+    /// Whether one of that name may be connected that is not known.
     fn is_unsure_of(&self, username: &[u8]) -> bool {
-        self.undecided.has_username(username) || self.asked_about.has_username(username)
+        self.undecided.has_username(username)
+            || self.asked_about.has_username(username)
+            || self.unrecorded.has_username(username)
     }
+}
+
+/// The last `most` elements, by which there are less to take then.
+fn take_last<T>(elements: &mut Vec<T>, most: &mut usize) -> Vec<T> {
+    let rest = elements.len().saturating_sub(*most);
+    let taken = elements.split_off(rest);
+    *most = most.saturating_sub(taken.len());
+    taken
 }

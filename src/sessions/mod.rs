@@ -4,6 +4,7 @@ mod asked_about;
 mod disconnects;
 mod open;
 mod undecided;
+mod unrecorded;
 mod waiting;
 
 use std::collections::VecDeque;
@@ -12,6 +13,7 @@ use asked_about::AskedAbout;
 use disconnects::{Due, Search};
 use open::{Open, Session};
 use undecided::Undecided;
+use unrecorded::Unrecorded;
 use waiting::Waiting;
 
 use crate::control::Connection;
@@ -46,6 +48,7 @@ pub(crate) enum Kind {
 pub(crate) struct Sessions {
     open: Open,
     undecided: Undecided,
+    unrecorded: Unrecorded,
     asked_about: AskedAbout,
     due: VecDeque<Due>,
     searches: VecDeque<Search>,
@@ -74,6 +77,7 @@ impl Sessions {
 
     fn add(&mut self, login: &Login<'_>) {
         self.undecided.forget(login.session);
+        self.unrecorded.forget(login.session);
         let count = self.logins.saturating_add(1);
         if self.open.insert(login, Some(count)) {
             self.logins = count;
@@ -89,6 +93,7 @@ impl Sessions {
             return self.add(login);
         }
         self.undecided.forget(login.session);
+        self.unrecorded.forget(login.session);
         self.open.remove(login.session);
         self.logins = self.logins.saturating_add(1);
         self.undecided.add(login, self.logins);
@@ -120,7 +125,13 @@ impl Sessions {
     /// A client shows that it is connected. If it has not logged in, a certificate has let it in.
     pub(crate) fn noticed(&mut self, login: &Login<'_>) {
         self.asked_about.came(login.username, login.clientid);
+        self.unrecorded.forget(login.session);
         let _is_new = self.open.insert(login, None);
+    }
+
+    /// Something is asked about a client of which neither a login nor a certificate has shown that it is connected.
+    pub(crate) fn asked_of_unrecorded(&mut self, session: SessionId, username: &[u8]) {
+        self.unrecorded.add(session, username);
     }
 
     /// Whether a connection is known.
@@ -135,6 +146,7 @@ impl Sessions {
 
     /// A connection has ended.
     pub(crate) fn ended(&mut self, id: SessionId) {
+        self.unrecorded.forget(id);
         if self.undecided.is_empty() {
             return self.open.remove(id);
         }
@@ -142,8 +154,11 @@ impl Sessions {
         let clientid = self.open.get(id).map(|session| session.clientid().to_vec());
         self.open.remove(id);
         if let Some(clientid) = clientid {
-            let open = &mut self.open;
-            self.undecided.freed(&clientid, |login, count| _ = open.insert(login, Some(count)));
+            let (open, unrecorded) = (&mut self.open, &mut self.unrecorded);
+            self.undecided.freed(&clientid, |login, count| {
+                unrecorded.forget(login.session);
+                let _is_new = open.insert(login, Some(count));
+            });
         }
     }
 

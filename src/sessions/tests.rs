@@ -282,8 +282,8 @@ fn a_name_waits_once_and_who_comes_meanwhile_stays() {
     assert!(!sessions.has_due());
 }
 
-#[test]
-fn of_a_crowd_those_are_disconnected_too_of_whom_it_is_not_decided() {
+/// Of `u0` to `u199`.
+fn crowd() -> Disconnect {
     let mut policy = Policy::new(Compat::V2_1);
     let role = RoleName::new(b"r").unwrap();
     policy.put_role(Role::new(role.clone()));
@@ -294,12 +294,17 @@ fn of_a_crowd_those_are_disconnected_too_of_whom_it_is_not_decided() {
         policy.put_client(Client { roles: roles.clone(), ..Client::new(username) }).unwrap();
     }
     let (_, crowd) = policy.concerned(&HashSet::from([role]), &HashSet::new());
+    Disconnect::Crowd(Arc::new(crowd.unwrap()))
+}
+
+#[test]
+fn of_a_crowd_those_are_disconnected_too_of_whom_it_is_not_decided() {
     let mut sessions = Sessions::default();
     log_in(&mut sessions, 1, Some("u1"), "x");
     log_in(&mut sessions, 4, Some("another"), "y");
     ask_to_log_in(&mut sessions, 2, "u2", "x");
     ask_to_log_in(&mut sessions, 3, "other", "y");
-    disconnect(&mut sessions, [Disconnect::Crowd(Arc::new(crowd.unwrap()))]);
+    disconnect(&mut sessions, [crowd()]);
     assert_eq!(all_due(&mut sessions), [by_id("x"), by_name("u2")]);
     sessions.connected(SessionId(2));
     assert!(sessions.is_open(SessionId(2)) && !sessions.is_open(SessionId(1)), "2.1 has told of it");
@@ -321,4 +326,52 @@ fn of_those_who_ask_for_a_client_id_only_the_last_may_still_come() {
     assert_eq!(all_due(&mut sessions), [by_id("b")], "2.1 does not tell of the end of one that waits");
     sessions.ended(SessionId(1));
     assert!(sessions.is_open(SessionId(4)));
+}
+
+#[test]
+fn a_name_is_disconnected_by_name_as_long_as_one_of_it_may_be_there_that_is_not_known() {
+    let mut sessions = Sessions::default();
+    let disconnected = |sessions: &mut Sessions| {
+        disconnect(sessions, [user("ann")]);
+        all_due(sessions)
+    };
+    log_in(&mut sessions, 1, Some("ann"), "a1");
+    sessions.asked_of_unrecorded(SessionId(2), b"ann");
+    sessions.asked_of_unrecorded(SessionId(3), b"bob");
+    assert_eq!(disconnected(&mut sessions), [by_name("ann")]);
+    assert_eq!(disconnected(&mut sessions), [by_id("a1")], "the other one is not there any more");
+    // Each time another one is suspected, and turns out to be somebody else or nobody.
+    let becomes_known: [fn(&mut Sessions); 4] = [
+        |sessions| sessions.ended(SessionId(2)),
+        |sessions| log_in(sessions, 2, Some("carl"), "c"),
+        |sessions| ask_to_log_in(sessions, 2, "carl", "a1"),
+        |sessions| sessions.asked_of_unrecorded(SessionId(2), b"bob"),
+    ];
+    for becomes_known in becomes_known {
+        sessions.ended(SessionId(2));
+        sessions.asked_of_unrecorded(SessionId(2), b"ann");
+        sessions.asked_of_unrecorded(SessionId(2), b"ann");
+        becomes_known(&mut sessions);
+        assert_eq!(disconnected(&mut sessions), [by_id("a1")]);
+    }
+    act_with_certificate(&mut sessions, 2, "bob", "b");
+    disconnect(&mut sessions, [user("bob")]);
+    assert_eq!(all_due(&mut sessions), [by_name("bob")], "the third is still of that name");
+}
+
+#[test]
+fn of_a_crowd_the_names_are_disconnected_of_whom_not_all_are_known() {
+    let mut sessions = Sessions::default();
+    log_in(&mut sessions, 500, Some("u1"), "x");
+    for number in 100..300 {
+        sessions.asked_of_unrecorded(SessionId(number), format!("u{number}").as_bytes());
+    }
+    disconnect(&mut sessions, [crowd()]);
+    assert_eq!(tick(&mut sessions), []);
+    let mut all: BTreeSet<_> = tick(&mut sessions).into_iter().collect();
+    while sessions.has_ready() {
+        all.extend(more(&mut sessions));
+    }
+    let names = (100..200).map(|number| by_name(&format!("u{number}")));
+    assert_eq!(all, names.chain([by_id("x")]).collect());
 }

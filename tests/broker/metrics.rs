@@ -5,10 +5,13 @@ use serde_json::{Value, json};
 use crate::harness::admin::Admin;
 use crate::harness::case::{Trial, cases};
 use crate::harness::wait_for;
+use crate::websocket::WebSocket;
+use crate::wire::{Hello, Wire};
 
 cases! {
     what_happens_is_counted: theirs_fails("all", "has no such command", "Unknown command"),
     who_is_disconnected_is_counted: theirs_fails("all", "has no such command", "Unknown command"),
+    whom_others_refuse_is_no_connection: theirs_fails("all", "has no such command", "Unknown command"),
     prometheus_reads_a_file: theirs_fails("all", "has no such option"),
     without_ticks_the_file_is_written_with_each_answer: theirs_fails("all", "has no such option"),
 }
@@ -78,6 +81,28 @@ fn who_is_disconnected_is_counted(trial: &Trial) {
         // By now also those who are not there are dealt with, but perhaps for the last.
         assert_eq!(count(&mut admin), connections);
     }
+}
+
+const WITH_WEBSOCKETS: &str = "\
+allow_anonymous false
+plugin {plugin}
+plugin_opt_config_file {policy}
+listener {port0} 127.0.0.1
+listener {port1} 127.0.0.1
+protocol websockets
+";
+
+fn whom_others_refuse_is_no_connection(trial: &Trial) {
+    let broker = trial.broker().configuration(WITH_WEBSOCKETS).start();
+    let mut admin = broker.admin();
+    for number in 0..3 {
+        let (name, other) = (format!("tcp{number}"), format!("websocket{number}"));
+        broker.client(&name).login(&name, "pw").refused();
+        let hello = Hello { client_id: &other, login: Some((&other, "pw")), will: None };
+        assert!(Wire::connect(WebSocket::dial(broker.second_port()), &hello).is_err());
+    }
+    let mut connections = || admin.fine(&json!({"command": "getMetrics"}))["connections"].as_i64();
+    wait_for("the ends of all others", || (connections() == Some(1)).then_some(()));
 }
 
 /// The samples of a text as Prometheus reads it.

@@ -17,6 +17,8 @@ cases! {
     the_password_file_lets_in_whom_the_policy_does_not_know,
     the_password_file_cannot_lift_a_refusal,
     the_password_file_decides_for_a_client_without_a_password_in_2_0,
+    whom_the_password_file_let_in_before_its_client_was_made_is_disconnected,
+    many_whom_the_password_file_let_in_before_their_clients_were_made_are_disconnected,
 }
 
 /// `filed` and `both`, password `file-pw`.
@@ -175,4 +177,45 @@ fn the_password_file_decides_for_a_client_without_a_password_in_2_0(trial: &Tria
     let entered = broker.client("any").login("both", "file-pw").try_connect().is_ok();
     assert_eq!(entered, !trial.like_2_1());
     assert_eq!(broker.client("any").login("both", "wrong").refused(), Protocol::V5.refusal());
+}
+
+fn whom_the_password_file_let_in_before_its_client_was_made_is_disconnected(trial: &Trial) {
+    let (broker, mut admin) = beside_a_password_file(trial, false);
+    let connect = |clientid, password| broker.client(clientid).login("filed", password).connect();
+    let [first, mut second, mut third] =
+        ["dev1", "dev2", "dev3"].map(|clientid| connect(clientid, "file-pw"));
+    admin.create_role("r", &json!([["subscribePattern", "secret/#", true]]));
+    let role = json!([{"rolename": "r"}]);
+    admin.fine(&json!({"command": "createClient", "username": "filed", "password": "pw", "roles": role}));
+    assert_eq!(second.subscribe("secret/#"), 1);
+    // One of them comes back, as the client that it is now.
+    first.disconnect();
+    let mut first = connect("dev1", "pw");
+    admin.fine(&json!({"command": "removeClientRole", "username": "filed", "rolename": "r"}));
+    for device in [&mut first, &mut second, &mut third] {
+        device.disconnected();
+    }
+}
+
+fn many_whom_the_password_file_let_in_before_their_clients_were_made_are_disconnected(trial: &Trial) {
+    let (_, hash) = PASSWORDS.lines().next().and_then(|line| line.split_once(':')).expect("it has a line");
+    let usernames: Vec<String> = (0..=100).map(|number| format!("user{number}")).collect();
+    let lines: Vec<String> = usernames.iter().map(|username| format!("{username}:{hash}\n")).collect();
+    let broker =
+        trial.broker().file("passwords", lines.concat()).line("password_file {dir}/passwords").start();
+    let mut admin = broker.admin();
+    let connect = |username: &String| broker.client(username).login(username, "file-pw").connect();
+    let mut clients: Vec<_> = usernames.iter().map(connect).collect();
+    let group = json!([{"groupname": "g"}]);
+    let mut commands = vec![
+        json!({"command": "createRole", "rolename": "r"}),
+        json!({"command": "createGroup", "groupname": "g", "roles": [{"rolename": "r"}]}),
+    ];
+    let client = |username| json!({"command": "createClient", "username": username, "groups": group});
+    commands.extend(usernames.iter().map(client));
+    admin.all_fine(&json!(commands));
+    admin.fine(&json!({"command": "removeGroupRole", "groupname": "g", "rolename": "r"}));
+    for client in &mut clients {
+        client.disconnected();
+    }
 }

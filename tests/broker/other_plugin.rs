@@ -17,6 +17,7 @@ cases! {
     another_plugin_decides_where_no_rule_does,
     a_plugin_that_comes_first_decides_first,
     whom_a_plugin_that_comes_first_lets_in_is_left_to_others_once_it_is_deleted,
+    whom_a_plugin_that_comes_first_lets_in_is_disconnected_beside_whom_it_does_not,
 }
 
 /// The library, built once.
@@ -113,5 +114,24 @@ fn whom_a_plugin_that_comes_first_lets_in_is_left_to_others_once_it_is_deleted(t
             admin.fine(&json!({"command": "listGroups"}));
         }
         john.round_trip();
+    }
+}
+
+fn whom_a_plugin_that_comes_first_lets_in_is_disconnected_beside_whom_it_does_not(trial: &Trial) {
+    let broker = start(trial, [OTHER, TRIED]);
+    let mut admin = broker.admin();
+    admin.create_role("r", &json!([["subscribePattern", "secret/#", true]]));
+    let role = json!([{"rolename": "r"}]);
+    // The other plugin does not take this password.
+    let password = "wrong";
+    admin.fine(&json!({"command": "createClient", "username": "john", "password": password, "roles": role}));
+    let connect = |clientid, password| broker.client(clientid).login("john", password).connect();
+    let mut johns = [connect("j1", password), connect("j2", "any"), connect("j3", "any")];
+    for john in &mut johns {
+        assert_eq!(john.subscribe("secret/#"), 1);
+    }
+    admin.fine(&json!({"command": "removeClientRole", "username": "john", "rolename": "r"}));
+    for john in &mut johns {
+        john.disconnected();
     }
 }

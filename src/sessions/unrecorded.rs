@@ -1,0 +1,61 @@
+//! [`Unrecorded`]: whom 2.0 has asked about without any login or certificate having shown a connection.
+//!
+//! A plugin before this one may have let them in, or a pre-shared key. Or it is the session of a client that has left: the
+//! broker asks about these as well, and what it tells of them is the same.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::SessionId;
+
+/// Their usernames. They are kept by the address of the broker's structure for each, so they are never more than the broker
+/// has had of those at one time.
+#[derive(Debug, Default)]
+pub(super) struct Unrecorded {
+    by_session: HashMap<SessionId, Arc<[u8]>>,
+    by_username: HashMap<Arc<[u8]>, HashSet<SessionId>>,
+}
+
+impl Unrecorded {
+    pub(super) fn add(&mut self, session: SessionId, username: &[u8]) {
+        if self.by_session.get(&session).is_some_and(|known| **known == *username) {
+            return;
+        }
+        self.forget(session);
+        let known = self.by_username.get_key_value(username).map(|(known, _)| Arc::clone(known));
+        let username = known.unwrap_or_else(|| username.into());
+        self.by_username.entry(Arc::clone(&username)).or_default().insert(session);
+        self.by_session.insert(session, username);
+    }
+
+    /// It has ended, or what it is is known now.
+    pub(super) fn forget(&mut self, session: SessionId) {
+        // As it is wherever all log in here: then whoever comes back need not be looked for.
+        if self.by_session.is_empty() {
+            return;
+        }
+        let Some(username) = self.by_session.remove(&session) else { return };
+        if let Some(sessions) = self.by_username.get_mut(&username) {
+            sessions.remove(&session);
+            if sessions.is_empty() {
+                self.by_username.remove(&username);
+            }
+        }
+    }
+
+    /// All of that username who were connected are not any more.
+    pub(super) fn forget_username(&mut self, username: &[u8]) {
+        for session in self.by_username.remove(username).unwrap_or_default() {
+            self.by_session.remove(&session);
+        }
+    }
+
+    /// Whether one has that username.
+    pub(super) fn has_username(&self, username: &[u8]) -> bool {
+        self.by_username.contains_key(username)
+    }
+
+    pub(super) fn usernames(&self) -> impl Iterator<Item = &Arc<[u8]>> {
+        self.by_username.keys()
+    }
+}
