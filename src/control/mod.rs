@@ -52,6 +52,8 @@ use session::Session;
 const NO_COMMAND: &[u8] = b"Unknown command";
 /// How many bytes one byte of a string may become in JSON: `\u0001`.
 const LONGEST_ESCAPE: usize = 6;
+/// A payload of so many bytes is read in no time.
+const SHORT: usize = 1024;
 
 /// The names of all commands, each with whether it changes the policy.
 pub fn commands() -> impl Iterator<Item = (&'static str, bool)> {
@@ -123,6 +125,17 @@ pub fn refused(payload: &[u8], error: &str, limits: &Limits) -> Responses {
         responses.push(Response::failed(name, correlation, error.to_owned()));
     }
     if responses.is_empty() { Responses::refusal(error) } else { responses }
+}
+
+/// The same where many may come that are refused: a long payload is not read, so that one response says it, and of one with
+/// many commands only the first have responses.
+#[must_use]
+pub fn refused_if_short(payload: &[u8], error: &str, limits: &Limits) -> Responses {
+    if payload.len() > SHORT {
+        return Responses::refusal(error);
+    }
+    let limits = Limits { commands: limits.commands.min(self_service::MOST_COMMANDS), ..*limits };
+    refused(payload, error, &limits)
 }
 
 /// Runs a batch. Where an element is no command, 2.1 answers and stops, 2.0 goes on; both stop at a

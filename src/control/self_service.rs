@@ -12,7 +12,7 @@ use super::session::{Actor, Host, Session};
 use crate::policy::Work;
 
 /// How many commands a payload may have there.
-const MOST_COMMANDS: usize = 10;
+pub(super) const MOST_COMMANDS: usize = 10;
 
 /// How much work a payload may be there: some milliseconds, since anybody may ask.
 const MOST_STEPS: usize = 50_000;

@@ -194,10 +194,7 @@ impl Plugin {
     pub fn on_self_service(&self, actor: &Actor, payload: &[u8]) {
         match self.self_service.admit(actor, payload.len(), Instant::now()) {
             Ok(()) => self.on_control(actor, payload),
-            Err(refused) => {
-                self.metrics.payload();
-                self.respond(actor, &Responses::refusal(refused.text()));
-            }
+            Err(refused) => self.refuse(actor, payload, refused.text()),
         }
     }
 

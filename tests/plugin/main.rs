@@ -27,6 +27,7 @@ mod lint;
 mod logins;
 mod pipeline;
 mod power;
+mod questions;
 mod rehash;
 mod reload;
 mod self_service;

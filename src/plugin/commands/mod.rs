@@ -12,6 +12,7 @@ mod progress;
 mod queue;
 mod reading;
 mod recover;
+mod room;
 mod run;
 mod saving;
 
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{Actor, ControlTopic, Plugin};
 use crate::audit::Deed;
@@ -32,7 +33,8 @@ use crate::workers::Workers;
 use hashing::Hashings;
 use pace::{Alone, Pace};
 use progress::Progress;
-use queue::{Entry, FULL, Queue, Task};
+use queue::{Entry, Queue, Task};
+use room::FULL;
 use run::INTERNAL;
 
 pub(super) use reading::{Read, read};
@@ -96,20 +98,13 @@ impl Plugin {
             return;
         }
         let goes_on = self.goes_on_while_saving();
-        if goes_on {
+        if goes_on && actor.topic == ControlTopic::Admin {
             self.wait_for_room(payload.len());
         }
         let (alone, passwords) = {
             let mut queue = self.pipeline.queue.lock();
-            if queue.is_full_for(payload.len()) {
-                let responses = queue.refusal(|| control::refused(payload, FULL, &self.limits));
-                if queue.overflows() {
-                    drop(queue);
-                    self.respond(actor, &responses);
-                    return;
-                }
-                queue.push(Entry::new(Task::Refused(actor.clone(), responses)));
-                return;
+            if queue.room().is_full_for(actor.topic, payload.len()) {
+                return self.refuse_in_turn(queue, actor, payload, FULL);
             }
             // On the other topics, whoever sends passwords is refused.
             let hashes = goes_on && actor.topic == ControlTopic::Admin;
@@ -136,6 +131,27 @@ impl Plugin {
                 self.sweep(usize::MAX);
                 self.drop_elsewhere();
             }
+        }
+    }
+
+    /// Refuses a payload with that text, behind the answers to those that wait, as long as there is room for that.
+    pub(super) fn refuse(&self, actor: &Actor, payload: &[u8], text: &str) {
+        self.metrics.payload();
+        self.refuse_in_turn(self.pipeline.queue.lock(), actor, payload, text);
+    }
+
+    fn refuse_in_turn(&self, mut queue: MutexGuard<'_, Queue>, actor: &Actor, payload: &[u8], text: &str) {
+        let topic = actor.topic;
+        let responses = queue.room().refusal(topic, text, || match topic {
+            // Anybody may ask, as often as there is time for.
+            ControlTopic::SelfService => control::refused_if_short(payload, text, &self.limits),
+            ControlTopic::Admin | ControlTopic::Query => control::refused(payload, text, &self.limits),
+        });
+        if queue.is_empty() || queue.room().overflows(topic) {
+            drop(queue);
+            self.respond(actor, &responses);
+        } else {
+            queue.push(Entry::new(Task::Refused(actor.clone(), responses)));
         }
     }
 
@@ -302,9 +318,9 @@ impl Plugin {
         self.wait_until(most, || self.is_idle());
     }
 
-    /// Lets who sends more commands than can wait be slowed down a little, as by C, before any are refused.
+    /// Lets an administrator who sends more commands than can wait be slowed down a little, as by C, before any are refused.
     fn wait_for_room(&self, length: usize) {
-        let has_room = || !self.pipeline.queue.lock().is_full_for(length);
+        let has_room = || !self.pipeline.queue.lock().room().is_full_for(ControlTopic::Admin, length);
         if !has_room() {
             let most = self.pipeline.pace.lock().for_room();
             self.wait_until(most, has_room);

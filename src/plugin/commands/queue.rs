@@ -5,23 +5,11 @@ use std::sync::Arc;
 
 use super::hashing::Hashing;
 use super::reading::{Read, Reading};
+use super::room::{Room, Waiting};
 use super::saving::Saving;
-use crate::control::{Actor, Outcome, Responses};
+use crate::control::{Actor, ControlTopic, Outcome, Responses};
 use crate::policy::Mark;
 use crate::rehash::NewHash;
-
-/// How many payloads may wait.
-pub(super) const MOST_PAYLOADS: usize = 8192;
-/// How many bytes they may have together.
-pub(super) const MOST_BYTES: usize = 64 << 20;
-/// How many refusals may wait behind them for their turn to be answered.
-const MOST_REFUSALS: usize = 8192;
-/// How many bytes these may have together, before those that follow say it once for all commands of their payload: one
-/// that says it for each can be a hundred times longer than the payload.
-const MOST_REFUSED_BYTES: usize = 8 << 20;
-/// What a payload is refused with if too much waits.
-pub(super) const FULL: &str =
-    "Too many commands are waiting to be saved; nothing was changed, send them again later";
 
 /// Something to be done.
 #[derive(Debug)]
@@ -93,18 +81,25 @@ impl Entry {
         self.done.as_ref().map_or(0, |done| done.outcome.responses.length())
     }
 
-    fn bytes(&self) -> usize {
-        match &self.task {
-            Task::Commands { payload, .. } => payload.len(),
-            Task::Rehash(_) | Task::Refused(..) | Task::Reload(_) => 0,
-        }
+    /// Whose answer it has, and what it takes of the room for those.
+    fn waiting(&self) -> Option<(ControlTopic, Waiting)> {
+        let waiting = match &self.task {
+            Task::Commands { payload, .. } => {
+                Waiting { payloads: 1, bytes: payload.len(), ..Waiting::default() }
+            }
+            Task::Refused(_, responses) => {
+                let refused_bytes = responses.length().saturating_add(self.answer());
+                Waiting { refusals: 1, refused_bytes, ..Waiting::default() }
+            }
+            Task::Rehash(_) | Task::Reload(_) => return None,
+        };
+        Some((self.actor()?.topic, waiting))
     }
 
-    fn refused_bytes(&self) -> usize {
-        match &self.task {
-            Task::Refused(_, responses) => responses.length().saturating_add(self.answer()),
-            Task::Commands { .. } | Task::Rehash(_) | Task::Reload(_) => 0,
-        }
+    /// The bytes of its answer, once there is one.
+    fn made(&self) -> Option<(ControlTopic, Waiting)> {
+        let answer = Waiting { answer_bytes: self.answer(), ..Waiting::default() };
+        Some((self.actor()?.topic, answer))
     }
 }
 
@@ -115,11 +110,7 @@ pub(super) struct Queue {
     // answered is not here.
     entries: VecDeque<Entry>,
     run: usize,
-    bytes: usize,
-    /// How many bytes of refusals wait.
-    refused: usize,
-    /// How many bytes of answers wait.
-    answers: usize,
+    room: Room,
     /// The save that is under way, and how many of the first entries it holds.
     pub(super) saving: Option<(Saving, usize)>,
 }
@@ -130,42 +121,45 @@ impl Queue {
     }
 
     pub(super) fn push(&mut self, entry: Entry) {
-        self.bytes = self.bytes.saturating_add(entry.bytes());
-        self.refused = self.refused.saturating_add(entry.refused_bytes());
+        if let Some((topic, waiting)) = entry.waiting() {
+            self.room.add(topic, waiting);
+        }
         self.entries.push_back(entry);
     }
 
-    /// Whether a payload of that length is to be refused.
-    pub(super) fn is_full_for(&self, length: usize) -> bool {
-        // A payload that waits for nothing is taken, however long it is.
-        let too_long = self.bytes > 0 && self.bytes.saturating_add(length) > MOST_BYTES;
-        self.entries.len() >= MOST_PAYLOADS || too_long
+    /// How much more may wait.
+    pub(super) fn room(&self) -> &Room {
+        &self.room
     }
 
-    /// What answers a payload that is refused because too much waits; `for_each` says it for each of its commands.
-    pub(super) fn refusal(&self, for_each: impl FnOnce() -> Responses) -> Responses {
-        let has_room = |bytes| self.refused.saturating_add(bytes) <= MOST_REFUSED_BYTES;
-        let responses = has_room(0).then(for_each).filter(|responses| has_room(responses.length()));
-        responses.unwrap_or_else(|| Responses::refusal(FULL))
-    }
-
-    /// Whether not even a refusal can wait for its turn.
-    pub(super) fn overflows(&self) -> bool {
-        self.entries.len() >= MOST_PAYLOADS.saturating_add(MOST_REFUSALS)
-    }
-
-    /// The first entry that was not run, if it can be. While long answers wait, no more are made.
+    /// The first entry that was not run, if it can be. While long answers of its kind wait, no more are made.
     pub(super) fn next_to_run(&mut self) -> Option<&mut Entry> {
-        if self.answers > MOST_BYTES && self.run > 0 {
+        if self.run > 0 && self.has_no_room_for_next() && !self.is_next_refused() {
             return None;
         }
         self.entries.get_mut(self.run).filter(|entry| entry.is_ready())
     }
 
+    /// Whether the next is a question that is not to be looked at: so many long answers wait for what is being saved that no
+    /// more are made, and commands behind it must not wait for that.
+    pub(super) fn is_next_refused(&self) -> bool {
+        let is_question = |actor: &Actor| actor.topic != ControlTopic::Admin;
+        self.has_no_room_for_next()
+            && !self.is_answerable()
+            && self.entries.get(self.run).and_then(Entry::actor).is_some_and(is_question)
+    }
+
+    /// Whether long answers wait of the topic that the first entry which was not run has.
+    fn has_no_room_for_next(&self) -> bool {
+        let actor = self.entries.get(self.run).and_then(Entry::actor);
+        actor.is_some_and(|actor| self.room.has_long_answers(actor.topic))
+    }
+
     /// The entry that [`Self::next_to_run`] gave is one that was run now.
     pub(super) fn mark_run(&mut self) {
-        let answer = self.entries.get(self.run).map_or(0, Entry::answer);
-        self.answers = self.answers.saturating_add(answer);
+        if let Some((topic, answer)) = self.entries.get(self.run).and_then(Entry::made) {
+            self.room.add(topic, answer);
+        }
         self.run = self.run.saturating_add(1);
     }
 
@@ -193,8 +187,9 @@ impl Queue {
         if !self.is_answerable() {
             return None;
         }
-        let answer = self.entries.front().map_or(0, Entry::answer);
-        self.answers = self.answers.saturating_sub(answer);
+        if let Some((topic, answer)) = self.entries.front().and_then(Entry::made) {
+            self.room.remove(topic, answer);
+        }
         self.run = self.run.saturating_sub(1);
         if let Some((_, held)) = &mut self.saving {
             *held = held.saturating_sub(1);
@@ -205,8 +200,9 @@ impl Queue {
     /// The first entry, whatever has become of it.
     pub(super) fn take_first(&mut self) -> Option<Entry> {
         let entry = self.entries.pop_front()?;
-        self.bytes = self.bytes.saturating_sub(entry.bytes());
-        self.refused = self.refused.saturating_sub(entry.refused_bytes());
+        if let Some((topic, waiting)) = entry.waiting() {
+            self.room.remove(topic, waiting);
+        }
         Some(entry)
     }
 
@@ -265,7 +261,8 @@ impl Queue {
         for entry in &mut self.entries {
             entry.done.take_if(|done| !done.settled);
         }
-        (self.run, self.answers) = (0, 0);
+        self.run = 0;
+        self.room.forget_answers();
         if self.entries.iter().any(Entry::is_reload_to_begin) {
             self.push_reload();
         }
@@ -281,22 +278,56 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use super::super::room::MOST_BYTES;
     use super::*;
+
+    /// Payloads of that many bytes each.
+    fn fill(queue: &mut Queue, topic: ControlTopic, bytes: impl IntoIterator<Item = usize>) {
+        for bytes in bytes {
+            let payload = vec![b' '; bytes];
+            let actor = Actor { topic, ..Actor::default() };
+            queue.push(Entry::new(Task::Commands { actor, payload, hashing: None }));
+        }
+    }
 
     #[test]
     fn payloads_of_too_many_bytes_together_are_refused_but_not_one_alone() {
+        let is_full_for = |queue: &Queue, length| queue.room().is_full_for(ControlTopic::Admin, length);
         let mut queue = Queue::default();
-        assert!(!queue.is_full_for(usize::MAX));
-        let push = |queue: &mut Queue, bytes: usize| {
-            let payload = vec![b' '; bytes];
-            queue.push(Entry::new(Task::Commands { actor: Actor::default(), payload, hashing: None }));
-        };
-        push(&mut queue, MOST_BYTES - 1);
-        assert!(!queue.is_full_for(1) && queue.is_full_for(2));
-        push(&mut queue, 1);
-        assert!(queue.is_full_for(1));
+        assert!(!is_full_for(&queue, usize::MAX));
+        fill(&mut queue, ControlTopic::Admin, [MOST_BYTES - 1]);
+        assert!(!is_full_for(&queue, 1) && is_full_for(&queue, 2));
+        fill(&mut queue, ControlTopic::Admin, [1]);
+        assert!(is_full_for(&queue, 1));
         drop(queue.take_first());
-        assert!(!queue.is_full_for(MOST_BYTES - 1) && queue.is_full_for(MOST_BYTES));
+        assert!(!is_full_for(&queue, MOST_BYTES - 1) && is_full_for(&queue, MOST_BYTES));
+    }
+
+    #[test]
+    fn payloads_of_one_topic_take_no_room_of_another() {
+        use ControlTopic::{Admin, Query, SelfService};
+        for (full, others) in
+            [(Admin, [Query, SelfService]), (Query, [Admin, SelfService]), (SelfService, [Admin, Query])]
+        {
+            for bytes in [vec![0; 8192], vec![MOST_BYTES]] {
+                let mut queue = Queue::default();
+                fill(&mut queue, full, bytes);
+                let refusals = (0..8192).map(|_| Responses::refusal("full"));
+                for refusal in refusals {
+                    let actor = Actor { topic: full, ..Actor::default() };
+                    queue.push(Entry::new(Task::Refused(actor, refusal)));
+                }
+                let room = queue.room();
+                assert!(room.is_full_for(full, 1) && room.overflows(full));
+                for other in others {
+                    assert!(!room.is_full_for(other, usize::MAX) && !room.overflows(other));
+                    let long = || Responses::refusal(&"long ".repeat(100_000));
+                    assert_eq!(room.refusal(other, "short", long), long());
+                }
+                while queue.take_first().is_some() {}
+                assert!(!queue.room().is_full_for(full, usize::MAX) && !queue.room().overflows(full));
+            }
+        }
     }
 
     fn commands(name: &str) -> Entry {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::hashing::Prepared;
 use super::queue::{Done, Entry, Queue, Task};
 use super::reading::Reading;
+use super::room::FULL;
 use super::saving::{NotSaved, Saving};
 use super::{Pipeline, ToTell};
 use crate::broker::LogLevel;
@@ -77,7 +78,9 @@ impl Plugin {
     /// Runs what is ready; of that what has its turn in a slice that began then.
     fn run_all(&self, queue: &mut Queue, to_tell: &mut Vec<ToTell>, slice: Option<Instant>) {
         let mut has_run = false;
-        while let Some(entry) = queue.next_to_run() {
+        loop {
+            let is_refused = queue.is_next_refused();
+            let Some(entry) = queue.next_to_run() else { break };
             if has_run
                 && slice.is_some_and(|start| self.broker.now().saturating_duration_since(start) >= SLICE)
             {
@@ -89,7 +92,7 @@ impl Plugin {
             let mark = policy.mark();
             if entry.done.is_none() {
                 let settled = matches!(entry.task, Task::Refused(..));
-                let ran = caught(|| self.run(&mut policy, &mut entry.task));
+                let ran = caught(|| self.run(&mut policy, &mut entry.task, is_refused));
                 drop(policy);
                 let outcome = ran.unwrap_or_else(|panicked| self.after_panic(mark, &panicked, to_tell));
                 entry.done = Some(Done { mark, outcome, logins, settled });
@@ -103,8 +106,11 @@ impl Plugin {
         }
     }
 
-    fn run(&self, policy: &mut Policy, task: &mut Task) -> Outcome {
+    fn run(&self, policy: &mut Policy, task: &mut Task, is_refused: bool) -> Outcome {
         match task {
+            Task::Commands { payload, .. } if is_refused => {
+                nothing(control::refused_if_short(payload, FULL, &self.limits))
+            }
             Task::Commands { actor, payload, hashing } => {
                 let prepared = Prepared::new(self, hashing.as_deref());
                 let outcome = control::handle(policy, payload, actor, &prepared);
