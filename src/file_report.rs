@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::broker::{Broker, LogLevel};
 use crate::policy::Difference;
-use crate::store::{Issue, Loaded, OpenError};
+use crate::store::{Issue, OpenError};
 
 /// How many imperfections of the file are listed one by one.
 const MOST_ISSUES: usize = 50;
@@ -17,15 +17,14 @@ pub(crate) fn report_refused(error: &OpenError, broker: &dyn Broker) {
 }
 
 /// One line for what a reload has changed, and one for each imperfection of the file.
-pub(crate) fn report_reloaded(loaded: &Loaded, path: &Path, difference: &Difference, broker: &dyn Broker) {
-    report_issues(&loaded.issues, path, broker);
-    let concerned = &difference.concerned;
-    let anonymous = if concerned.anonymous { " and anonymous ones" } else { "" };
+pub(crate) fn report_reloaded(issues: &[Issue], path: &Path, difference: &Difference, broker: &dyn Broker) {
+    report_issues(issues, path, broker);
+    let anonymous = if difference.concerned.anonymous { " and anonymous ones" } else { "" };
     let line = format!(
         "dynsec: {} was changed by another hand, and reloaded: {} differ, which concerns {}{anonymous}",
         path.display(),
         count(difference.records, "record"),
-        count(concerned.clients.len(), "client"),
+        count(difference.clients, "client"),
     );
     broker.log(LogLevel::Notice, line.as_bytes());
 }

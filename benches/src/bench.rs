@@ -168,6 +168,18 @@ impl Bench {
     ) -> Result<Done, Box<dyn Error>> {
         let path = self.new_path();
         std::fs::write(&path, policy)?;
+        Self::load_file(worker, &path, ours)
+    }
+
+    /// The same of a file that is there.
+    ///
+    /// # Errors
+    /// The plugin refused it.
+    pub fn load_file(
+        worker: &mut Worker,
+        path: &Path,
+        ours: &[(&str, &str)],
+    ) -> Result<Done, Box<dyn Error>> {
         let mut options = vec![("config_file".to_owned(), path.to_string_lossy().into_owned())];
         if worker.side == Side::Ours {
             options.extend(ours.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));

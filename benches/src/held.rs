@@ -9,7 +9,8 @@ use plugin_host::Request;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Side};
-use crate::real::{Broker, Client, policy, versions};
+use crate::real::{Broker, Client, Version, policy, versions};
+use crate::reloads;
 use crate::table::Table;
 use crate::worker::{Order, median, percentile};
 
@@ -46,8 +47,12 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         let clients = Some(size as u64);
         let mut seen = Vec::new();
         for (side, changes) in [(Side::Theirs, of_theirs), (Side::Ours, changes)] {
-            bench.progress(&format!("held, {size} clients, {side:?}"));
-            seen.push(if changes == 0 { None } else { Some(in_host(bench, side, size, changes)?) });
+            let what = format!("held, {size} clients, {side:?}");
+            let measured = bench.measure(&what, || match changes {
+                0 => Ok(None),
+                _ => in_host(bench, side, size, changes).map(Some),
+            })?;
+            seen.push(measured.flatten());
         }
         let both = |of: Of| (seen[0].as_ref().map(of), seen[1].as_ref().map(of));
         let rows: [(&str, Of); 5] = [
@@ -69,35 +74,38 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         memory.push("a change", clients, theirs, ours);
     }
     for version in versions() {
-        bench.progress(&format!("idle, {}", version.name));
-        let hash = json!({"password": HASH, "salt": SALT, "iterations": 101});
-        let policy = policy(&hash, (0..IDLE).map(|number| format!("client{number:06}")));
-        let broker =
-            Broker::start(bench, &version, Side::Ours, &policy, "plugin_opt_password_iterations 101")?;
-        let mut admin = Client::connect(broker.port, "admin", "u")?;
-        admin.subscribe("$CONTROL/dynamic-security/v1/response")?;
-        let (mut answers, mut saves, mut so_far) = (Vec::new(), Vec::new(), save_seconds(&mut admin)?);
-        for number in 0..ANSWERS {
-            // Not at the same moment of the broker's own ticks each time.
-            thread::sleep(Duration::from_millis(130 + (number * 37 % 100) as u64));
-            let command =
-                json!({"command": "createClient", "username": format!("new{number}"), "password": "x"});
-            let start = Instant::now();
-            ask(&mut admin, &command)?;
-            answers.push(start.elapsed().as_secs_f64() * 1e3);
-            let after = save_seconds(&mut admin)?;
-            saves.push((after - so_far) * 1e3);
-            so_far = after;
-        }
-        let mut left: Vec<f64> = answers.iter().zip(&saves).map(|(answer, save)| answer - save).collect();
-        let name = version.name;
-        idle.push(&format!("{name}: the answer"), Some(IDLE as u64), None, Some(median(&mut answers)));
-        idle.push(&format!("{name}: of that the save"), Some(IDLE as u64), None, Some(median(&mut saves)));
-        idle.push(&format!("{name}: the rest, median"), Some(IDLE as u64), None, Some(median(&mut left)));
-        let most = percentile(&mut left, 0.99);
-        idle.push(&format!("{name}: the rest, the longest"), Some(IDLE as u64), None, Some(most));
+        bench.measure(&format!("idle, {}", version.name), || wait_for_answers(bench, &version, &mut idle))?;
     }
-    Ok(vec![held, large, memory, idle])
+    Ok(vec![held, large, memory, idle, reloads::run(bench)?])
+}
+
+/// The rows of an idle broker.
+fn wait_for_answers(bench: &Bench, version: &Version, idle: &mut Table) -> Result<(), Box<dyn Error>> {
+    let hash = json!({"password": HASH, "salt": SALT, "iterations": 101});
+    let policy = policy(&hash, (0..IDLE).map(|number| format!("client{number:06}")));
+    let broker = Broker::start(bench, version, Side::Ours, &policy, "plugin_opt_password_iterations 101")?;
+    let mut admin = Client::connect(broker.port, "admin", "u")?;
+    admin.subscribe("$CONTROL/dynamic-security/v1/response")?;
+    let (mut answers, mut saves, mut so_far) = (Vec::new(), Vec::new(), save_seconds(&mut admin)?);
+    for number in 0..ANSWERS {
+        // Not at the same moment of the broker's own ticks each time.
+        thread::sleep(Duration::from_millis(130 + (number * 37 % 100) as u64));
+        let command = json!({"command": "createClient", "username": format!("new{number}"), "password": "x"});
+        let start = Instant::now();
+        ask(&mut admin, &command)?;
+        answers.push(start.elapsed().as_secs_f64() * 1e3);
+        let after = save_seconds(&mut admin)?;
+        saves.push((after - so_far) * 1e3);
+        so_far = after;
+    }
+    let mut left: Vec<f64> = answers.iter().zip(&saves).map(|(answer, save)| answer - save).collect();
+    let name = version.name;
+    idle.push(&format!("{name}: the answer"), Some(IDLE as u64), None, Some(median(&mut answers)));
+    idle.push(&format!("{name}: of that the save"), Some(IDLE as u64), None, Some(median(&mut saves)));
+    idle.push(&format!("{name}: the rest, median"), Some(IDLE as u64), None, Some(median(&mut left)));
+    let most = percentile(&mut left, 0.99);
+    idle.push(&format!("{name}: the rest, the longest"), Some(IDLE as u64), None, Some(most));
+    Ok(())
 }
 
 fn ask(admin: &mut Client, command: &Value) -> Result<Value, Box<dyn Error>> {

@@ -32,6 +32,7 @@ mod limits;
 mod logins;
 mod policies;
 mod real;
+mod reloads;
 mod results;
 mod stall;
 mod storm;

@@ -54,6 +54,8 @@ pub enum Order {
         /// The payloads.
         payloads: Vec<String>,
     },
+    /// SIGHUP, with an edited policy file; its callback and the ticks until it is in force are timed.
+    Reload,
     /// Logins are made, one after another, each timed alone.
     TimeLogins(Vec<Login>),
     /// Everybody has logged in, leaves and logs in again: all of that is a batch.
@@ -171,22 +173,8 @@ fn execute(host: &mut Host, order: Order) -> Result<Done, Box<dyn Error>> {
             }
             Ok(done)
         }
-        Order::TimeLogins(logins) => {
-            let text = |text: &str| Text::from(text.as_bytes());
-            let mut singles = Vec::new();
-            for Login { clientid, username, password, succeeds } in &logins {
-                let login = host.prepare_login(&text(clientid), &text(username), &text(password));
-                let start = Instant::now();
-                let rc = login.run();
-                singles.push(start.elapsed().as_nanos() as f64);
-                if (rc == Some(0)) != *succeeds {
-                    return Err(format!("the plugin answered {rc:?} to {username}").into());
-                }
-                // Of who is refused, the broker tells this too.
-                login.end();
-            }
-            Ok(Done { singles, ..Done::default() })
-        }
+        Order::Reload => Ok(reload(host)),
+        Order::TimeLogins(logins) => time_logins(host, &logins),
         Order::Reconnect { logins, batches } => {
             let all = log_in(host, &logins)?;
             let mut times = Vec::new();
@@ -224,6 +212,45 @@ fn execute(host: &mut Host, order: Order) -> Result<Done, Box<dyn Error>> {
             Ok(Done::default())
         }
     }
+}
+
+fn time_logins(host: &Host, logins: &[Login]) -> Result<Done, Box<dyn Error>> {
+    let text = |text: &str| Text::from(text.as_bytes());
+    let mut singles = Vec::new();
+    for Login { clientid, username, password, succeeds } in logins {
+        let login = host.prepare_login(&text(clientid), &text(username), &text(password));
+        let start = Instant::now();
+        let rc = login.run();
+        singles.push(start.elapsed().as_nanos() as f64);
+        if (rc == Some(0)) != *succeeds {
+            return Err(format!("the plugin answered {rc:?} to {username}").into());
+        }
+        // Of who is refused, the broker tells this too.
+        login.end();
+    }
+    Ok(Done { singles, ..Done::default() })
+}
+
+fn reload(host: &mut Host) -> Done {
+    let _before = host.take_deeds();
+    let mut done = Done::default();
+    let start = Instant::now();
+    host.reload();
+    done.singles.push(start.elapsed().as_nanos() as f64);
+    let is_done =
+        |deed: &Deed| matches!(deed, Deed::Log { line, .. } if line.to_string().contains("and reloaded"));
+    let mut has_been_done = host.take_deeds().iter().any(is_done);
+    // What is left to be done afterwards has its ticks, too.
+    let mut after = 0;
+    while after < 20 {
+        thread::sleep(Duration::from_millis(1));
+        let start = Instant::now();
+        host.tick();
+        done.batches.push(start.elapsed().as_nanos() as f64);
+        has_been_done |= host.take_deeds().iter().any(is_done);
+        after += usize::from(has_been_done);
+    }
+    done
 }
 
 /// The logins, each made once, as far as they are to succeed: what is remembered of them is remembered then.

@@ -5,14 +5,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Plugin;
-use super::commands::{Read, read};
+use super::commands::{Edited, Read, read};
 use crate::audit::Deed;
 use crate::broker::LogLevel;
 use crate::control::Disconnect;
 use crate::file_report;
 use crate::injection::panic_point;
 use crate::panics::caught;
-use crate::store::{Loaded, Writable};
+use crate::store::Writable;
 
 /// How long the logins may take that a reload asks for, where no tick shows that it is over.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -65,15 +65,20 @@ impl Plugin {
             return self.reload_in_turn(LONGEST_WAIT);
         }
         self.finish();
-        let compat = self.policy.read().compat();
-        self.reloaded(read(&self.store, compat, self.strict));
+        let (read, policy) = {
+            let now = self.policy.read().snapshot();
+            read(&self.store, &now, self.strict)
+        };
+        self.reloaded(read);
+        // Where there is no thread, it is done here.
+        let _ = self.workers.submit(move || drop(policy));
     }
 
     /// The file was looked at.
     pub(super) fn reloaded(&self, read: Read) {
         let refused = match read {
             Ok(Ok(None)) => return,
-            Ok(Ok(Some(loaded))) => return self.take_over(loaded),
+            Ok(Ok(Some(edited))) => return self.take_over(edited),
             Ok(Err(error)) => {
                 file_report::report_refused(&error, &*self.broker);
                 let in_place = matches!(self.store.lock().writable(), Writable::InPlace { .. });
@@ -86,12 +91,17 @@ impl Plugin {
         self.broker.log(LogLevel::Error, line.as_bytes());
     }
 
-    fn take_over(&self, loaded: Loaded) {
+    fn take_over(&self, Edited { edit, issues }: Edited) {
         let difference = {
             let mut policy = self.policy.write();
+            if !policy.is_as_before(&edit) {
+                // Whatever waits in the queue has not changed it meanwhile, but if anything has, that is not to be lost.
+                drop(policy);
+                return self.reload_again();
+            }
             let mark = policy.mark();
             let difference = caught(|| {
-                let difference = policy.become_like(&loaded.policy);
+                let difference = policy.take_over(edit);
                 panic_point("a reload, the policy being changed");
                 difference
             });
@@ -118,13 +128,58 @@ impl Plugin {
         // Whatever comes of what is said of it, those whom it concerns are disconnected.
         let said = caught(|| {
             panic_point("a reload, the policy changed");
-            file_report::report_reloaded(&loaded, &path, &difference, &*self.broker);
+            file_report::report_reloaded(&issues, &path, &difference, &*self.broker);
         });
         if let Err(panicked) = said {
             self.report_bug("a reload", &panicked);
         }
-        *self.issues.lock() = loaded.issues;
+        *self.issues.lock() = issues;
         let logins = self.sessions.lock().logins();
-        self.disconnect_later(Disconnect::holders(difference.concerned), logins);
+        let concerned = (difference.concerned, difference.crowd);
+        self.disconnect_later(Disconnect::holders_and_crowd(concerned), logins);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::broker::{Broker, BrokerFamily, PublishError};
+    use crate::options::PluginOptions;
+    use crate::policy::{Client, Username};
+
+    struct Silent;
+
+    impl Broker for Silent {
+        fn log(&self, _: LogLevel, _: &[u8]) {}
+        fn publish(&self, _: &'static str, _: &[u8]) -> Result<(), PublishError> {
+            Ok(())
+        }
+        fn kick_username(&self, _: &[u8]) {}
+        fn kick_clientid(&self, _: &[u8]) {}
+    }
+
+    #[test]
+    fn what_has_changed_while_the_file_was_read_is_in_the_way_of_nothing_and_the_file_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("policy.json");
+        std::fs::write(&file, r#"{"clients": [{"username": "ann"}]}"#).unwrap();
+        let plugin =
+            Plugin::start(&PluginOptions::new(file.clone()), Arc::new(Silent), BrokerFamily::V2_1).unwrap();
+        plugin.on_tick();
+        std::fs::write(&file, r#"{"clients": [{"username": "bob"}]}"#).unwrap();
+        let now = plugin.policy.read().snapshot();
+        let (found, _) = read(&plugin.store, &now, plugin.strict);
+        let eve = Username::new(b"eve").unwrap();
+        plugin.policy.write().put_client(Client::new(eve)).unwrap();
+        plugin.reloaded(found);
+        let names = || {
+            let policy = plugin.policy.read();
+            policy.clients().map(|client| client.username.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(), ["ann", "eve"], "an edit of another policy is not taken over");
+        plugin.finish();
+        assert_eq!(names(), ["bob"]);
     }
 }

@@ -1,125 +1,61 @@
-//! Making a policy what another one is, record by record, and whom that concerns.
-
-use std::collections::{BTreeSet, HashSet};
+//! Making a policy what another one is, record by record.
 
 use super::journal::Replaced;
-use super::{AclType, Client, Group, GroupName, Holders, Links, Policy, Role, RoleName};
-
-/// What is told of the difference between two policies.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Difference {
-    /// How many clients, groups and roles are new, gone or not what they were.
-    pub records: usize,
-    /// Whose rights or login it changes. Nobody is concerned by texts, or by the default access, which is
-    /// nobody's own.
-    pub concerned: Holders,
-}
+use super::{Difference, Edit, Policy};
 
 impl Policy {
-    /// Makes this policy what `new` is. Records that are the same in both stay untouched.
+    /// Makes this policy what `new` is, and says whom that concerns. Records that are the same in both stay untouched. To
+    /// compare them takes as long as there are records: where others wait, that is for another thread, and then
+    /// [`Self::take_over`].
     pub fn become_like(&mut self, new: &Self) -> Difference {
-        self.replace_all_that_link_to_gone();
-        let (roles, groups) = (self.touched_roles(new), self.touched_groups(new));
-        let mut difference = Difference::default();
-        let mut concerned = Holders::default();
-        self.add_holders(&roles, &groups, &mut concerned);
-        concerned.anonymous |= self.anonymous_group != new.anonymous_group;
+        self.take_over(Edit::between(&self.snapshot(), &new.snapshot()))
+    }
+
+    /// Whether the policy is still what it was when the snapshot was taken from which the edit comes.
+    #[must_use]
+    pub fn is_as_before(&self, edit: &Edit) -> bool {
+        self.generation() == edit.generation
+    }
+
+    /// Makes the policy what the edit makes of it, which is to be made of what the policy is now ([`Self::is_as_before`]).
+    /// Takes as long as the records are many that differ.
+    pub fn take_over(&mut self, edit: Edit) -> Difference {
         // What is linked to comes before what links to it, and goes after it.
-        for role in new.roles() {
-            if self.role(role.name.as_bytes()) == Some(role) {
-                continue;
-            }
-            self.replace_role(&role.name, Some(Role::clone(role)));
-            difference.records = difference.records.saturating_add(1);
+        for role in edit.roles {
+            self.replace_role(&role.name.clone(), Some(role));
         }
-        for group in new.groups().map(|group| new.group_there(group)) {
-            if self.group(group.name.as_bytes()).is_some_and(|old| **old == *group) {
-                continue;
-            }
-            self.replace_group(&group.name, Some(Group::clone(&group)));
-            difference.records = difference.records.saturating_add(1);
+        for group in edit.groups {
+            self.replace_group(&group.name.clone(), Some(group));
         }
-        for client in new.clients().map(|client| new.client_there(client)) {
-            let old = self.client(client.username.as_bytes());
-            if old.is_some_and(|old| **old == *client) {
-                continue;
-            }
-            if old.is_some_and(|old| is_concerned(old, &client)) {
-                concerned.clients.insert(client.username.clone());
-            }
-            self.replace_client(client.username.clone(), Some(Client::clone(&client)));
-            difference.records = difference.records.saturating_add(1);
+        for client in edit.clients {
+            self.replace_client(client.username.clone(), Some(client));
         }
-        self.remove_what_is_not_in(new, &mut difference, &mut concerned);
-        self.set_default_access(new.default_access());
-        self.journal.push(Replaced::AnonymousGroup(self.anonymous_group.take()));
-        self.anonymous_group.clone_from(&new.anonymous_group);
-        self.set_change_index(new.change_index());
-        self.set_extra(new.extra().clone());
-        self.remember_deletions_like(new);
-        self.add_holders(&roles, &groups, &mut concerned);
-        Difference { concerned, ..difference }
-    }
-
-    fn remove_what_is_not_in(&mut self, new: &Self, difference: &mut Difference, concerned: &mut Holders) {
-        let clients: Vec<_> = self.clients().map(|client| client.username.clone()).collect();
-        for name in clients.into_iter().filter(|name| new.client(name.as_bytes()).is_none()) {
-            self.replace_client(name.clone(), None);
-            concerned.clients.insert(name);
-            difference.records = difference.records.saturating_add(1);
+        for name in edit.gone_clients {
+            self.replace_client(name, None);
         }
-        let groups: Vec<_> = self.groups().map(|group| group.name.clone()).collect();
-        for name in groups.into_iter().filter(|name| new.group(name.as_bytes()).is_none()) {
+        for name in edit.gone_groups {
             self.replace_group(&name, None);
-            difference.records = difference.records.saturating_add(1);
         }
-        let roles: Vec<_> = self.roles().map(|role| role.name.clone()).collect();
-        for name in roles.into_iter().filter(|name| new.role(name.as_bytes()).is_none()) {
+        for name in edit.gone_roles {
             self.replace_role(&name, None);
-            difference.records = difference.records.saturating_add(1);
         }
+        self.set_default_access(edit.default_access);
+        self.journal.push(Replaced::AnonymousGroup(self.anonymous_group.take()));
+        self.anonymous_group = edit.anonymous_group;
+        self.set_change_index(edit.change_index);
+        self.set_extra(edit.extra);
+        self.remember_deletions_like(edit.deleted_but_named);
+        edit.difference
     }
-
-    /// Roles that decide otherwise in `new`, or are in one of both only.
-    fn touched_roles(&self, new: &Self) -> HashSet<RoleName> {
-        let differs = |role: &Role| match new.role(role.name.as_bytes()) {
-            Some(other) => {
-                role.allow_wildcard_subs != other.allow_wildcard_subs
-                    || AclType::ALL.iter().any(|acl_type| role.acls(*acl_type) != other.acls(*acl_type))
-            }
-            None => true,
-        };
-        self.roles().filter(|role| differs(role)).map(|role| role.name.clone()).collect()
-    }
-
-    /// Groups whose roles are others in `new`, or that are not there.
-    fn touched_groups(&self, new: &Self) -> HashSet<GroupName> {
-        let differs = |group: &Group| match new.group(group.name.as_bytes()) {
-            Some(other) => !are_the_same(&group.roles, &new.roles_there(&other.roles)),
-            None => true,
-        };
-        self.groups().filter(|group| differs(group)).map(|group| group.name.clone()).collect()
-    }
-}
-
-fn is_concerned(old: &Client, new: &Client) -> bool {
-    (&old.password, old.clientid(), old.disabled) != (&new.password, new.clientid(), new.disabled)
-        || !are_the_same(&old.roles, &new.roles)
-        || !are_the_same(&old.groups, &new.groups)
-}
-
-/// Whether they decide the same: what else the file says of a link does not count.
-fn are_the_same<N: Ord>(one: &Links<N>, other: &Links<N>) -> bool {
-    fn plain<N: Ord>(links: &Links<N>) -> BTreeSet<(&N, i32)> {
-        links.iter().map(|link| (&link.name, link.priority.get())).collect()
-    }
-    plain(one) == plain(other)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Acl, Compat, DefaultAccess, Extra, Link, Priority, Text, Username};
+    use crate::policy::{
+        Acl, AclType, Client, Compat, Crowd, DefaultAccess, Extra, FEW, Group, GroupName, Link, Links,
+        Priority, Role, RoleName, Text, Username,
+    };
 
     fn username(name: &str) -> Username {
         Username::new(name.as_bytes()).unwrap()
@@ -240,5 +176,72 @@ mod tests {
             policy.remove_group(&group());
         };
         assert_eq!(difference(set), (3, names(&["ann", "anonymous"])));
+    }
+    /// So many clients with a role, as many in a group that has it, and one that has something else.
+    fn many(holders: usize) -> Policy {
+        let mut policy = policy();
+        for number in 0..holders {
+            let name = |kind: &str| username(&format!("{kind}{number}"));
+            policy.put_client(Client { roles: linked(role()), ..Client::new(name("holder")) }).unwrap();
+            policy.put_client(Client { groups: linked(group()), ..Client::new(name("member")) }).unwrap();
+        }
+        policy.keep();
+        policy
+    }
+
+    #[test]
+    fn whom_a_role_or_group_concerns_is_a_crowd_where_they_are_many() {
+        for (holders, is_crowd) in [(FEW / 2 - 1, false), (FEW / 2, true), (FEW, true)] {
+            let (mut here, mut there) = (many(holders), many(holders));
+            let mut changed = Role::new(role());
+            changed.allow_wildcard_subs = false;
+            there.put_role(changed);
+            there.remove_client(&username("holder0"));
+            there.put_client(Client { disabled: true, ..Client::new(username("eve")) }).unwrap();
+            let difference = here.become_like(&there);
+            // Ann is a member and bob is a holder.
+            assert_eq!((difference.records, difference.clients), (3, 2 * holders + 3));
+            assert_eq!(difference.crowd.is_some(), is_crowd);
+            let crowd: Vec<_> = difference.crowd.iter().flat_map(Crowd::usernames).cloned().collect();
+            assert!(crowd.is_empty() || crowd.len() == 2 * holders + 2, "without eve");
+            let mut all = difference.concerned.clients;
+            assert_eq!(all.len(), if is_crowd { 2 } else { 2 * holders + 3 });
+            all.extend(crowd);
+            assert_eq!(all.len(), 2 * holders + 3);
+            assert!(difference.concerned.anonymous);
+        }
+    }
+
+    #[test]
+    fn an_edit_that_comes_from_what_the_policy_was_before_is_known() {
+        let mut policy = policy();
+        let edit = Edit::between(&policy.snapshot(), &many(1).snapshot());
+        let present = policy.mark();
+        assert!(policy.is_as_before(&edit));
+        policy.remove_client(&username("eve"));
+        assert!(!policy.is_as_before(&edit));
+        policy.undo_to(present);
+        assert!(!policy.is_as_before(&edit), "there was a change");
+    }
+
+    #[test]
+    fn links_to_what_was_deleted_are_no_difference_and_do_not_come_back() {
+        let (mut here, mut there) = (many(3), many(3));
+        for policy in [&mut here, &mut there] {
+            policy.remove_role(&role());
+        }
+        there.keep();
+        while there.sweep(2) {}
+        assert_eq!(here.become_like(&there), Difference::default());
+        // The file has the role again, and one of its holders.
+        there.put_role(Role::new(role()));
+        there.put_client(Client { roles: linked(role()), ..Client::new(username("holder1")) }).unwrap();
+        let difference = here.become_like(&there);
+        assert_eq!((difference.records, difference.clients), (2, 1));
+        assert_eq!(here.holders_of_role(role().as_bytes()), there.holders_of_role(role().as_bytes()));
+        here.keep();
+        while here.sweep(2) {}
+        assert_eq!(here.become_like(&there), Difference::default());
+        assert_eq!(here.holders_of_role(role().as_bytes()).clients.len(), 1);
     }
 }

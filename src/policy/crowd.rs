@@ -45,7 +45,7 @@ impl Crowd {
 }
 
 /// Whether this very name is among them.
-fn is_in<N: Linked + Hash>(names: &HashSet<N>, name: &N) -> bool {
+pub(super) fn is_in<N: Linked + Hash>(names: &HashSet<N>, name: &N) -> bool {
     names.get(name.borrow()).is_some_and(|other| other.is(name))
 }
 
@@ -64,6 +64,13 @@ impl fmt::Debug for Crowd {
             .field("groups", &self.groups)
             .field("all", &self.all)
             .finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    /// Everybody who has one of these roles, itself or through a group, and who is in one of these groups.
+    pub(super) fn crowd(&self, roles: HashSet<RoleName>, groups: HashSet<GroupName>) -> Crowd {
+        Crowd { then: self.clone(), roles, groups, all: false }
     }
 }
 

@@ -53,6 +53,25 @@ impl DeadLinks {
     pub(super) fn groups_there<'l>(&self, links: &'l Links<GroupName>) -> Cow<'l, Links<GroupName>> {
         self.groups.there(links)
     }
+
+    /// A client with those of its links only that lead to what is there.
+    pub(super) fn client_there<'c>(&self, client: &'c Client) -> Cow<'c, Client> {
+        match (self.roles_there(&client.roles), self.groups_there(&client.groups)) {
+            (Cow::Borrowed(_), Cow::Borrowed(_)) => Cow::Borrowed(client),
+            (roles, groups) => {
+                let (roles, groups) = (roles.into_owned(), groups.into_owned());
+                Cow::Owned(Client { roles, groups, ..client.clone() })
+            }
+        }
+    }
+
+    /// A group with those of its links only that lead to what is there.
+    pub(super) fn group_there<'g>(&self, group: &'g Group) -> Cow<'g, Group> {
+        match self.roles_there(&group.roles) {
+            Cow::Borrowed(_) => Cow::Borrowed(group),
+            Cow::Owned(roles) => Cow::Owned(Group { roles, ..group.clone() }),
+        }
+    }
 }
 
 impl<N: Linked> Names<N> {
@@ -132,22 +151,13 @@ impl Policy {
     /// A client with those of its links only that lead to what is there.
     #[must_use]
     pub fn client_there<'c>(&self, client: &'c Client) -> Cow<'c, Client> {
-        match (self.roles_there(&client.roles), self.groups_there(&client.groups)) {
-            (Cow::Borrowed(_), Cow::Borrowed(_)) => Cow::Borrowed(client),
-            (roles, groups) => {
-                let (roles, groups) = (roles.into_owned(), groups.into_owned());
-                Cow::Owned(Client { roles, groups, ..client.clone() })
-            }
-        }
+        self.dead_links.client_there(client)
     }
 
     /// A group with those of its links only that lead to what is there.
     #[must_use]
     pub fn group_there<'g>(&self, group: &'g Group) -> Cow<'g, Group> {
-        match self.roles_there(&group.roles) {
-            Cow::Borrowed(_) => Cow::Borrowed(group),
-            Cow::Owned(roles) => Cow::Owned(Group { roles, ..group.clone() }),
-        }
+        self.dead_links.group_there(group)
     }
 
     /// Whether there are links for [`Self::sweep`] to take out now.
@@ -202,31 +212,6 @@ impl Policy {
         }
         // Also a name that nothing links to is work.
         swept.max(1)
-    }
-
-    /// Takes the links to everything that is gone out of all records, in a way that can be undone.
-    pub(super) fn replace_all_that_link_to_gone(&mut self) {
-        for role in self.dead_links.roles.all() {
-            self.replace_all_that_link_to(Name::Role(&role));
-        }
-        for group in self.dead_links.groups.all() {
-            self.replace_all_that_link_to(Name::Group(&group));
-        }
-    }
-
-    fn replace_all_that_link_to(&mut self, name: Name<'_>) {
-        let (clients, groups) = self.linked_to(name, usize::MAX);
-        let clients = clients.into_iter().filter_map(|id| self.client_by_id(id));
-        let clients: Vec<Client> = clients.filter_map(|client| client_without(client, name)).collect();
-        let groups = groups.into_iter().filter_map(|id| self.group_by_id(id));
-        let groups: Vec<Group> = groups.filter_map(|group| group_without(group, name)).collect();
-        for client in clients {
-            self.replace_client(client.username.clone(), Some(client));
-        }
-        for group in groups {
-            self.replace_group(&group.name.clone(), Some(group));
-        }
-        self.forget_gone(name);
     }
 
     /// The clients and groups that link to it, at most so many together.

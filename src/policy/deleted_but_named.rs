@@ -72,9 +72,9 @@ impl Policy {
     }
 
     /// The records that do not count are those of another file now.
-    pub(super) fn remember_deletions_like(&mut self, new: &Self) {
-        if self.deleted_but_named != new.deleted_but_named {
-            let before = mem::replace(&mut self.deleted_but_named, new.deleted_but_named.clone());
+    pub(super) fn remember_deletions_like(&mut self, new: DeletedButNamed) {
+        if self.deleted_but_named != new {
+            let before = mem::replace(&mut self.deleted_but_named, new);
             self.journal.push(Replaced::AllDeletedButNamed(before));
         }
     }

@@ -20,6 +20,7 @@ mod decoys;
 mod deleted_but_named;
 mod deleted_usernames;
 mod dropped_later;
+mod edit;
 mod extra;
 mod group;
 mod hash;
@@ -54,13 +55,13 @@ pub use analysis::{
     RoleAcl, Rule, Severity, Verdict, Why, WhyNot, Work,
 };
 pub use authenticate::LoginVerdict;
-pub use become_like::Difference;
 pub use client::{Client, Details, Password};
 pub use compat::Compat;
 pub use crowd::{Crowd, FEW};
 pub use decision::{Decision, Effect, Reason};
 pub use deleted_but_named::Named;
 pub use dropped_later::ToDrop;
+pub use edit::{Difference, Edit};
 pub use extra::{Extra, InertElement, InertIn, Member};
 pub use group::Group;
 pub(crate) use hash::short_word;

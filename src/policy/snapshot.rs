@@ -15,6 +15,8 @@ use super::{Client, Compat, DefaultAccess, Extra, Group, GroupName, Link, Links,
 /// as there is a snapshot. It decides nothing and is found through by halving, not by hashing.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
+    /// [`super::Policy::generation`] then.
+    pub(super) generation: u64,
     pub(super) compat: Compat,
     pub(super) clients: Sorted<Client>,
     pub(super) groups: Sorted<Group>,
@@ -80,6 +82,16 @@ impl Snapshot {
     #[must_use]
     pub fn groups_there<'l>(&self, links: &'l Links<GroupName>) -> Cow<'l, Links<GroupName>> {
         self.dead_links.groups_there(links)
+    }
+
+    /// A client with those of its links only that led to what was there.
+    pub(super) fn client_there<'c>(&self, client: &'c Client) -> Cow<'c, Client> {
+        self.dead_links.client_there(client)
+    }
+
+    /// A group with those of its links only that led to what was there.
+    pub(super) fn group_there<'g>(&self, group: &'g Group) -> Cow<'g, Group> {
+        self.dead_links.group_there(group)
     }
 
     /// What applies where no ACL matches.

@@ -234,6 +234,7 @@ impl Policy {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
+            generation: self.generation(),
             compat: self.compat,
             clients: self.clients.sorted().clone(),
             groups: self.groups.sorted().clone(),

@@ -37,7 +37,7 @@ use queue::{Entry, Queue, Task};
 use room::FULL;
 use run::INTERNAL;
 
-pub(super) use reading::{Read, read};
+pub(super) use reading::{Edited, Read, read};
 
 /// With more records than this, the first save is not waited for.
 const FEW_RECORDS: usize = 1000;
@@ -287,6 +287,11 @@ impl Plugin {
                 return self.broker.log(LogLevel::Warning, line.as_bytes());
             }
         }
+    }
+
+    /// What a reload has read is of no use: it is done again, in its turn.
+    pub(super) fn reload_again(&self) {
+        self.pipeline.queue.lock().push_reload();
     }
 
     fn take_up_reload(&self) -> bool {

@@ -68,9 +68,9 @@ impl Plugin {
             self.pipeline.progress.make();
         }
         if let Some(reading) = queue.next_reload() {
-            let compat = self.policy.read().compat();
+            let now = self.policy.read().snapshot();
             let Pipeline { writer, progress, .. } = &self.pipeline;
-            *reading = Some(Reading::start(&self.store, compat, self.strict, writer, progress));
+            *reading = Some(Reading::start(&self.store, now, self.strict, writer, progress));
         }
         to_tell
     }
