@@ -61,7 +61,7 @@ for suite in "${suites[@]}"; do
     else
         failed+=("$suite")
         sed -n '/^failures:$/,$p' "$logs/$suite.log" | sed -n '1,200p'
-        grep -E 'differences that are not known' -A 40 "$logs/$suite.log" | sed -n '1,120p' || true
+        grep -E 'differences that are not known' -B 1 -A 40 "$logs/$suite.log" | sed -n '1,120p' || true
     fi
 done
 ((${#failed[@]} == 0)) || { say "Not as documented: ${failed[*]}"; exit 1; }
