@@ -112,6 +112,12 @@ impl Memo {
         }
     }
 
+    /// A number that nothing else has that is or was kept, of what is kept at that place: for who has just got it. It is not 0.
+    pub(crate) fn id_of_kept(&self, key: Key) -> u64 {
+        let version = self.slots.get(key.place()).map_or(0, |slot| slot.version.load(Ordering::Acquire));
+        version.wrapping_mul(SLOTS as u64) | key.place() as u64
+    }
+
     /// What is decided by a policy of that generation. It is kept from the second time on.
     #[inline]
     pub(crate) fn put(&self, key: Key, request: &AclRequest<'_>, generation: u64, effect: Effect) {

@@ -6,6 +6,7 @@ use plugin_host::{Access, AclRequest, Request};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Side, Worker, time};
+use crate::denied;
 use crate::table::Table;
 use crate::worker::Order;
 
@@ -70,7 +71,7 @@ pub fn one_role(acltype: &str, count: usize) -> Vec<u8> {
     policy(&[("role".into(), acls(acltype, (0..count).map(filter)))])
 }
 
-fn check(clientid: &str, access: Access, topic: &str) -> AclRequest {
+pub fn check(clientid: &str, access: Access, topic: &str) -> AclRequest {
     AclRequest { clientid: clientid.into(), access, topic: topic.into() }
 }
 
@@ -89,7 +90,7 @@ pub fn ready(bench: &Bench, worker: Worker, policy: &[u8], clients: usize) -> Re
     ready_with(bench, worker, policy, clients, &[("denial_log", "false")])
 }
 
-fn ready_with(
+pub fn ready_with(
     bench: &Bench,
     mut worker: Worker,
     policy: &[u8],
@@ -112,52 +113,41 @@ pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
 
 /// Instructions.
 fn counts(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
-    let mut first = Table::new(
-        "check-instructions",
-        "A check that was not made before: instructions, the broker's own functions included. One role with \
-         four shapes of filters, topics of six levels; clients that have asked about another topic before.",
-        "instructions",
-    );
-    let mut again = Table::new("repeated-check-instructions", "The same check once more.", "instructions");
+    let mut tables = Counts {
+        first: Table::new(
+            "check-instructions",
+            "A check that was not made before: instructions, the broker's own functions included. One role with \
+             four shapes of filters, topics of six levels; clients that have asked about another topic before.",
+            "instructions",
+        ),
+        again: Table::new("repeated-check-instructions", "The same check once more.", "instructions"),
+    };
     for (access, verb, acltype) in ACCESSES {
         for size in SIZES.into_iter().filter(|size| bench.takes(*size)) {
             bench.progress(&format!("instructions, {verb}, {size} ACLs"));
             let policy = one_role(acltype, size);
-            let mut workers = Vec::new();
-            for side in Side::BOTH {
-                if side == Side::Ours || size <= LARGEST_COUNTED {
-                    workers.push((side, ready(bench, bench.start_counting(side)?, &policy, COUNTED)?));
-                }
-            }
+            let sides = if size <= LARGEST_COUNTED { &Side::BOTH[..] } else { &[Side::Ours] };
+            let mut workers = start_counting(bench, sides, &policy)?;
             for (place, topic) in [("first", topic(0)), ("last", topic(size - 1)), ("none", topic(size))] {
-                let counts = count(&mut workers, &by_many(COUNTED, access, &topic))?;
-                let work = format!("{verb}, {place}");
-                let size = Some(size as u64);
-                first.push(&work, size, counts[0][0], counts[0][1]);
-                again.push(&work, size, counts[1][0], counts[1][1]);
+                let checks = by_many(COUNTED, access, &topic);
+                tables.push(&format!("{verb}, {place}"), size, &mut workers, &checks)?;
             }
         }
     }
     bench.progress("instructions, 100 roles of 10 ACLs");
-    let policy = many_roles("publishClientReceive");
-    let mut workers = Vec::new();
-    for side in Side::BOTH {
-        workers.push((side, ready(bench, bench.start_counting(side)?, &policy, COUNTED)?));
-    }
+    let mut workers = start_counting(bench, &Side::BOTH, &many_roles("publishClientReceive"))?;
     for (_, worker) in &mut workers {
         let_merge(worker, Access::Read)?;
     }
     for (place, topic) in [("first", topic(0)), ("last", topic(999)), ("none", topic(1000))] {
-        let counts = count(&mut workers, &by_many(COUNTED, Access::Read, &topic))?;
-        let work = format!("receive, 100 roles, {place}");
-        first.push(&work, Some(1000), counts[0][0], counts[0][1]);
-        again.push(&work, Some(1000), counts[1][0], counts[1][1]);
+        let checks = by_many(COUNTED, Access::Read, &topic);
+        tables.push(&format!("receive, 100 roles, {place}"), 1000, &mut workers, &checks)?;
     }
     bench.progress("instructions, roles of their own");
     for (when, before) in IN_TURNS {
         let work = format!("publish, none, roles of their own, with a tick, {when}");
         let [theirs, ours] = Side::BOTH.map(|side| count_in_turns(bench, side, before));
-        first.push(&work, Some(SETS as u64), Some(theirs?), Some(ours?));
+        tables.first.push(&work, Some(SETS as u64), Some(theirs?), Some(ours?));
     }
     bench.progress("instructions, placeholders and further shapes");
     let by_all = |topic: &str| by_many(COUNTED, Access::Write, topic);
@@ -167,15 +157,48 @@ fn counts(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         ("publish, last, with `%c`", with_last(own("%c")), by_each(COUNTED, Access::Write, own)),
         ("publish, none, four more shapes", more_shapes(), by_all(&topic(1_000))),
     ] {
-        let mut workers = Vec::new();
-        for side in Side::BOTH {
-            workers.push((side, ready(bench, bench.start_counting(side)?, &policy, COUNTED)?));
-        }
-        let counts = count(&mut workers, &checks)?;
-        first.push(work, Some(1000), counts[0][0], counts[0][1]);
-        again.push(work, Some(1000), counts[1][0], counts[1][1]);
+        tables.push(work, 1000, &mut start_counting(bench, &Side::BOTH, &policy)?, &checks)?;
     }
-    Ok(vec![first, again])
+    bench.progress("instructions, denials that are logged");
+    for (work, known) in denied::ALL {
+        let [theirs, ours] = Side::BOTH.map(|side| denied::count(bench, side, known));
+        let (theirs, ours, size) = (theirs?, ours?, Some(denied::ACLS as u64));
+        tables.first.push(work, size, Some(theirs[0]), Some(ours[0]));
+        tables.again.push(work, size, Some(theirs[1]), Some(ours[1]));
+    }
+    Ok(vec![tables.first, tables.again])
+}
+
+/// Instructions of checks that were not made before, and of the same once more.
+struct Counts {
+    first: Table,
+    again: Table,
+}
+
+impl Counts {
+    /// Counts these checks and adds their rows.
+    fn push(
+        &mut self,
+        work: &str,
+        size: usize,
+        workers: &mut [(Side, Worker)],
+        checks: &[AclRequest],
+    ) -> Result<(), Box<dyn Error>> {
+        let [first, again] = count(workers, checks)?;
+        self.first.push(work, Some(size as u64), first[0], first[1]);
+        self.again.push(work, Some(size as u64), again[0], again[1]);
+        Ok(())
+    }
+}
+
+/// The clients whose checks are counted, on these sides.
+fn start_counting(
+    bench: &Bench,
+    sides: &[Side],
+    policy: &[u8],
+) -> Result<Vec<(Side, Worker)>, Box<dyn Error>> {
+    let start = |side: &Side| Ok((*side, ready(bench, bench.start_counting(*side)?, policy, COUNTED)?));
+    sides.iter().map(start).collect()
 }
 
 /// A role of which the last of 1,000 ACLs is another one.
@@ -320,17 +343,17 @@ fn times(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
             tails.push(&work, Some(1000), Some(times[0].p99), Some(times[1].p99));
         }
     }
-    let size = 10;
     bench.progress("times, denials that are logged");
-    let policy = one_role("publishClientSend", size);
-    let mut theirs = ready(bench, bench.start(Side::Theirs)?, &policy, CLIENTS)?;
-    let mut ours = ready_with(bench, bench.start(Side::Ours)?, &policy, CLIENTS, &[])?;
-    let checks = by_many(CLIENTS, Access::Write, &topic(size));
-    let mut workers = [&mut theirs, &mut ours];
-    let times = [time(&mut workers, &checks)?, time(&mut workers, &checks[..1])?];
-    for (table, times) in [&mut first, &mut again].into_iter().zip(times) {
-        let [theirs, ours] = [times[0].median, times[1].median];
-        table.push("publish, none, denials logged", Some(size as u64), Some(theirs), Some(ours));
+    for (work, checks) in denied::timed(CLIENTS) {
+        let policy = one_role("publishClientSend", denied::ACLS);
+        let mut theirs = ready(bench, bench.start(Side::Theirs)?, &policy, CLIENTS)?;
+        let mut ours = ready_with(bench, bench.start(Side::Ours)?, &policy, CLIENTS, &[])?;
+        let mut workers = [&mut theirs, &mut ours];
+        let times = [time(&mut workers, &checks)?, time(&mut workers, &checks[..1])?];
+        for (table, times) in [&mut first, &mut again].into_iter().zip(times) {
+            let [theirs, ours] = [times[0].median, times[1].median];
+            table.push(work, Some(denied::ACLS as u64), Some(theirs), Some(ours));
+        }
     }
     Ok(vec![first, tails, again])
 }

@@ -10,6 +10,7 @@ use crate::checks::{
     ACCESSES, COUNTED, IN_TURNS, by_each, by_many, count, count_in_turns, let_merge, many_roles, more_shapes,
     one_role, ready, topic, with_last,
 };
+use crate::denied::{self, Known};
 use crate::logins::count_reconnect;
 
 /// Instructions of a check that was not made before, and of the same once more.
@@ -125,6 +126,13 @@ const OTHERS: [(&str, Kind, &[Row]); 5] = [
     ("subscribe", Kind::ManyRoles, &MANY_ROLES_ROWS),
 ];
 
+/// Of publishes that no ACL of ten matches, with the denial log as it is unless it is told otherwise.
+const TOOK_LOGGED: [(&str, Known, Limit); 3] = [
+    ("another kind", Known::Little, [2_105.0, 368.0]),
+    ("ever new topics", Known::Much, [920.0, 368.0]),
+    ("clients beyond the room", Known::Nothing, [875.0, 368.0]),
+];
+
 /// Instructions of a login of a client that comes back, which costs no hashing, where a thousand do.
 const RECONNECT: f64 = 1_764.0;
 const RECONNECTS: usize = 1_000;
@@ -151,6 +159,19 @@ pub fn hold(bench: &Bench, compare: &mut impl FnMut(&str, f64, f64)) -> Result<(
                 compare(&format!("{what}, again"), count[1], limit[1]);
             }
         }
+    }
+    for (what, known, took) in TOOK_LOGGED {
+        let limits = took.map(|took| took * SLACK);
+        let mut least = [f64::MAX; 2];
+        for _ in 0..TRIES {
+            let counts = denied::count(bench, Side::Ours, known)?;
+            least = [0, 1].map(|index| f64::min(least[index], counts[index]));
+            if least[0] <= limits[0] && least[1] <= limits[1] {
+                break;
+            }
+        }
+        compare(&format!("publish, none, logged, {what}, new"), least[0], limits[0]);
+        compare(&format!("publish, none, logged, {what}, again"), least[1], limits[1]);
     }
     compare("a reconnect", count_reconnect(bench, RECONNECTS)?, RECONNECT * SLACK);
     for ((when, before), took) in IN_TURNS.into_iter().zip(TOOK_IN_TURNS) {

@@ -25,6 +25,7 @@ mod brokers;
 mod callgrind;
 mod changes;
 mod checks;
+mod denied;
 mod document;
 mod growth;
 mod held;

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many are known, if their places do not collide.
-const PLACES: usize = 2048;
+/// How many are known, if their places do not collide: as many as decisions are remembered.
+const PLACES: usize = 1024;
 
 /// Counters of denials that were noted before, by what the caller knows them by. Each has one place: where that is
 /// another's, it is noted anew.

@@ -16,11 +16,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::origin::Origin;
-use crate::policy::{Action, Effect, Subject, TextKeys};
+use crate::policy::{AclRequest, Action, Decision, Effect, Hashed, Subject, TextKeys};
 
 use again::Again;
 pub(crate) use line::Denial;
-use table::Table;
+use table::{LOGINS_AT_ONCE, OfTopic, Table};
 
 /// How many kinds of denied actions are told apart in an interval, how many of logins that are left to others, and how many
 /// of those that reloads ask for.
@@ -39,6 +39,15 @@ pub(crate) struct Settings {
     pub(crate) deferred: bool,
     /// How much time a summary covers.
     pub(crate) interval: Duration,
+}
+
+/// What is known of a denied action that may be denied again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AskedAgain {
+    /// The generation of the policy that decided, if nothing else did.
+    pub(crate) generation: Option<u64>,
+    /// What [`Denials::note_again`] is to know it by, if it is remembered.
+    pub(crate) id: Option<u64>,
 }
 
 /// The denials that are still to be logged.
@@ -105,56 +114,52 @@ impl Denials {
             }
     }
 
-    /// Counts an action that was noted with that `id` in this interval; false if none was, or it is not known any more.
+    /// Counts an action that is remembered by that `id`; false if it was not noted by it in this interval, or is not known any
+    /// more.
     #[inline]
     pub(crate) fn note_again(&self, id: u64) -> bool {
         self.again.count(id)
     }
 
-    /// Counts a denied action, if there is room for no more kinds and nothing of this client's is noted; false if it has to be
-    /// looked at and noted. So a flood of clients that are denied something takes little more than to deny it.
-    pub(crate) fn count_beyond_room(&self, action: Action, subject: &Subject<'_>) -> bool {
-        let actions = &mut self.state.lock().actions;
-        if !actions.is_full()
-            || actions.knows(self.key_of_client(action.name(), subject.clientid.get(), subject.username))
-        {
-            return false;
-        }
-        actions.count_other();
-        true
-    }
-
-    /// [`Self::note`], for an action that [`Self::note_again`] is to know by `id`.
-    pub(crate) fn note_as(&self, id: u64, denial: &Denial<'_>) {
-        let state = &mut *self.state.lock();
-        let key = self.note_kind(state, denial);
-        if state.actions.has(key) {
-            let (key, counted) = self.again.know(id, key);
-            state.actions.count(key, counted);
-        }
-    }
-
-    /// Notes a denial that is wanted.
-    pub(crate) fn note(&self, denial: &Denial<'_>) {
-        self.note_kind(&mut self.state.lock(), denial);
-    }
-
-    /// [`Self::note`]; says of what kind it is.
-    fn note_kind(&self, state: &mut State, denial: &Denial<'_>) -> u64 {
+    /// Notes a denied action that is wanted. It may be one of a flood of ever other topics, or clients, so `why` it is denied is
+    /// asked for only if it may be one of those that are told apart, and that is not known yet.
+    pub(crate) fn note_action<'a>(
+        &self,
+        hashed: &Hashed<'a>,
+        AskedAgain { generation, id }: AskedAgain,
+        why: impl FnOnce() -> Decision<'a>,
+        address: impl FnOnce() -> Option<&'a [u8]>,
+    ) {
         self.in_use.store(true, Ordering::Release);
-        let key = self.key_of_kind(denial);
-        if denial.is_login() {
-            let logins = match denial {
-                Denial { of_reload: true, .. } => &mut state.logins_of_reloads,
-                Denial { deferred: true, .. } => &mut state.deferred_logins,
-                _ => &mut state.refused_logins,
-            };
-            logins.note(key, denial, || self.origins.hash_one(Origin::of(denial.address)));
-        } else {
-            let client = || self.key_of_client(denial.what, denial.clientid, denial.username);
-            state.actions.note(key, denial, client);
+        // The broker is asked for the client id once.
+        let Subject { username, clientid } = hashed.request.subject;
+        let subject = Subject::known(username, clientid.get());
+        let client = self.key_of_client(hashed.request.action, &subject);
+        let topic = OfTopic { key: self.keys.hash_pair(client, hashed.topic()), generation };
+        let kind = || {
+            let decision = why();
+            let denial = Denial::of_action(&AclRequest { subject, ..hashed.request }, &decision, address());
+            (self.key_of_action(topic.key, &denial), denial)
+        };
+        let actions = &mut self.state.lock().actions;
+        let counted_for = actions.note(client, Some(topic), 0, kind);
+        if let Some(id) = id {
+            let (kind, times) = self.again.know(id, counted_for);
+            actions.count(kind, times);
         }
-        key
+    }
+
+    /// Notes a login that is not granted.
+    pub(crate) fn note_login(&self, denial: &Denial<'_>) {
+        self.in_use.store(true, Ordering::Release);
+        let mut state = self.state.lock();
+        let logins = match denial {
+            Denial { of_reload: true, .. } => &mut state.logins_of_reloads,
+            Denial { deferred: true, .. } => &mut state.deferred_logins,
+            _ => &mut state.refused_logins,
+        };
+        let address = self.origins.hash_one(Origin::of(denial.address));
+        logins.note(address, None, LOGINS_AT_ONCE, || (self.key_of_login(denial), *denial));
     }
 
     /// What is to be logged by now.
@@ -184,19 +189,24 @@ impl Denials {
         lines
     }
 
-    fn key_of_client(&self, what: &str, clientid: Option<&[u8]>, username: Option<&[u8]>) -> u64 {
-        self.keys.hash_all([Some(what.as_bytes()), clientid, username])
+    /// A client's denials of one action share the room with those of others.
+    fn key_of_client(&self, action: Action, subject: &Subject<'_>) -> u64 {
+        let names = [subject.clientid.get(), subject.username];
+        self.keys.hash_all_after(self.keys.hash_pair(action as u64, 0), names)
     }
 
-    fn key_of_kind(&self, denial: &Denial<'_>) -> u64 {
-        let Denial { what, clientid, username, address, topic, reason, group, role, acl, .. } = *denial;
-        // Who is locked out at several addresses is told apart there only at logins: an action is no other for it.
-        let address = if denial.is_login() { address } else { None };
+    /// The kind of a denied action, of a client on a topic: it is no other for its address.
+    fn key_of_action(&self, of_topic: u64, denial: &Denial<'_>) -> u64 {
+        let Denial { reason, group, role, acl, .. } = *denial;
         let deferred = denial.deferred.then_some(&b"deferred"[..]);
-        let reload = denial.of_reload.then_some(&b"reload"[..]);
-        let [what, reason] = [what, reason].map(|text| Some(text.as_bytes()));
-        self.keys
-            .hash_all([what, clientid, username, address, topic, reason, group, role, acl, deferred, reload])
+        self.keys.hash_all_after(of_topic, [Some(reason.as_bytes()), group, role, acl, deferred])
+    }
+
+    /// Who is locked out at several addresses is told apart there.
+    fn key_of_login(&self, denial: &Denial<'_>) -> u64 {
+        let Denial { clientid, username, address, reason, .. } = *denial;
+        let deferred = denial.deferred.then_some(&b"deferred"[..]);
+        self.keys.hash_all([clientid, username, address, Some(reason.as_bytes()), deferred])
     }
 
     /// One line for each kind that came again; the others are forgotten.
@@ -217,5 +227,7 @@ impl State {
     }
 }
 
+#[cfg(test)]
+mod action_tests;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 use super::table::{LOGINS_AT_ONCE, MOST_WAITING, summary};
 use super::*;
-use crate::policy::{AclRequest, Decision, LoginRequest, NotLoggedIn, Reason, Subject};
+use crate::policy::{LoginRequest, NotLoggedIn, Reason};
 
 const SETTINGS: Settings =
     Settings { wanted: true, receive: false, deferred: true, interval: Duration::from_secs(60) };
@@ -16,17 +16,17 @@ impl Log {
     }
 
     fn publish(&self, clientid: &str, topic: &str) {
-        let subject = Subject::known(Some(b"john"), Some(clientid.as_bytes()));
-        let request = AclRequest { subject, action: Action::PublishClientSend, topic: topic.as_bytes() };
-        let decision = Decision { effect: Effect::Defer, reason: Reason::DefaultAccess };
-        if !self.denials.count_beyond_room(request.action, &subject) {
-            self.denials.note(&Denial::of_action(&request, &decision, Some(b"10.0.0.9")));
-        }
+        self.note(Action::PublishClientSend, clientid, topic, None);
     }
 
-    fn is_beyond_room(&self, clientid: &str) -> bool {
+    /// A client is denied an action; it may be remembered by an `id`.
+    fn note(&self, action: Action, clientid: &str, topic: &str, id: Option<u64>) {
         let subject = Subject::known(Some(b"john"), Some(clientid.as_bytes()));
-        self.denials.count_beyond_room(Action::PublishClientSend, &subject)
+        let request = AclRequest { subject, action, topic: topic.as_bytes() };
+        let decision = Decision { effect: Effect::Defer, reason: Reason::DefaultAccess };
+        let hashed = Hashed::new(request, &TextKeys::of_process());
+        let asked = AskedAgain { generation: Some(1), id };
+        self.denials.note_action(&hashed, asked, || decision, || Some(b"10.0.0.9"));
     }
 
     fn login(&self, username: &str, address: &str) {
@@ -38,14 +38,14 @@ impl Log {
         let request = LoginRequest { subject, address: Some(address.as_bytes()), password: None };
         let reason =
             if effect == Effect::Deny { NotLoggedIn::WrongPassword } else { NotLoggedIn::ClientNotFound };
-        self.denials.note(&Denial::of_login(&request, reason, effect, false));
+        self.denials.note_login(&Denial::of_login(&request, reason, effect, false));
     }
 
     /// A reload asks for a login, which is refused.
     fn asked_again(&self, username: &str, address: &str) {
         let subject = Subject::known(Some(username.as_bytes()), Some(username.as_bytes()));
         let request = LoginRequest { subject, address: Some(address.as_bytes()), password: None };
-        self.denials.note(&Denial::of_login(&request, NotLoggedIn::WrongPassword, Effect::Deny, true));
+        self.denials.note_login(&Denial::of_login(&request, NotLoggedIn::WrongPassword, Effect::Deny, true));
     }
 
     /// What is logged that many seconds after the start.
@@ -115,19 +115,16 @@ fn who_is_noted_is_counted_by_name_however_many_others_come() {
     for _ in 0..2 {
         log.publish("long-since", "a");
     }
-    assert!(!log.is_beyond_room("another"), "there is room");
     log.at(0);
     assert_eq!(log.at(60).len(), 1);
     for number in 0..MOST_KINDS {
         log.publish(&format!("client-{number}"), "a");
     }
-    for known in ["long-since", "client-0"] {
-        assert!(!log.is_beyond_room(known), "{known}");
-        log.publish(known, "a");
+    for client in ["long-since", "client-0", "another"] {
+        log.publish(client, "a");
     }
-    assert!(log.is_beyond_room("another"));
-    let subject = Subject::known(Some(b"john"), Some(b"client-0"));
-    assert!(log.denials.count_beyond_room(Action::Subscribe, &subject), "it has not been denied that");
+    // It has not been denied that.
+    log.note(Action::Subscribe, "client-0", "a", None);
     log.at(61);
     let sums = log.at(120);
     for (name, times) in [("clientid=long-since ", 1), ("clientid=client-0 ", 1), ("(others)", 3)] {
@@ -358,18 +355,33 @@ fn what_is_noted_is_what_was_asked_for() {
 #[test]
 fn an_action_that_comes_again_is_counted_by_its_number_until_the_interval_ends() {
     let log = Log::new();
-    let subject = Subject::known(Some(b"john"), Some(b"d1"));
-    let request = AclRequest { subject, action: Action::PublishClientSend, topic: b"a" };
-    let decision = Decision { effect: Effect::Defer, reason: Reason::DefaultAccess };
-    let denial = Denial::of_action(&request, &decision, Some(b"10.0.0.9"));
+    let note = |topic, id| log.note(Action::PublishClientSend, "d1", topic, Some(id));
     assert!(!log.denials.note_again(7));
-    log.denials.note_as(7, &denial);
+    note("a", 7);
     assert_eq!(log.at(0), [format!("dynsec: denied{JOHN}")]);
     assert!(log.denials.note_again(7) && log.denials.note_again(7) && !log.denials.note_again(8));
     assert_eq!(log.at(60), [format!("dynsec: denied again{JOHN} | times=2")]);
     assert!(!log.denials.note_again(7));
     log.publish("d1", "a");
     assert_eq!(log.at(120), [format!("dynsec: denied again{JOHN} | times=1")]);
+    // So is what has no kind of its own.
+    for number in 0..9 {
+        log.publish("d1", &format!("t/{number}"));
+    }
+    note("b", 9);
+    assert!(log.denials.note_again(9) && log.denials.note_again(9));
+    for number in 0..MOST_KINDS {
+        log.publish(&format!("client-{number}"), "a");
+    }
+    log.note(Action::PublishClientSend, "another", "a", Some(10));
+    assert!(log.denials.note_again(10));
+    log.at(120);
+    let sums = log.at(180);
+    // The client has ten kinds and what stands for the rest, so as many of the others found no room.
+    for (name, times) in [("topic=(more)", 3), ("(others)", 11 + 2)] {
+        let line = sums.iter().find(|line| line.contains(name)).unwrap();
+        assert!(line.ends_with(&format!(" | times={times}")), "{line}");
+    }
 }
 
 #[test]

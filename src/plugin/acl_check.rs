@@ -7,7 +7,7 @@ use super::live_policy::Locked;
 use super::login::HTTP_API;
 use super::{Plugin, PolicyLock, SessionId};
 use crate::broker::BrokerFamily;
-use crate::denials::Denial;
+use crate::denials::AskedAgain;
 use crate::injection::panic_point;
 use crate::memo::Key;
 use crate::policy::{AclRequest, Action, Client, Decision, Effect, Hashed, Policy, Reason};
@@ -64,29 +64,52 @@ impl Plugin {
                 }
                 return effect;
             }
-            // The log is told why, but the first time.
-            if self.note_denied_again(hashed, effect, generation) {
+            // All by value, so that whoever is allowed need not put it where it could be pointed to.
+            if self.note_denied_again(hashed, key, (effect, generation), lock, peer) {
                 return effect;
             }
         }
         self.decide(hashed, key, lock, peer)
     }
 
-    /// Notes a denial that is remembered and to be logged; false if the log does not know it any more.
+    /// Notes a denial that is remembered, as it was decided by a policy of that generation, and to be logged; false if the policy
+    /// is another by now.
     #[inline(never)]
-    fn note_denied_again(&self, hashed: Hashed<'_>, effect: Effect, generation: u64) -> bool {
-        if !self.denials.note_again(self.id_of_denial(&hashed, generation)) {
+    fn note_denied_again(
+        &self,
+        hashed: Hashed<'_>,
+        key: Key,
+        (effect, generation): (Effect, u64),
+        lock: &impl PolicyLock,
+        peer: &impl Peer,
+    ) -> bool {
+        let action = hashed.request.action;
+        let id = self.memo.id_of_kept(key);
+        if !self.denials.note_again(id) && !self.note_remembered(id, &hashed, generation, lock, peer) {
             return false;
         }
-        let action = hashed.request.action;
         self.metrics.decided(action, effect);
         self.after_a_denial(action);
         true
     }
 
-    /// What the denial log knows an action by, as long as the policy stays what it is.
-    fn id_of_denial(&self, request: &Hashed<'_>, generation: u64) -> u64 {
-        request.of_all(&self.text_keys) ^ generation
+    /// The same of what the log does not know: it knows it by that `id` from now on.
+    #[cold]
+    fn note_remembered(
+        &self,
+        id: u64,
+        hashed: &Hashed<'_>,
+        generation: u64,
+        lock: &impl PolicyLock,
+        peer: &impl Peer,
+    ) -> bool {
+        lock.with(self, |Locked { policy, .. }| {
+            let is_same = policy.generation() == generation;
+            if is_same {
+                self.note_denial(policy, hashed, Some(id), peer);
+            }
+            is_same
+        })
     }
 
     /// [`Self::on_acl_check`] of what is not remembered.
@@ -120,8 +143,7 @@ impl Plugin {
         effect
     }
 
-    /// What becomes of a request that is not allowed, and is to be logged or of the barred. It is decided once more, with the
-    /// reason: so no other check has to find that out.
+    /// What becomes of a request that is not allowed, and is to be logged or of the barred, and what was decided of it.
     #[inline(never)]
     fn deny(
         &self,
@@ -130,23 +152,25 @@ impl Plugin {
         (effect, is_barred): (Effect, bool),
         peer: &impl Peer,
     ) -> Effect {
-        let request = &hashed.request;
-        if !is_barred && self.denials.count_beyond_room(request.action, &request.subject) {
+        if !is_barred {
+            self.note_denial(policy, hashed, None, peer);
             return effect;
         }
-        let mut decision = policy.authorize(request);
-        if is_barred {
-            decision = self.decision_on_the_barred(policy, request, decision, peer);
-        }
+        let request = &hashed.request;
+        let decision = self.decision_on_the_barred(policy, request, policy.authorize(request), peer);
         if self.denials.wants(request.action, decision.effect, request.topic) {
-            let denial = Denial::of_action(request, &decision, peer.address());
-            if is_barred {
-                self.denials.note(&denial);
-            } else {
-                self.denials.note_as(self.id_of_denial(hashed, policy.generation()), &denial);
-            }
+            // Others decide about the barred, besides the policy.
+            let asked = AskedAgain { generation: None, id: None };
+            self.denials.note_action(hashed, asked, || decision, || peer.address());
         }
         decision.effect
+    }
+
+    /// Notes what this policy does not allow, and is to be logged; it may be remembered by an `id`. Why is asked for once more if
+    /// the log does not know, so that checks need not say.
+    fn note_denial(&self, policy: &Policy, hashed: &Hashed<'_>, id: Option<u64>, peer: &impl Peer) {
+        let asked = AskedAgain { generation: Some(policy.generation()), id };
+        self.denials.note_action(hashed, asked, || policy.authorize(&hashed.request), || peer.address());
     }
 
     /// Logs what was denied, where it is not logged at a tick. The broker may be in the middle of a delivery: nothing is logged

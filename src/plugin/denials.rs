@@ -51,7 +51,7 @@ impl Plugin {
     ) {
         self.metrics.login_not_allowed(reason, effect == Effect::Defer);
         if self.denials.wants_effect(effect) {
-            self.denials.note(&Denial::of_login(request, reason, effect, of_reload));
+            self.denials.note_login(&Denial::of_login(request, reason, effect, of_reload));
             self.log_denials_without_ticks();
         }
     }

@@ -15,6 +15,7 @@ mod certificates;
 #[path = "../policy_properties/commands.rs"]
 #[expect(dead_code, reason = "which commands change something does not matter here")]
 mod commands;
+mod denied;
 mod disk;
 mod files;
 #[path = "../broker/harness/filter.rs"]
