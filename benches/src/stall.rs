@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Side};
-use crate::real::{Broker, Client, Stream, versions};
+use crate::real::{Broker, Client, Stream, Version, versions};
 use crate::table::Table;
 
 /// How many clients there are, and how many are made; fewer where the C plugin takes half a second for each.
@@ -21,55 +21,94 @@ const CONTROL: &str = "$CONTROL/dynamic-security/v1";
 const HASH: &str = "l8zqSPOVOsX6BzXddvHVSUz51tfFGYiwZgYMerEYSK2kmFD86m93us2E5cM8HAComZhsUAqG/9HmFNzmBd+GRQ==";
 const SALT: &str = "AAECAwQFBgcICQoL";
 
-/// All of this suite.
+/// All of this suite, with each broker that is there: they hash with other numbers of iterations, and disconnect in other ways.
 pub fn run(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
-    let mut gaps = Table::new(
-        "stall-gaps",
-        "The longest gap between two deliveries of a publisher of 1 kHz, in one run.",
-        "ms",
-    );
-    let mut times =
-        Table::new("stall-times", "How long all these commands take, each in a payload of its own.", "ms");
-    for (size, commands) in SIZES.into_iter().filter(|(size, _)| bench.takes(*size)) {
-        let clients = Some(size as u64);
-        let work = format!("{commands} createClient with passwords");
-        let measure = |side| {
-            let says = format!("{work}, {size} clients, {side:?}");
-            bench.measure(&says, || measure(bench, side, size, commands))
-        };
-        let (theirs, Some(ours)) = (measure(Side::Theirs)?, measure(Side::Ours)?) else { continue };
-        let theirs = |of: fn(&Seen) -> f64| theirs.as_ref().map(of);
-        gaps.push("nothing", clients, theirs(|seen| seen.quiet), Some(ours.quiet));
-        gaps.push(&work, clients, theirs(|seen| seen.gap), Some(ours.gap));
-        times.push(&work, clients, theirs(|seen| seen.time), Some(ours.time));
+    let mut tables = Tables::new();
+    for version in versions() {
+        for (size, commands) in SIZES.into_iter().filter(|(size, _)| bench.takes(*size)) {
+            tables.push_commands(bench, &version, size, commands)?;
+        }
+        for members in MEMBERS.into_iter().filter(|members| bench.takes(*members)) {
+            tables.push_kicks(bench, &version, members)?;
+        }
     }
-    let mut kicks = Table::new(
-        "stall-kicks",
-        "addRoleACL to a role that so many who are connected have, until all of them are disconnected: the C plugin of 2.0 disconnects nobody for a modifyRole.",
-        "ms",
-    );
-    for members in MEMBERS.into_iter().filter(|members| bench.takes(*members)) {
-        let measure = |side| {
-            let says = format!("addRoleACL, {members} members, {side:?}");
-            bench.measure(&says, || measure_kicks(bench, side, members))
-        };
-        let (theirs, Some(ours)) = (measure(Side::Theirs)?, measure(Side::Ours)?) else { continue };
-        let theirs = |of: fn(&Seen) -> f64| theirs.as_ref().map(of);
-        let size = Some(members as u64);
-        kicks.push(
-            "the longest gap between two deliveries to others",
-            size,
-            theirs(|seen| seen.gap),
-            Some(ours.gap),
-        );
-        kicks.push("… without the command", size, theirs(|seen| seen.quiet), Some(ours.quiet));
-        kicks.push("until the last is disconnected", size, theirs(|seen| seen.time), Some(ours.time));
-    }
+    let Tables { gaps, times, kicks } = tables;
     Ok(vec![gaps, times, kicks])
 }
 
-fn measure_kicks(bench: &Bench, side: Side, members: usize) -> Result<Seen, Box<dyn Error>> {
-    let broker = start(bench, side, 0)?;
+struct Tables {
+    gaps: Table,
+    times: Table,
+    kicks: Table,
+}
+
+impl Tables {
+    fn new() -> Self {
+        let table = |name, title| Table::new(name, title, "ms");
+        Self {
+            gaps: table(
+                "stall-gaps",
+                "The longest gap between two deliveries of a publisher of 1 kHz, in one run.",
+            ),
+            times: table("stall-times", "How long all these commands take, each in a payload of its own."),
+            kicks: table(
+                "stall-kicks",
+                "addRoleACL to a role that so many who are connected have, until all of them are disconnected: the C plugin of 2.0 disconnects nobody for a modifyRole.",
+            ),
+        }
+    }
+
+    /// The rows of so many commands among so many clients.
+    fn push_commands(
+        &mut self,
+        bench: &Bench,
+        version: &Version,
+        size: usize,
+        commands: usize,
+    ) -> Result<(), Box<dyn Error>> {
+        let broker = format!("Mosquitto {}", version.name);
+        let work = format!("{broker}, {commands} createClient with passwords");
+        let measure = |side| {
+            let says = format!("{work}, {size} clients, {side:?}");
+            bench.measure(&says, || measure(bench, version, side, size, commands))
+        };
+        let (theirs, Some(ours)) = (measure(Side::Theirs)?, measure(Side::Ours)?) else { return Ok(()) };
+        let theirs = |of: Of| theirs.as_ref().map(of);
+        let clients = Some(size as u64);
+        self.gaps.push(&format!("{broker}, nothing"), clients, theirs(|seen| seen.quiet), Some(ours.quiet));
+        self.gaps.push(&work, clients, theirs(|seen| seen.gap), Some(ours.gap));
+        self.times.push(&work, clients, theirs(|seen| seen.time), Some(ours.time));
+        Ok(())
+    }
+
+    /// The rows of a change to the role of so many.
+    fn push_kicks(&mut self, bench: &Bench, version: &Version, members: usize) -> Result<(), Box<dyn Error>> {
+        let broker = format!("Mosquitto {}", version.name);
+        let measure = |side| {
+            let says = format!("{broker}, addRoleACL, {members} members, {side:?}");
+            bench.measure(&says, || measure_kicks(bench, version, side, members))
+        };
+        let (theirs, Some(ours)) = (measure(Side::Theirs)?, measure(Side::Ours)?) else { return Ok(()) };
+        let rows: [(&str, Of); 3] = [
+            ("the longest gap between two deliveries to others", |seen| seen.gap),
+            ("… without the command", |seen| seen.quiet),
+            ("until the last is disconnected", |seen| seen.time),
+        ];
+        for (what, of) in rows {
+            let theirs = theirs.as_ref().map(of);
+            self.kicks.push(&format!("{broker}, {what}"), Some(members as u64), theirs, Some(of(&ours)));
+        }
+        Ok(())
+    }
+}
+
+fn measure_kicks(
+    bench: &Bench,
+    version: &Version,
+    side: Side,
+    members: usize,
+) -> Result<Seen, Box<dyn Error>> {
+    let broker = Broker::start(bench, version, side, &policy(0), "")?;
     let mut admin = Client::connect(broker.port, "admin", "u")?;
     admin.subscribe("$CONTROL/dynamic-security/v1/response")?;
     let connect = |number: usize| Client::connect(broker.port, &format!("member{number}"), "m");
@@ -93,6 +132,8 @@ fn measure_kicks(bench: &Bench, side: Side, members: usize) -> Result<Seen, Box<
     Ok(Seen { quiet, gap, time })
 }
 
+type Of = fn(&Seen) -> f64;
+
 /// Milliseconds.
 struct Seen {
     /// The longest gap without commands: what the machine itself does.
@@ -101,8 +142,14 @@ struct Seen {
     time: f64,
 }
 
-fn measure(bench: &Bench, side: Side, clients: usize, commands: usize) -> Result<Seen, Box<dyn Error>> {
-    let broker = start(bench, side, clients)?;
+fn measure(
+    bench: &Bench,
+    version: &Version,
+    side: Side,
+    clients: usize,
+    commands: usize,
+) -> Result<Seen, Box<dyn Error>> {
+    let broker = Broker::start(bench, version, side, &policy(clients), "")?;
     let mut admin = Client::connect(broker.port, "admin", "u")?;
     admin.subscribe("$CONTROL/dynamic-security/v1/response")?;
     let stream = Stream::start(broker.port)?;
@@ -124,12 +171,6 @@ fn measure(bench: &Bench, side: Side, clients: usize, commands: usize) -> Result
     let gap = stream.longest_gap();
     stream.end()?;
     Ok(Seen { quiet, gap, time })
-}
-
-fn start(bench: &Bench, side: Side, clients: usize) -> Result<Broker, Box<dyn Error>> {
-    let versions = versions();
-    let version = versions.first().ok_or("there is no broker")?;
-    Broker::start(bench, version, side, &policy(clients), "")
 }
 
 fn policy(size: usize) -> Value {
