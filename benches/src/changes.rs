@@ -10,7 +10,7 @@ use mosquitto_dynsec::store;
 use plugin_host::{Access, AclRequest, Request};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Side};
+use crate::bench::{Bench, Side, Worker};
 use crate::policies::{
     LARGEST_OF_THEIRS, LARGEST_ROLE_OF_THEIRS, ROLES, client, load_into, milliseconds, policy, policy_of,
 };
@@ -75,51 +75,7 @@ pub fn changes(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         bench.progress(&format!("changes, {size} clients"));
         let policy = policy(size, size);
         time_alone(&policy, size, &mut alone)?;
-        // Such a role of 100,000 ACLs takes the C plugin too long to load.
-        let mut theirs = if size <= LARGEST_ROLE_OF_THEIRS { Some(bench.start(Side::Theirs)?) } else { None };
-        let mut ours = bench.start(Side::Ours)?;
-        let both = [(Side::Theirs, theirs.as_mut()), (Side::Ours, Some(&mut ours))];
-        for (side, worker) in both.into_iter().filter_map(|(side, worker)| Some((side, worker?))) {
-            load_into(bench, side, worker, &policy)?;
-            worker.ask(Request::Attach {
-                clientid: "console".into(),
-                username: None,
-                subscriptions: vec![],
-            })?;
-        }
-        let size = Some(size as u64);
-        let mut firsts = Vec::new();
-        for (what, command) in CHANGES {
-            let mut times = Vec::new();
-            for worker in [theirs.as_mut(), Some(&mut ours)] {
-                let Some(worker) = worker else {
-                    times.push(None);
-                    continue;
-                };
-                let (mut callbacks, mut checks) = (Vec::new(), Vec::new());
-                for number in 0..5 {
-                    let done = worker.ask(control(&payload(&command(number))))?;
-                    callbacks.push(milliseconds(done.nanoseconds));
-                    // A change to its role has disconnected it before.
-                    let (clientid, username) = ("device".into(), Some(client(0).as_str().into()));
-                    worker.ask(Request::Attach { clientid, username, subscriptions: vec![] })?;
-                    let check = AclRequest {
-                        clientid: "device".into(),
-                        access: Access::Write,
-                        topic: "site/1/state".into(),
-                    };
-                    checks.push(worker.ask(Request::Acl(check))?.nanoseconds as f64 / 1e3);
-                    worker.ask(Request::Tick { count: 3, pause_ms: 20 })?;
-                }
-                times.push(Some(median(&mut callbacks)));
-                if what.starts_with("addRoleACL, the role has") {
-                    firsts.push(median(&mut checks));
-                }
-            }
-            held.push(what, size, times[0], times[1]);
-        }
-        let (ours, theirs) = (firsts.pop(), firsts.pop());
-        checks.push("publish", size, theirs, ours);
+        time_held(bench, &policy, size, &mut held, &mut checks)?;
     }
     let mut memory = Table::new(
         "save-memory",
@@ -143,6 +99,61 @@ pub fn changes(bench: &Bench) -> Result<Vec<Table>, Box<dyn Error>> {
         }
     }
     Ok(vec![alone, held, checks, memory, counts])
+}
+
+/// The rows of how long changes hold the broker's thread up, and the first check after those to its role.
+fn time_held(
+    bench: &Bench,
+    policy: &[u8],
+    size: usize,
+    held: &mut Table,
+    checks: &mut Table,
+) -> Result<(), Box<dyn Error>> {
+    // Such a role of 100,000 ACLs takes the C plugin too long to load.
+    let mut theirs = if size <= LARGEST_ROLE_OF_THEIRS { Some(bench.start(Side::Theirs)?) } else { None };
+    let mut ours = bench.start(Side::Ours)?;
+    let both = [(Side::Theirs, theirs.as_mut()), (Side::Ours, Some(&mut ours))];
+    for (side, worker) in both.into_iter().filter_map(|(side, worker)| Some((side, worker?))) {
+        load_into(bench, side, worker, policy)?;
+        worker.ask(Request::Attach { clientid: "console".into(), username: None, subscriptions: vec![] })?;
+    }
+    let size = Some(size as u64);
+    let mut firsts = Vec::new();
+    for (what, command) in CHANGES {
+        let mut times = Vec::new();
+        for worker in [theirs.as_mut(), Some(&mut ours)] {
+            let Some(worker) = worker else {
+                times.push(None);
+                continue;
+            };
+            let (callback, check) = time_change(worker, command)?;
+            times.push(Some(callback));
+            if what.starts_with("addRoleACL, the role has") {
+                firsts.push(check);
+            }
+        }
+        held.push(what, size, times[0], times[1]);
+    }
+    let (ours, theirs) = (firsts.pop(), firsts.pop());
+    checks.push("publish", size, theirs, ours);
+    Ok(())
+}
+
+/// Milliseconds of a change's callback, and microseconds of the first check after it.
+fn time_change(worker: &mut Worker, command: Change) -> Result<(f64, f64), Box<dyn Error>> {
+    let (mut callbacks, mut checks) = (Vec::new(), Vec::new());
+    for number in 0..5 {
+        let done = worker.ask(control(&payload(&command(number))))?;
+        callbacks.push(milliseconds(done.nanoseconds));
+        // A change to its role has disconnected it before.
+        let (clientid, username) = ("device".into(), Some(client(0).as_str().into()));
+        worker.ask(Request::Attach { clientid, username, subscriptions: vec![] })?;
+        let check =
+            AclRequest { clientid: "device".into(), access: Access::Write, topic: "site/1/state".into() };
+        checks.push(worker.ask(Request::Acl(check))?.nanoseconds as f64 / 1e3);
+        worker.ask(Request::Tick { count: 3, pause_ms: 20 })?;
+    }
+    Ok((median(&mut callbacks), median(&mut checks)))
 }
 
 fn memory_to_save(bench: &Bench, side: Side, clients: usize) -> Result<f64, Box<dyn Error>> {

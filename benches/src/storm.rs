@@ -103,6 +103,19 @@ impl Tables {
     }
 }
 
+impl Tables {
+    /// The rows of a storm with the plugins.
+    fn push(&mut self, storm: Storm, work: &str, theirs: Option<&Seen>, ours: Option<&Seen>) {
+        let size = Some(storm.clients as u64);
+        let took = |seen: Option<&Seen>| seen.map(|seen| seen.took);
+        self.times.push(work, size, took(theirs), took(ours));
+        for (work, share) in gap_rows(work, ours.map_or(1, |seen| seen.gaps.len())) {
+            let gap = |seen: Option<&Seen>| seen.map(|seen| seen.gap(share));
+            self.gaps.push(&work, size, gap(theirs), gap(ours));
+        }
+    }
+}
+
 /// A storm on a broker without a plugin, with the C plugin, and with ours.
 fn measure(
     bench: &Bench,
@@ -111,25 +124,9 @@ fn measure(
     hash: &Hash,
     tables: &mut Tables,
 ) -> Result<(), Box<dyn Error>> {
-    let Storm { clients, at_once, .. } = storm;
-    let size = Some(clients as u64);
-    let how = if at_once { "at once" } else { "500 a second" };
-    let of = |what: &str| format!("storm of {clients} {how}, {}, {what}", version.name);
-    let policy = policy(&hash.members, (0..clients).map(|number| format!("client{number:06}")));
-    let work = format!("Mosquitto {}, {how}", version.name);
-    let runs = if at_once { 1 } else { RUNS };
-    let alone = || storm.measure(|| Broker::start_alone(bench, version), runs);
-    let busy = || hash.beside(alone);
-    let alone = bench.measure(&of("no plugin"), alone)?;
-    let busy = bench.measure(&of("no plugin, one processor busy"), busy)?;
-    for (seen, work) in [(alone, work.clone()), (busy, format!("{work}, one processor busy"))] {
-        let Some(seen) = seen else { continue };
-        tables.alone_times.push_with(seen.took, &work, size, None);
-        for (work, share) in gap_rows(&work, seen.gaps.len()) {
-            tables.alone.push_with(seen.gap(share), &work, size, None);
-        }
-    }
-    let is_few = Some(&clients) == CLIENTS.first();
+    measure_alone(bench, version, storm, hash, tables)?;
+    let policy = policy(&hash.members, (0..storm.clients).map(|number| format!("client{number:06}")));
+    let is_few = Some(&storm.clients) == CLIENTS.first();
     let mut modes: Vec<Mode> = vec![("sync", Protocol::V3)];
     if !version.name.starts_with("2.0") {
         modes.push(("delayed", Protocol::V3));
@@ -141,27 +138,45 @@ fn measure(
         let speaks = if protocol == Protocol::V5 { ", MQTT 5.0" } else { "" };
         // It has no modes.
         if theirs.as_ref().is_none_or(|(of, _)| *of != protocol) {
-            let seen = bench.measure(&of(&format!("C{speaks}")), || {
+            let seen = bench.measure(&storm.says(version, &format!("C{speaks}")), || {
                 storm.measure(|| Broker::start(bench, version, Side::Theirs, &policy, ""), 1)
             })?;
             theirs = seen.map(|seen| (protocol, seen));
         }
         let theirs = theirs.as_ref().map(|(_, seen)| seen);
         let lines = format!("plugin_opt_login_mode {mode}\nplugin_opt_login_work 100");
-        let runs = if mode == "delayed" { runs } else { 1 };
-        let ours = bench.measure(&of(&format!("{mode}{speaks}")), || {
+        let runs = if mode == "delayed" { storm.runs() } else { 1 };
+        let ours = bench.measure(&storm.says(version, &format!("{mode}{speaks}")), || {
             storm.measure(|| Broker::start(bench, version, Side::Ours, &policy, &lines), runs)
         })?;
-        if theirs.is_none() && ours.is_none() {
-            continue;
+        if theirs.is_some() || ours.is_some() {
+            let iterations = hash.iterations;
+            let how = format!("{iterations} iterations, {mode}{speaks}, {}", storm.how());
+            tables.push(storm, &format!("Mosquitto {}, {how}", version.name), theirs, ours.as_ref());
         }
-        let work =
-            format!("Mosquitto {}, {} iterations, {mode}{speaks}, {how}", version.name, hash.iterations);
-        let took = |seen: Option<&Seen>| seen.map(|seen| seen.took);
-        tables.times.push(&work, size, took(theirs), took(ours.as_ref()));
-        for (work, share) in gap_rows(&work, ours.as_ref().map_or(1, |seen| seen.gaps.len())) {
-            let gap = |seen: Option<&Seen>| seen.map(|seen| seen.gap(share));
-            tables.gaps.push(&work, size, gap(theirs), gap(ours.as_ref()));
+    }
+    Ok(())
+}
+
+/// The same without a plugin.
+fn measure_alone(
+    bench: &Bench,
+    version: &Version,
+    storm: Storm,
+    hash: &Hash,
+    tables: &mut Tables,
+) -> Result<(), Box<dyn Error>> {
+    let size = Some(storm.clients as u64);
+    let work = format!("Mosquitto {}, {}", version.name, storm.how());
+    let alone = || storm.measure(|| Broker::start_alone(bench, version), storm.runs());
+    let busy = || hash.beside(alone);
+    let alone = bench.measure(&storm.says(version, "no plugin"), alone)?;
+    let busy = bench.measure(&storm.says(version, "no plugin, one processor busy"), busy)?;
+    for (seen, work) in [(alone, work.clone()), (busy, format!("{work}, one processor busy"))] {
+        let Some(seen) = seen else { continue };
+        tables.alone_times.push_with(seen.took, &work, size, None);
+        for (work, share) in gap_rows(&work, seen.gaps.len()) {
+            tables.alone.push_with(seen.gap(share), &work, size, None);
         }
     }
     Ok(())
@@ -225,6 +240,20 @@ impl Hash {
 }
 
 impl Storm {
+    fn how(self) -> &'static str {
+        if self.at_once { "at once" } else { "500 a second" }
+    }
+
+    /// How many are made where the longest gap is looked for.
+    fn runs(self) -> usize {
+        if self.at_once { 1 } else { RUNS }
+    }
+
+    /// Which one of these is measured.
+    fn says(self, version: &Version, with: &str) -> String {
+        format!("storm of {} {}, {}, {with}", self.clients, self.how(), version.name)
+    }
+
     /// So many of these, each with a broker of its own.
     fn measure(
         &self,

@@ -132,47 +132,15 @@ fn execute(host: &mut Host, order: Order) -> Result<Done, Box<dyn Error>> {
             Ok(Done { answer: Answer { deeds: host.take_deeds(), ..answer }, nanoseconds, ..Done::default() })
         }
         Order::CountAsk(request) => {
-            let mut answer = Answer::default();
-            let mut problem = None;
-            callgrind::count(|| match obey(host, &request) {
-                Ok(given) => answer = given,
-                Err(error) => problem = Some(error),
-            })?;
-            match problem {
-                Some(error) => Err(error.into()),
-                None => Ok(Done { answer: Answer { deeds: host.take_deeds(), ..answer }, ..Done::default() }),
-            }
+            let mut outcome = Ok(Answer::default());
+            callgrind::count(|| outcome = obey(host, &request))?;
+            let answer = outcome?;
+            Ok(Done { answer: Answer { deeds: host.take_deeds(), ..answer }, ..Done::default() })
         }
         Order::Time { checks, batches, microseconds } => {
-            let checks = prepare(host, &checks)?;
-            let mut next = checks.iter().cycle();
-            let calls = warm_up(&mut next, checks.len(), f64::from(microseconds) * 1000.0);
-            let batches = (0..batches).map(|_| time(&mut next, calls) / calls as f64).collect();
-            let clock = median(&mut (0..1000).map(|_| time(&mut next, 0)).collect::<Vec<_>>());
-            let singles = next.take(calls.max(200)).map(|check| (time_one(check) - clock).max(0.0)).collect();
-            Ok(Done { batches, singles, ..Done::default() })
+            Ok(time_checks(&prepare(host, &checks)?, batches, microseconds))
         }
-        Order::Changes { clientid, payloads } => {
-            let clientid = Text::from(clientid.as_bytes());
-            // The peak begins anew (proc(5)).
-            fs::write("/proc/self/clear_refs", "5")?;
-            let mut done = Done { before_kb: memory()?.0, ..Done::default() };
-            for payload in payloads {
-                let _before = host.take_deeds();
-                let payload = Text::from(payload.as_bytes());
-                let start = Instant::now();
-                host.control(&clientid, None, &payload)?;
-                done.singles.push(start.elapsed().as_nanos() as f64);
-                let is_answer = |deed: &Deed| matches!(deed, Deed::Publish(_));
-                while !host.take_deeds().iter().any(is_answer) {
-                    thread::sleep(Duration::from_millis(1));
-                    let start = Instant::now();
-                    host.tick();
-                    done.batches.push(start.elapsed().as_nanos() as f64);
-                }
-            }
-            Ok(done)
-        }
+        Order::Changes { clientid, payloads } => change(host, &clientid, &payloads),
         Order::Reload => Ok(reload(host)),
         Order::TimeLogins(logins) => time_logins(host, &logins),
         Order::Reconnect { logins, batches } => {
@@ -212,6 +180,37 @@ fn execute(host: &mut Host, order: Order) -> Result<Done, Box<dyn Error>> {
             Ok(Done::default())
         }
     }
+}
+
+fn time_checks(checks: &[PreparedAclCheck], batches: usize, microseconds: u32) -> Done {
+    let mut next = checks.iter().cycle();
+    let calls = warm_up(&mut next, checks.len(), f64::from(microseconds) * 1000.0);
+    let batches = (0..batches).map(|_| time(&mut next, calls) / calls as f64).collect();
+    let clock = median(&mut (0..1000).map(|_| time(&mut next, 0)).collect::<Vec<_>>());
+    let singles = next.take(calls.max(200)).map(|check| (time_one(check) - clock).max(0.0)).collect();
+    Done { batches, singles, ..Done::default() }
+}
+
+fn change(host: &mut Host, clientid: &str, payloads: &[String]) -> Result<Done, Box<dyn Error>> {
+    let clientid = Text::from(clientid.as_bytes());
+    // The peak begins anew (proc(5)).
+    fs::write("/proc/self/clear_refs", "5")?;
+    let mut done = Done { before_kb: memory()?.0, ..Done::default() };
+    for payload in payloads {
+        let _before = host.take_deeds();
+        let payload = Text::from(payload.as_bytes());
+        let start = Instant::now();
+        host.control(&clientid, None, &payload)?;
+        done.singles.push(start.elapsed().as_nanos() as f64);
+        let is_answer = |deed: &Deed| matches!(deed, Deed::Publish(_));
+        while !host.take_deeds().iter().any(is_answer) {
+            thread::sleep(Duration::from_millis(1));
+            let start = Instant::now();
+            host.tick();
+            done.batches.push(start.elapsed().as_nanos() as f64);
+        }
+    }
+    Ok(done)
 }
 
 fn time_logins(host: &Host, logins: &[Login]) -> Result<Done, Box<dyn Error>> {
