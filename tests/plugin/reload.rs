@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mosquitto_dynsec::broker::{BrokerFamily, LogLevel};
 use mosquitto_dynsec::password::Iterations;
-use mosquitto_dynsec::plugin::{Actor, Plugin};
-use mosquitto_dynsec::policy::Effect;
+use mosquitto_dynsec::plugin::{Actor, Plugin, SessionId};
+use mosquitto_dynsec::policy::{Effect, LoginRequest, Subject};
 use serde_json::{Value, json};
 
 use crate::disk::{Mood, Moody};
@@ -63,10 +63,9 @@ fn a_changed_file_is_in_force_and_only_whom_it_concerns_is_disconnected() {
     let (place, disk) = (place(), Moody::new());
     let plugin = place.start_on(&disk, |_| ());
     for name in ["ann", "bob"] {
-        let subject = mosquitto_dynsec::policy::Subject::known(Some(name.as_bytes()), Some(name.as_bytes()));
-        let request =
-            mosquitto_dynsec::policy::LoginRequest { subject, address: None, password: Some(b"pw") };
-        let session = mosquitto_dynsec::plugin::SessionId(usize::from(name.as_bytes()[0]));
+        let subject = Subject::known(Some(name.as_bytes()), Some(name.as_bytes()));
+        let request = LoginRequest { subject, address: None, password: Some(b"pw") };
+        let session = SessionId(usize::from(name.as_bytes()[0]));
         assert_eq!(plugin.on_basic_auth(session, &request), Effect::Allow);
     }
     let disabled = json!({"username": "bob", "encoded_password": HASH, "disabled": true});
@@ -169,6 +168,35 @@ fn what_is_under_way_comes_before_the_reload() {
     assert_eq!(login(&plugin, "eve", "pw"), Effect::Allow);
     assert_eq!(place.logged("reloaded").len(), 0);
     settle(&place, &plugin);
+}
+
+/// They are many, and not named one by one.
+#[test]
+fn of_all_whom_an_edited_role_concerns_those_who_are_connected_are_disconnected() {
+    let holder = |number: usize| {
+        let mut holder = client(&format!("holder{number}"));
+        holder["roles"] = json!([{"rolename": "r"}]);
+        holder
+    };
+    let mut clients: Vec<Value> = (0..150).map(holder).collect();
+    clients.push(client("ann"));
+    let mut policy = policy(&clients);
+    policy["roles"] = json!([{"rolename": "r", "acls": []}]);
+    let (place, disk) = (Place::with(&policy), Moody::new());
+    place.host.has_time();
+    let plugin = place.start_on(&disk, |_| ());
+    for (session, name) in ["holder7", "ann"].into_iter().enumerate() {
+        let subject = Subject::known(Some(name.as_bytes()), Some(name.as_bytes()));
+        let request = LoginRequest { subject, address: None, password: Some(b"pw") };
+        assert_eq!(plugin.on_basic_auth(SessionId(session + 1), &request), Effect::Allow);
+    }
+    policy["roles"][0]["acls"] = json!([{"acltype": "publishClientSend", "topic": "t", "allow": false}]);
+    edit(&place, &policy.to_string());
+    plugin.on_reload();
+    let [(LogLevel::Notice, line)] = &place.logged("and reloaded")[..] else { panic!() };
+    assert!(line.contains("1 record differ, which concerns 150 clients"), "{line}");
+    (0..5).for_each(|_| plugin.on_tick());
+    assert_eq!(*place.host.kicked_names.lock().unwrap(), ["holder7"]);
 }
 
 /// A payload whose passwords are hashed.
