@@ -23,6 +23,7 @@ cases! {
         "starts with a part of the policy, and the next command saves no more than that",
         "the broker started"
     ),
+    groups_that_are_null_are_none,
     a_file_that_is_not_there_makes_no_policy,
     a_file_that_cannot_be_read_is_refused: theirs_fails(
         "all",
@@ -87,6 +88,15 @@ fn wrong_containers_are_refused(trial: &Trial) {
     refused(trial, "{\n\"clients\": {}\n}", "line 2 column 12");
     refused(trial, "{\"clients\": [],\n\n\"groups\": \"none\"}", "line 3 column 11");
     refused(trial, "{\"roles\": 5}", "line 1 column 11");
+}
+
+fn groups_that_are_null_are_none(trial: &Trial) {
+    let text = with_something_wrong(trial, |policy| policy["groups"] = Value::Null);
+    let broker = trial.broker().policy(text).start();
+    let mut admin = broker.admin();
+    assert_eq!(admin.fine(&json!({"command": "listGroups"}))["totalCount"], 0);
+    admin.fine(&json!({"command": "createGroup", "groupname": "g"}));
+    assert_eq!(broker.policy()["groups"][0]["groupname"], "g");
 }
 
 fn a_file_that_is_not_there_makes_no_policy(trial: &Trial) {

@@ -186,6 +186,7 @@ fn acls_in_an_array() {
         ("elements that are no ACL are passed over", r#"["a",7,null,[],{}]"#),
         ("no type", r#"[{"topic":"a"},{"acltype":7,"topic":"a"},{"acltype":null,"topic":"a"}]"#),
         ("an unknown type", r#"[{"acltype":"subscribe","topic":"a"},{"acltype":"","topic":"a"}]"#),
+        ("a type with a NUL is unknown", r#"[{"acltype":"publishClientSend\u0000","topic":"a"}]"#),
         ("a type in another case", r#"[{"acltype":"PUBLISHclientSEND","topic":"a"}]"#),
         ("no topic", r#"[{"acltype":"publishClientSend"},{"acltype":"publishClientSend","topic":7}]"#),
         ("an empty topic is none in 2.1", r#"[{"acltype":"publishClientSend","topic":""}]"#),

@@ -19,7 +19,8 @@ pub(super) fn read(
 ) -> Result<(), ParseError> {
     let root = file.at;
     let list = root.member("groups");
-    each_element(file.value("groups"), "clients", context.source, |index, element| {
+    let groups = file.array("groups", context);
+    each_element(groups, "clients", context.source, |index, element| {
         let at = list.element(index);
         let Some(name) = name_of_record(element, "groupname", &at, context) else {
             file.set_aside(InertIn::Groups, None, element.span.clone(), context);

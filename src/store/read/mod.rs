@@ -45,7 +45,7 @@ pub enum MalformedBy {
     Json(Problem),
     /// It is JSON, but no object.
     Root,
-    /// `clients`, `groups` or `roles` is no array.
+    /// `clients`, `groups` or `roles` is no array, nor a `groups` that is null.
     List,
 }
 
@@ -106,8 +106,10 @@ pub(super) fn read_text(file: &[u8], compat: Compat) -> Result<Unfilled, Malform
     if !root.is_object() {
         return Err(malformed(root.span.start, MalformedBy::Root));
     }
-    for list in LISTS.iter().filter_map(|list| root.get(list)) {
-        if !list.is_array() {
+    for (name, list) in LISTS.iter().filter_map(|name| Some((*name, root.get(name)?))) {
+        // C reads the groups last: it works with a file that has none of them in this way, and there is nothing to be lost.
+        let is_nothing = name == "groups" && matches!(list.kind, Kind::Null);
+        if !list.is_array() && !is_nothing {
             return Err(malformed(list.span.start, MalformedBy::List));
         }
     }
@@ -167,7 +169,7 @@ fn each_element<'s>(
     source: &'s [u8],
     mut with: impl FnMut(usize, &Value<'s>),
 ) -> Result<(), ParseError> {
-    let Some(list) = list else { return Ok(()) };
+    let Some(list) = list.filter(|list| list.is_array()) else { return Ok(()) };
     let mut reader = Reader::starting_at(source, list.span.start);
     reader.next_item()?;
     let mut index = 0_usize;

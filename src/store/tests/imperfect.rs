@@ -47,6 +47,14 @@ fn the_file_itself() {
                 kept: &["\"changeIndex\":\t\"7\"", "\"defaultACLAccess\":\t7", "\"anonymousGroup\":\t7"],
             },
             Case {
+                file: r#"{"groups":null,"clients":[{"username":"ann"}],"Groups":[{"groupname":"g"}]}"#,
+                reported: &[
+                    "line 1 column 11: `groups` is not an array: it is ignored",
+                    "line 1 column 47: `groups` is there twice: only the first counts",
+                ],
+                kept: &["\"groups\":\tnull", "\"groups\":\t[{\"groupname\":\"g\"}]"],
+            },
+            Case {
                 file: r#"{"changeIndex":1.5,"groups":[],"anonymousGroup":"none","new":{"in 3.0": [ ]}}"#,
                 reported: &[
                     "line 1 column 16: `changeIndex` cannot be taken as it is: it is read as 1",
@@ -286,7 +294,10 @@ fn what_is_no_policy_is_refused_and_located() {
         ("[]", "line 1 column 1: not a policy: expected an object"),
         ("null", "line 1 column 1: not a policy: expected an object"),
         ("{\"clients\":{}}", "line 1 column 12, in `clients`: not a policy: expected an array"),
-        ("{\n\"Groups\":\nnull}", "line 3 column 1, in `Groups`: not a policy: expected an array"),
+        ("{\n\"Groups\":\n7}", "line 3 column 1, in `Groups`: not a policy: expected an array"),
+        ("{\"groups\":{}}", "line 1 column 11, in `groups`: not a policy: expected an array"),
+        ("{\"clients\":null}", "line 1 column 12, in `clients`: not a policy: expected an array"),
+        ("{\"roles\":null}", "line 1 column 10, in `roles`: not a policy: expected an array"),
         (
             "{\"roles\":[],\"roles\":1,\"clients\":1}",
             "line 1 column 33, in `clients`: not a policy: expected an array",

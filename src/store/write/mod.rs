@@ -56,7 +56,8 @@ pub fn write_to(policy: &Snapshot, out: &mut dyn io::Write) -> io::Result<()> {
         put_aside(writer, extra.inert(InertIn::Clients));
     });
     let members = policy.members();
-    file.list("groups", |writer| {
+    let no_groups = policy.groups().next().is_none() && extra.inert(InertIn::Groups).is_empty();
+    file.array("groups", no_groups, |writer| {
         for group in policy.groups() {
             records::group(writer, group, policy, &members, &mut sink);
             sink.take(writer);
