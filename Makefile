@@ -50,9 +50,9 @@ test-differential-brokers: dependencies ## compare whole brokers, 2.0.11, 2.0.21
 	$(CARGO) build --release --workspace --locked
 	@DYNSEC_DIFF_BROKER_CASES=$(BROKER_CASES) bash scripts/differential-matrix.sh $(CASES) --brokers
 
-test-differential-short: build ## compare 200 cases, and 10 with whole brokers, with 2.0.21 and 2.1.2, the same ones each time; as root
+test-differential-short: build ## compare 200 cases with 2.0.21 and 2.1.2, the same ones each time; as root
 	@DYNSEC_OURS=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/libmosquitto_dynsec.so \
-	    DYNSEC_DIFF_BROKER_CASES=10 bash scripts/differential-matrix.sh 200 --debug trixie forky
+	    DYNSEC_DIFF_BROKER_CASES=0 bash scripts/differential-matrix.sh 200 --debug trixie forky
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS=600, and the differential test for as long
 	@bash scripts/dependencies.sh --fuzz
