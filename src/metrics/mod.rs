@@ -73,23 +73,22 @@ pub struct Sizes {
 }
 
 impl Metrics {
-    /// A decision about an action.
+    /// A decision about an action; both by their places in the policy's enumerations, which takes an instruction or two less
+    /// than to be told them themselves.
     #[inline]
-    pub fn decided(&self, action: Action, effect: Effect) {
-        let of_action = self.decisions.get(action as usize);
-        if let Some(count) = of_action.and_then(|effects| effects.get(effect as usize)) {
+    pub fn decided(&self, action: usize, effect: usize) {
+        if let Some(count) = self.decisions.get(action).and_then(|effects| effects.get(effect)) {
             count.fetch_add(1, Relaxed);
         }
     }
 
     /// The same; `in_turn` says that no other thread says so at the same time: it takes less then.
     #[inline]
-    pub fn decided_by(&self, in_turn: bool, action: Action, effect: Effect) {
+    pub fn decided_by(&self, in_turn: bool, action: usize, effect: usize) {
         if !in_turn {
-            return self.decided(action, effect);
-        }
-        let of_action = self.decisions_in_turn.get(action as usize);
-        if let Some(count) = of_action.and_then(|effects| effects.get(effect as usize)) {
+            self.decided(action, effect);
+        } else if let Some(count) = self.decisions_in_turn.get(action).and_then(|effects| effects.get(effect))
+        {
             count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
         }
     }
@@ -184,7 +183,7 @@ mod tests {
             {
                 for in_turn in [false, true] {
                     let metrics = Metrics::default();
-                    metrics.decided_by(in_turn, action, effect);
+                    metrics.decided_by(in_turn, action as usize, effect as usize);
                     let counted: Vec<_> =
                         metrics.counts().decisions.into_iter().filter(|(_, _, count)| *count > 0).collect();
                     assert_eq!(counted, [(action.name(), outcome, 1)]);

@@ -126,8 +126,9 @@ mod tests {
     fn the_text_is_as_prometheus_reads_it_and_has_what_was_counted() {
         let metrics = Metrics::default();
         check(&prometheus(&metrics.counts(), &Sizes::default()));
-        metrics.decided(Action::PublishClientSend, Effect::Deny);
-        metrics.decided(Action::Unsubscribe, Effect::Defer);
+        metrics.decided(Action::PublishClientSend as usize, Effect::Deny as usize);
+        metrics.decided(Action::Unsubscribe as usize, Effect::Defer as usize);
+        metrics.decided(Action::ALL.len(), 0);
         metrics.login_allowed();
         metrics.login_not_allowed(NotLoggedIn::WrongPassword, false);
         metrics.login_not_allowed(NotLoggedIn::ClientNotFound, true);

@@ -58,7 +58,7 @@ impl Plugin {
         let key = Key::of(&hashed, session.0);
         if let Some(effect) = self.memo.get(key, &request, generation) {
             if !self.denials.wants(request.action, effect, request.topic) {
-                self.metrics.decided(request.action, effect);
+                self.metrics.decided(request.action as usize, effect as usize);
                 if effect != Effect::Allow {
                     self.after_a_denial(request.action);
                 }
@@ -88,7 +88,7 @@ impl Plugin {
         if !self.denials.note_again(id) && !self.note_remembered(id, &hashed, generation, lock, peer) {
             return false;
         }
-        self.metrics.decided(action, effect);
+        self.metrics.decided(action as usize, effect as usize);
         self.after_a_denial(action);
         true
     }
@@ -134,7 +134,7 @@ impl Plugin {
             {
                 effect = self.deny(policy, &hashed, (effect, is_barred), peer);
             }
-            self.metrics.decided_by(in_turn, action, effect);
+            self.metrics.decided_by(in_turn, action as usize, effect as usize);
             effect
         });
         if effect != Effect::Allow {
