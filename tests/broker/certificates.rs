@@ -100,7 +100,7 @@ fn certificates() -> &'static Certificates {
 }
 
 /// A TLS connection, which `openssl s_client` makes.
-struct Tls {
+pub(crate) struct Tls {
     client: Child,
     input: ChildStdin,
     output: ChildStdout,
@@ -108,12 +108,18 @@ struct Tls {
 
 impl Tls {
     fn dial(broker: &Broker, name: &str) -> Self {
+        let [certificate, key] = ["pem", "key"].map(|end| format!("{name}.{end}"));
+        Self::open(broker, &["-CAfile", "ca.pem", "-cert", &certificate, "-key", &key])
+    }
+
+    /// Who it is say the arguments.
+    pub(crate) fn open(broker: &Broker, identity: &[&str]) -> Self {
         // What hangs is ended: a pipe has no timeout of its own.
         let mut client = Command::new("timeout")
             .arg(DEADLINE.as_secs().to_string())
-            .args(["openssl", "s_client", "-quiet", "-verify_quiet", "-CAfile", "ca.pem"])
+            .args(["openssl", "s_client", "-quiet", "-verify_quiet"])
             .args(["-connect", &format!("127.0.0.1:{}", broker.second_port())])
-            .args(["-cert", &format!("{name}.pem"), "-key", &format!("{name}.key")])
+            .args(identity)
             .current_dir(broker.folder())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -61,6 +61,7 @@ mod panics;
 mod panics_2_1;
 mod payloads;
 mod places;
+mod pre_shared_keys;
 mod publish;
 mod query;
 mod rehash;
@@ -119,6 +120,7 @@ const CASES: &[&[harness::case::Case]] = &[
     other_plugin::CASES,
     payloads::CASES,
     places::CASES,
+    pre_shared_keys::CASES,
     publish::CASES,
     query::CASES,
     rehash::CASES,
