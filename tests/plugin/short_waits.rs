@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use mosquitto_dynsec::password::Iterations;
 use mosquitto_dynsec::plugin::Actor;
+use mosquitto_dynsec::policy::Effect;
 use serde_json::json;
 
 use crate::disk::{Mood, Moody};
 use crate::hangs::comes_back;
-use crate::host::{Place, settle};
-use crate::pipeline::{answers, list, names, place, send};
+use crate::host::{Place, login, settle};
+use crate::pipeline::{self, answers, list, names, place, send};
 
 /// Whether the broker waits for what is sent: it looks what time it is when it begins, and when it has ended. Else it does so
 /// when it takes the payload up, at most.
@@ -74,4 +76,32 @@ fn between_two_ticks_the_broker_waits_for_eight_milliseconds_at_most() {
         assert_eq!(rounds, [in_a_round; 3], "{step} ms");
         assert_eq!(answers(&place).len(), 2 + 9);
     }
+}
+
+#[test]
+fn what_can_be_run_at_last_is_not_run_all_at_once_for_who_waits_for_room() {
+    let (place, disk) = (place(), Moody::new());
+    let plugin = place.start_on(&disk, |options| {
+        // The first password is hashed for a while, and all wait for it.
+        options.password_iterations = Iterations::try_from(1_000_000).unwrap();
+    });
+    disk.set(Mood::Waits);
+    place.host.has_waited(Duration::from_secs(1));
+    let new = |number| json!({"command": "createClient", "username": format!("c{number}")});
+    let mut room = 64 << 20;
+    for command in [pipeline::create("first")].into_iter().chain((0..300).map(new)) {
+        let payload = json!({"commands": [command]}).to_string();
+        plugin.on_control(&Actor::default(), payload.as_bytes());
+        room -= payload.len();
+    }
+    plugin.on_control(&Actor::default(), &vec![b' '; room]);
+    plugin.on_tick();
+    assert_eq!(login(&plugin, "c0", "pw"), Effect::Defer, "the password is not hashed yet");
+    place.host.set_clock(Instant::now() + Duration::from_secs(3600), Duration::from_millis(1));
+    comes_back(&disk, || send(&plugin, &[list()]));
+    assert_eq!(login(&plugin, "c299", "pw"), Effect::Defer, "all were run at once");
+    assert_eq!(login(&plugin, "c0", "pw"), Effect::Deny, "nothing was run");
+    disk.set(Mood::Works);
+    settle(&place, &plugin);
+    assert_eq!(answers(&place).len(), 303);
 }

@@ -282,7 +282,7 @@ impl Plugin {
             if !self.pipeline.queue.lock().has_reload() {
                 return;
             }
-            if !self.pipeline.progress.wait_beyond(seen, Some(until)) {
+            if !self.waits_beyond(seen, until) {
                 let line = "dynsec: the policy file is looked at later, since the disk or what is being saved takes long";
                 return self.broker.log(LogLevel::Warning, line.as_bytes());
             }
@@ -342,12 +342,17 @@ impl Plugin {
         loop {
             let seen = self.pipeline.progress.so_far();
             self.advance();
-            if is_enough() || !self.pipeline.progress.wait_beyond(seen, Some(until)) {
+            if is_enough() || !self.waits_beyond(seen, until) {
                 break;
             }
         }
         let waited = self.broker.now().saturating_duration_since(start);
         self.pipeline.pace.lock().waited(waited);
+    }
+
+    /// Waits until others have done more than was `seen`; false if there is no time left, be it that there is more to do.
+    fn waits_beyond(&self, seen: u64, until: Instant) -> bool {
+        self.pipeline.progress.wait_beyond(seen, Some(until)) && self.broker.now() < until
     }
 
     fn has_few_records(&self) -> bool {

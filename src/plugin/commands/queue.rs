@@ -270,7 +270,8 @@ impl Queue {
 
     /// The broker goes on, and what was run is in force.
     pub(super) fn expose(&mut self) {
-        for entry in self.all_run() {
+        // What came before an entry was run, and exposed, before it.
+        for entry in self.all_run().rev().take_while(|entry| !entry.exposed) {
             entry.exposed = true;
         }
     }
