@@ -1,8 +1,11 @@
 //! Clients that a pre-shared key (PSK) lets in: the broker asks no plugin about their logins, and they show no certificate.
 
+use std::time::Instant;
+
 use serde_json::json;
 
 use crate::certificates::Tls;
+use crate::harness::DEADLINE;
 use crate::harness::broker::Broker;
 use crate::harness::case::{Trial, cases};
 use crate::harness::packet::NOT_AUTHORIZED;
@@ -41,16 +44,23 @@ fn connect(broker: &Broker, client_id: &str) -> Wire<Tls> {
     }
 }
 
+/// The broker ends the connection, before the pipe to it ends by itself.
+fn is_ended(client: &mut Wire<Tls>, dialled: Instant) {
+    client.disconnected();
+    assert!(dialled.elapsed() < DEADLINE, "it stays connected");
+}
+
 fn who_has_a_key_is_disconnected_beside_who_has_a_password(trial: &Trial) {
     let broker = start(trial);
     let mut admin = broker.admin();
     admin.create_client_with("ann", &json!([["subscribePattern", "secret/#", true]]));
+    let dialled = Instant::now();
     let mut with_key = connect(&broker, "k");
     let mut with_password = broker.client("p").login("ann", "pw").connect();
     assert_eq!(with_key.ask(&[Ask::Subscribe("secret/#".to_owned())]), [0]);
     admin.fine(&json!({"command": "setClientPassword", "username": "ann", "password": "new"}));
     with_password.disconnected();
-    with_key.disconnected();
+    is_ended(&mut with_key, dialled);
 }
 
 fn who_has_a_key_is_left_to_others_once_its_client_is_deleted(trial: &Trial) {
@@ -77,8 +87,9 @@ fn a_disabled_clients_key_opens_nothing(trial: &Trial) {
     for _ in 0..4 {
         admin.fine(&json!({"command": "listGroups"}));
     }
+    let dialled = Instant::now();
     let mut ann = connect(&broker, "k");
     let code = ann.try_publish("of/dynsec");
     assert!(code.is_none_or(|code| code == NOT_AUTHORIZED), "ann may publish: {code:?}");
-    ann.disconnected();
+    is_ended(&mut ann, dialled);
 }
