@@ -48,11 +48,19 @@ pub trait Disk: Debug + Send {
     fn remove(&self, path: &Path) -> io::Result<()>;
 }
 
-/// A pipe that somebody puts in a file's place is not waited for: nobody may ever open its other end.
-fn opening() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.custom_flags(libc::O_NONBLOCK);
-    options
+/// Opens a file. A pipe that somebody puts in its place is not waited for: nobody may ever open its other end. A file that
+/// another program has a lease of, as file servers do, is: the system takes that away from whoever does not give it up.
+pub(super) fn open_at(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    match options.custom_flags(libc::O_NONBLOCK).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock && is_file(path) => {
+            options.custom_flags(0).open(path)
+        }
+        opened => opened,
+    }
+}
+
+fn is_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file())
 }
 
 /// Whether a file cannot be synced since there is nothing to wait for: a pipe, a terminal, a directory on some file systems.
@@ -92,11 +100,11 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<File> {
-        opening().read(true).open(path)
+        open_at(path, OpenOptions::new().read(true))
     }
 
     fn open_for_writing(&self, path: &Path) -> io::Result<File> {
-        opening().write(true).open(path)
+        open_at(path, OpenOptions::new().write(true))
     }
 
     fn create(&self, path: &Path) -> io::Result<File> {

@@ -6,6 +6,8 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use super::disk::open_at;
+
 /// Makes `bytes` the content of the file at `path`, so that who reads it sees the old or the new. Everybody may read it.
 /// It is not waited for the disk. What is there already is replaced only if it is empty or has this `beginning`, as all that
 /// is written here has: whoever has named another file by mistake keeps it.
@@ -35,7 +37,7 @@ pub fn replace_metrics_file(path: &Path, bytes: &[u8], beginning: &[u8]) -> io::
 /// What is there, or what a link there leads to, is none of ours, or nobody knows.
 fn may_replace(path: &Path, beginning: &[u8]) -> io::Result<bool> {
     // A pipe is not waited for.
-    let file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
+    let file = match open_at(path, OpenOptions::new().read(true)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path.is_symlink()),
         opened => opened?,
     };

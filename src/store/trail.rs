@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use super::disk::is_unsupported;
+use super::disk::{is_unsupported, open_at};
 
 /// The bytes that wait for a file that cannot be written; a line that is longer waits alone.
 const MOST_WAITING: usize = 4_194_304;
@@ -301,9 +301,8 @@ impl Trail {
         }
         self.close();
         let mut options = OpenOptions::new();
-        // A pipe that nobody reads is an error then, where it would else be waited for.
-        options.append(true).create(true).mode(0o600).custom_flags(libc::O_NONBLOCK);
-        let mut file = options.open(&self.path)?;
+        // A pipe that nobody reads is an error, and not waited for.
+        let mut file = open_at(&self.path, options.append(true).create(true).mode(0o600))?;
         if last_line_is_cut(&file, &self.path)? {
             file.write_all(b"\n")?;
         }

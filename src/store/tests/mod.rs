@@ -6,6 +6,7 @@ mod faults;
 mod files;
 mod first_run;
 mod imperfect;
+mod leases;
 mod members;
 mod mounts;
 mod other_hands;
