@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 
 use super::disk::open_at;
 
+/// As many bytes as no file of metrics has.
+const MOST_ZEROS: u64 = 1_048_576;
+
 /// Makes `bytes` the content of the file at `path`, so that who reads it sees the old or the new. Everybody may read it.
-/// It is not waited for the disk. What is there already is replaced only if it is empty or has this `beginning`, as all that
-/// is written here has: whoever has named another file by mistake keeps it.
+/// It is not waited for the disk. What is there already is replaced only if it is empty, all zeros or has this `beginning`, as
+/// all that is written here has: whoever has named another file by mistake keeps it.
 ///
 /// # Errors
 /// The file could not be written. The old one is there as it was.
@@ -41,17 +44,29 @@ fn may_replace(path: &Path, beginning: &[u8]) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path.is_symlink()),
         opened => opened?,
     };
-    let mut begins = Vec::new();
-    if file.metadata()?.is_file() {
-        file.take(beginning.len() as u64).read_to_end(&mut begins)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        let mut found = Vec::new();
+        (&file).take(beginning.len() as u64).read_to_end(&mut found)?;
         // A crash may have left a part of it.
-        if beginning.starts_with(&begins) {
+        if beginning.starts_with(&found) {
             return Ok(true);
+        }
+        // Or as many zeros as it had bytes, as some file systems do after a power failure.
+        if metadata.len() <= MOST_ZEROS && is_zeros(&found) {
+            file.take(MOST_ZEROS).read_to_end(&mut found)?;
+            if is_zeros(&found) {
+                return Ok(true);
+            }
         }
     }
     let what =
         format!("`{}` is something else, and stays: name another file, or move it away", path.display());
     Err(io::Error::new(io::ErrorKind::AlreadyExists, what))
+}
+
+fn is_zeros(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| byte == 0)
 }
 
 /// Whether two paths lead to one file, be it there already or not.
@@ -84,7 +99,7 @@ mod tests {
     fn the_file_is_replaced_and_nothing_is_left_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dynsec.prom");
-        for left_by_a_crash in ["", "# ou", "# ours, in part"] {
+        for left_by_a_crash in ["", "# ou", "# ours, in part", "\0\0", &"\0".repeat(5000)] {
             fs::write(folder.path().join("dynsec.prom.new"), left_by_a_crash).unwrap();
             for text in ["# ours, first", "# ours, second"] {
                 replace(&path, text.as_bytes()).unwrap();
@@ -99,8 +114,10 @@ mod tests {
     fn what_is_not_ours_stays_and_so_does_what_a_link_leads_to() {
         let folder = tempfile::tempdir().unwrap();
         let [path, new, other] = ["p", "p.new", "other"].map(|name| folder.path().join(name));
-        let foreign: [&dyn Fn(&Path); 4] = [
+        let foreign: [&dyn Fn(&Path); 5] = [
             &|place| fs::write(place, "theirs").unwrap(),
+            // Images of disks begin like this.
+            &|place| fs::write(place, [&[0; 1024][..], b"theirs"].concat()).unwrap(),
             &|place| std::os::unix::fs::symlink(&other, place).unwrap(),
             &|place| std::os::unix::fs::symlink("/dev/null", place).unwrap(),
             &|place| assert!(std::process::Command::new("mkfifo").arg(place).status().unwrap().success()),
