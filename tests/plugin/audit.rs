@@ -1,6 +1,8 @@
 //! The audit trail: who did what, and what came of it.
 
+use std::fs::File;
 use std::io::BufRead;
+use std::os::fd::AsRawFd;
 use std::process::Command;
 
 use mosquitto_dynsec::broker::{BrokerFamily, LogLevel};
@@ -189,27 +191,35 @@ fn a_payload_of_many_commands_has_all_its_lines() {
     assert_eq!(place.logged("audit trail").len(), 0);
 }
 
-/// A plugin whose trail is a pipe, and its reading end.
-fn started_with_pipe() -> (Place, Plugin, std::fs::File) {
+/// A plugin whose trail is a pipe, and its reading end. It is made without a child: until that is a program of its own, it
+/// would have the reading ends of other tests open.
+fn started_with_pipe() -> (Place, Plugin, File) {
     let (place, plugin) = started();
     let file = place.directory.path().join("audit.jsonl");
     std::fs::remove_file(&file).unwrap();
-    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let (reader, _) = std::io::pipe().unwrap();
     // Open at both ends, it waits for nobody.
-    let pipe = std::fs::OpenOptions::new().read(true).write(true).open(&file).unwrap();
+    let pipe = File::options().read(true).write(true).open(path_of(&reader)).unwrap();
+    std::os::unix::fs::symlink(path_of(&pipe), &file).unwrap();
     (place, plugin, pipe)
+}
+
+/// A path that leads to what is open.
+fn path_of(open: &impl AsRawFd) -> String {
+    format!("/proc/self/fd/{}", open.as_raw_fd())
 }
 
 #[test]
 fn a_pipe_that_nobody_reads_is_not_waited_for() {
     let place = Place::with(&json!({"defaultACLAccess": {}, "clients": [], "groups": [], "roles": []}));
     let file = place.directory.path().join("audit.jsonl");
+    // The only child of these tests: see `started_with_pipe`.
     assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
     let options = |options: &mut PluginOptions| options.audit_file = Some(file.clone());
     let plugin = place.start(BrokerFamily::V2_1, options).unwrap();
     assert_eq!(place.logged("cannot be written: No such device").len(), 1);
     send(&plugin, r#"{"commands":[{"command":"createRole","rolename":"r"}]}"#);
-    let pipe = std::fs::OpenOptions::new().read(true).write(true).open(&file).unwrap();
+    let pipe = File::options().read(true).write(true).open(&file).unwrap();
     let mut reader = std::io::BufReader::new(pipe);
     let mut line = String::new();
     until_logged(&place, &plugin, "can be written again; nothing is missing");
