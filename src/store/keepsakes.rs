@@ -71,7 +71,8 @@ impl fmt::Display for Notice {
             Self::GroupNotKept { file, group } => write!(
                 f,
                 "`{}` could not be left in the group {group}, which the user that the broker runs as is not in. Its group is \
-                 another one now, and may do with it what everybody may",
+                 another one now, and may do with it what everybody may, and those whom a default ACL of its directory names \
+                 no more than that; give the file a group that this user is in",
                 file.display()
             ),
             Self::NotBackedUp(failure) => write!(f, "the last version of the policy is not kept: {failure}"),
