@@ -208,13 +208,16 @@ impl PolicyFile {
             return in_place::write(disk, &self.target, copy, &bytes, &mut look);
         }
         let replaced = replace::replace(disk, &self.target, content, &mut || self.edits.keep_again(&place));
-        let why = match replaced {
+        let saved = replaced.and_then(|Replaced { saved, lost_group }| {
+            let notice = |group| Notice::GroupNotKept { file: self.path.clone(), group };
+            self.notices.extend(lost_group.map(notice));
+            saved
+        });
+        let why = match saved {
             Err(SaveError::Failed(why)) if why.is_about_permission_or_place() => why,
             Err(error) => return Err(error),
-            Ok(Replaced { known, lost_group }) => {
+            Ok(known) => {
                 self.method = Method::Replace;
-                let notice = |group| Notice::GroupNotKept { file: self.path.clone(), group };
-                self.notices.extend(lost_group.map(notice));
                 return Ok(known);
             }
         };

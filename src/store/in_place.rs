@@ -62,7 +62,7 @@ fn open(disk: &dyn Disk, target: &Path) -> Result<File, Failure> {
 
 /// Writes the copy, which is nobody else's.
 fn write_copy(disk: &dyn Disk, copy: &Path, bytes: &[u8]) -> Result<Known, SaveError> {
-    Ok(replace::replace(disk, copy, &bytes, &mut || Ok(false))?.known)
+    replace::replace(disk, copy, &bytes, &mut || Ok(false))?.saved
 }
 
 /// Writes `bytes` into `target`.

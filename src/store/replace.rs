@@ -26,11 +26,11 @@ const STICKY: u32 = 0o1000;
 /// What is done right before a file is written over, until it says that nobody else has changed it.
 pub(super) type LastLook<'l> = &'l mut dyn FnMut() -> Result<bool, SaveError>;
 
-/// A file that was replaced.
+/// A file that was replaced, be it that the old content is back.
 #[derive(Debug)]
 pub(super) struct Replaced {
-    /// What it is now.
-    pub(super) known: Known,
+    /// What it is now, or why what it got does not count.
+    pub(super) saved: Result<Known, SaveError>,
     /// The group that it had, if it could not get that again.
     pub(super) lost_group: Option<u32>,
 }
@@ -40,7 +40,7 @@ pub(super) struct Replaced {
 /// others.
 ///
 /// # Errors
-/// A step failed. The old file is intact, save after [`SaveError::NotPutBack`].
+/// A step failed, and the old file is what is there.
 pub(super) fn replace(
     disk: &dyn Disk,
     target: &Path,
@@ -63,13 +63,15 @@ pub(super) fn replace(
     let stat = temporary.rename_over(target)?;
     let error = match disk.sync(&open_directory) {
         Err(error) if !is_unsupported(&error) => error,
-        _ => return Ok(Replaced { known: Known { stat, fingerprint }, lost_group }),
+        _ => return Ok(Replaced { saved: Ok(Known { stat, fingerprint }), lost_group }),
     };
     let failure = Failure::new(Step::SyncDirectory, directory, error);
-    match put_back(disk, target, old.as_ref()) {
-        Ok(()) => Err(failure.into()),
-        Err(put_back) => Err(SaveError::NotPutBack { failure, put_back, copy: None }),
-    }
+    Ok(match put_back(disk, target, old.as_ref()) {
+        Ok(lost_group) => Replaced { saved: Err(failure.into()), lost_group },
+        Err(put_back) => {
+            Replaced { saved: Err(SaveError::NotPutBack { failure, put_back, copy: None }), lost_group }
+        }
+    })
 }
 
 /// Makes a file at `target` that holds `bytes` and is its owner's alone. Whatever is there already stays.
@@ -175,12 +177,17 @@ impl Old {
     }
 }
 
-fn put_back(disk: &dyn Disk, target: &Path, old: Option<&Old>) -> Result<(), Failure> {
+/// Says which group it could not get again.
+fn put_back(disk: &dyn Disk, target: &Path, old: Option<&Old>) -> Result<Option<u32>, Failure> {
     let Some(old) = old else {
-        return disk.remove(target).map_err(|error| Failure::new(Step::Remove, target, error));
+        let removed = disk.remove(target).map(|()| None);
+        return removed.map_err(|error| Failure::new(Step::Remove, target, error));
     };
     let bytes = disk.read_open(&old.file).map_err(|error| Failure::new(Step::Read, target, error))?;
-    Temporary::write(disk, target, &bytes.as_slice(), Some(old))?.0.rename_over(target).map(drop)
+    let temporary = Temporary::write(disk, target, &bytes.as_slice(), Some(old))?.0;
+    let lost_group = temporary.lost_group;
+    temporary.rename_over(target)?;
+    Ok(lost_group)
 }
 
 /// What file systems that know no second names say: link(2).

@@ -2,14 +2,15 @@
 //! as root.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::faults::policy_of_length;
+use super::faults::{Faulty, policy_of_length};
 use super::mounts::{CHILD, run_as};
 use super::write;
 use crate::policy::Compat;
-use crate::store::{Store, Writable};
+use crate::store::{Notice, Store, Writable};
 
 const BROKER: u32 = 65534;
 const ADMINS: u32 = 65531;
@@ -29,6 +30,52 @@ fn saves_twice_and_says_what_there_is_to_say_if_asked() {
             println!("told: {notice}");
         }
     }
+}
+
+/// Not a test but what the next one starts as another user: a save in each folder, where
+/// another call fails, or all from that on.
+#[test]
+fn saves_on_a_disk_that_fails_and_says_what_there_is_to_say_if_asked() {
+    let Ok(root) = std::env::var(CHILD) else { return };
+    let root = Path::new(&root);
+    for (call, forever) in (0..FAULTS).flat_map(|call| [(call, false), (call, true)]) {
+        let file = folder(root, call, forever).join("policy.json");
+        let disk = Faulty::new(None, io::ErrorKind::Other);
+        let opened = Store::open_on(Box::new(disk.clone()), &file, Some(root), Compat::V2_1, false);
+        let mut store = opened.unwrap().1;
+        disk.fail(call, if forever { usize::MAX } else { call + 1 });
+        let saved = store.save(&policy_of_length(500));
+        assert!(disk.calls() < FAULTS);
+        let lost = store.take_notices().iter().any(|notice| matches!(notice, Notice::GroupNotKept { .. }));
+        assert_eq!(lost, fs::metadata(&file).unwrap().gid() != ADMINS, "{call} {forever} {saved:?}");
+    }
+    println!("all of them");
+}
+
+/// More calls than a save makes.
+const FAULTS: usize = 40;
+
+fn folder(root: &Path, call: usize, forever: bool) -> PathBuf {
+    root.join(format!("{call}-{forever}"))
+}
+
+#[test]
+fn a_group_that_is_lost_is_told_of_also_where_the_save_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().canonicalize().unwrap();
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
+    for (call, forever) in (0..FAULTS).flat_map(|call| [(call, false), (call, true)]) {
+        let home = folder(&root, call, forever);
+        fs::create_dir(&home).unwrap();
+        fs::write(home.join("policy.json"), write(&policy_of_length(10))).unwrap();
+        chown(&home, Some(BROKER), Some(STAFF)).expect("run the tests as root");
+        chown(home.join("policy.json"), Some(BROKER), Some(ADMINS)).unwrap();
+    }
+    let test = "rights::saves_on_a_disk_that_fails_and_says_what_there_is_to_say_if_asked";
+    let output = run_as((BROKER, STAFF), &root, test);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("all of them"), "{said}");
 }
 
 #[test]
