@@ -132,6 +132,15 @@ pub(super) unsafe fn address<'a>(functions: &Functions, client: *const sys::mosq
     unsafe { client_text(functions.mosquitto_client_address, client) }
 }
 
+/// The username of a client.
+///
+/// # Safety
+/// `client` is that of an event, and `'a` ends before the event's callback returns.
+pub(super) unsafe fn username<'a>(functions: &Functions, client: *const sys::mosquitto) -> Option<&'a [u8]> {
+    // SAFETY: this function's contract.
+    unsafe { client_text(functions.mosquitto_client_username, client) }
+}
+
 /// The login that the broker asks for.
 ///
 /// # Safety

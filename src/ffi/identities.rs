@@ -114,23 +114,34 @@ fn place(set: &Set, rest: i64) -> Option<&AtomicI32> {
 #[cold]
 pub(super) unsafe fn look_at(context: &Context, identities: &Identities, client: *const sys::mosquitto) {
     let session = event::session(client);
-    if context.plugin.knows(session) {
-        identities.note_seen(session);
-        return;
+    // SAFETY: this function's contract; the plugin keeps copies.
+    let username = || unsafe { event::username(&context.functions, client) };
+    let is_noted = context.plugin.has_noted(session, username);
+    if !is_noted {
+        if context.plugin.knows(session) {
+            identities.note_seen(session);
+            return;
+        }
+        if identities.has_ended(session) {
+            return;
+        }
     }
-    if identities.has_ended(session) {
+    // Who is noted is looked at, too: the broker does not tell when it frees what it has of an absent client, and another
+    // may be at that address by now, under the same name.
+    // SAFETY: this function's contract.
+    let has_certificate = unsafe { event::has_certificate(&context.functions, client) };
+    if is_noted && !has_certificate {
         return;
     }
     // SAFETY: this function's contract; the plugin keeps copies.
-    let subject = unsafe { event::subject(&context.functions, client) };
-    // SAFETY: the same.
     let address = unsafe { event::address(&context.functions, client) };
-    // SAFETY: this function's contract.
-    if unsafe { event::has_certificate(&context.functions, client) } {
+    if has_certificate {
+        // SAFETY: the same.
+        let subject = unsafe { event::subject(&context.functions, client) };
         context.plugin.on_certificate(session, &subject, address);
         identities.note_seen(session);
     } else if address.is_some()
-        && let Some(username) = subject.username
+        && let Some(username) = username()
     {
         context.plugin.on_unrecorded(session, username);
     }

@@ -3,6 +3,7 @@
 mod fake;
 mod reload_tests;
 mod rounds;
+mod unrecorded;
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::{self, NonNull};

@@ -115,6 +115,12 @@ impl Plugin {
         });
     }
 
+    /// Whether [`Self::on_unrecorded`] would tell nothing new of that connection. It takes no lock.
+    #[inline]
+    pub fn has_noted<'u>(&self, session: SessionId, username: impl FnOnce() -> Option<&'u [u8]>) -> bool {
+        self.noted.has(session, username)
+    }
+
     /// Something is asked about a client, whom nothing has shown to be connected. A plugin before this one or a pre-shared
     /// key may have let it in, or it is the session of an absent one.
     pub fn on_unrecorded(&self, session: SessionId, username: &[u8]) {

@@ -36,7 +36,7 @@ use crate::options::{CompatOption, LoginMode, PluginOptions, UnknownUserOption};
 use crate::password::{Iterations, PasswordHash};
 use crate::policy::{Compat, TextKeys, Walks};
 use crate::rehash::Rehash;
-use crate::sessions::Sessions;
+use crate::sessions::{Noted, Sessions};
 use crate::start;
 use crate::store::{Disk, Issue, RealDisk, Store};
 use crate::workers::Workers;
@@ -85,6 +85,8 @@ pub struct Plugin {
     /// Whether a file with anything wrong is refused.
     strict: bool,
     sessions: Arc<Mutex<Sessions>>,
+    /// Whom it has been told of without any login or certificate.
+    noted: Arc<Noted>,
     iterations: Iterations,
     limits: Limits,
     /// Where passwords are hashed and verified.
@@ -161,6 +163,7 @@ impl Plugin {
             sessions: Arc::default(),
             bell: Arc::clone(&bell),
         };
+        let noted = verifier.sessions.lock().noted();
         let plugin = Self {
             workers: Workers::new(MOST_JOBS),
             pipeline: Pipeline::new(options.save_mode, Arc::clone(&bell)),
@@ -172,6 +175,7 @@ impl Plugin {
             walks: Mutex::default(),
             issues: Mutex::new(loaded.issues),
             strict: options.strict_config,
+            noted,
             sessions: Arc::clone(&verifier.sessions),
             iterations: options.password_iterations,
             limits: options.limits,

@@ -2,12 +2,14 @@
 
 mod asked_about;
 mod disconnects;
+mod noted;
 mod open;
 mod undecided;
 mod unrecorded;
 mod waiting;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use asked_about::AskedAbout;
 use disconnects::{Due, Search};
@@ -18,6 +20,7 @@ use waiting::Waiting;
 
 use crate::control::Connection;
 
+pub(crate) use noted::Noted;
 pub use open::SessionId;
 
 /// What to ask of the broker.
@@ -132,6 +135,11 @@ impl Sessions {
     /// Something is asked about a client of which neither a login nor a certificate has shown that it is connected.
     pub(crate) fn asked_of_unrecorded(&mut self, session: SessionId, username: &[u8]) {
         self.unrecorded.add(session, username);
+    }
+
+    /// Of whom [`Self::asked_of_unrecorded`] has been told, and would not learn anything.
+    pub(crate) fn noted(&self) -> Arc<Noted> {
+        Arc::clone(self.unrecorded.noted())
     }
 
     /// Whether a connection is known.

@@ -1,3 +1,6 @@
+#[path = "unrecorded_tests.rs"]
+mod unrecorded_tests;
+
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::SessionId;
+use super::noted::Noted;
 
 /// Their usernames. They are kept by the address of the broker's structure for each, so they are never more than the broker
 /// has had of those at one time.
@@ -14,10 +15,22 @@ use super::SessionId;
 pub(super) struct Unrecorded {
     by_session: HashMap<SessionId, Arc<[u8]>>,
     by_username: HashMap<Arc<[u8]>, HashSet<SessionId>>,
+    // INVARIANT: what is noted is in `by_session`, with that username.
+    noted: Arc<Noted>,
 }
 
 impl Unrecorded {
+    /// What checks may ask without this.
+    pub(super) fn noted(&self) -> &Arc<Noted> {
+        &self.noted
+    }
+
     pub(super) fn add(&mut self, session: SessionId, username: &[u8]) {
+        self.know(session, username);
+        self.noted.add(session, username);
+    }
+
+    fn know(&mut self, session: SessionId, username: &[u8]) {
         if self.by_session.get(&session).is_some_and(|known| **known == *username) {
             return;
         }
@@ -35,6 +48,7 @@ impl Unrecorded {
             return;
         }
         let Some(username) = self.by_session.remove(&session) else { return };
+        self.noted.forget(session);
         if let Some(sessions) = self.by_username.get_mut(&username) {
             sessions.remove(&session);
             if sessions.is_empty() {
@@ -47,6 +61,7 @@ impl Unrecorded {
     pub(super) fn forget_username(&mut self, username: &[u8]) {
         for session in self.by_username.remove(username).unwrap_or_default() {
             self.by_session.remove(&session);
+            self.noted.forget(session);
         }
     }
 

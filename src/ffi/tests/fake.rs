@@ -26,17 +26,18 @@ pub(super) fn calls() -> Vec<String> {
 
 /// What the test's broker takes a `struct mosquitto` for.
 pub(super) struct FakeClient {
-    clientid: &'static CStr,
-    username: &'static CStr,
-    has_certificate: bool,
+    pub(super) clientid: &'static CStr,
+    pub(super) username: &'static CStr,
+    pub(super) has_certificate: bool,
+    pub(super) address: Option<&'static CStr>,
 }
 
 pub(super) static ANN: FakeClient =
-    FakeClient { clientid: c"ann-1", username: c"ann", has_certificate: false };
+    FakeClient { clientid: c"ann-1", username: c"ann", has_certificate: false, address: None };
 pub(super) static CERTIFIED: FakeClient =
-    FakeClient { clientid: c"ann-2", username: c"ann", has_certificate: true };
+    FakeClient { clientid: c"ann-2", username: c"ann", has_certificate: true, address: None };
 pub(super) static NOBODY: FakeClient =
-    FakeClient { clientid: c"nobody-1", username: c"nobody", has_certificate: false };
+    FakeClient { clientid: c"nobody-1", username: c"nobody", has_certificate: false, address: None };
 
 unsafe extern "C" fn publish(
     clientid: *const c_char,
@@ -106,8 +107,13 @@ unsafe extern "C" fn username(client: *const sys::mosquitto) -> *const c_char {
         .map_or(ptr::null(), |it| it.username.as_ptr())
 }
 
-unsafe extern "C" fn address(_: *const sys::mosquitto) -> *const c_char {
-    ptr::null()
+unsafe extern "C" fn address(client: *const sys::mosquitto) -> *const c_char {
+    // SAFETY: null, or a client of these tests.
+    let client = unsafe { super::super::event::borrow::<FakeClient>(client.cast()) };
+    client.and_then(|client| client.address).map_or(ptr::null(), |address| {
+        called("address".to_owned());
+        address.as_ptr()
+    })
 }
 
 unsafe extern "C" fn certificate(client: *const sys::mosquitto) -> *mut c_void {

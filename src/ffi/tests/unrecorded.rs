@@ -1,0 +1,43 @@
+//! Connections of which 2.0 shows neither a login nor a certificate.
+
+use super::*;
+
+/// Whom a plugin before this one has let in.
+fn let_in_by_others() -> FakeClient {
+    FakeClient { clientid: c"x", username: c"ann", has_certificate: false, address: Some(c"127.0.0.1") }
+}
+
+/// What the broker is asked in a check.
+fn asked(context: &Context, client: &FakeClient) -> Vec<String> {
+    let mut event = acl_check(client, c"any".as_ptr(), sys::MOSQ_ACL_READ);
+    call(callbacks::on_acl_check, context, &mut event);
+    calls()
+}
+
+#[test]
+fn who_came_without_a_login_is_looked_at_once() {
+    let context = context(BrokerFamily::V2_0);
+    let client = let_in_by_others();
+    assert_eq!(asked(&context, &client), ["address"]);
+    assert_eq!(asked(&context, &client), [""; 0]);
+    assert_eq!(call(callbacks::on_disconnect, &context, &mut disconnect(&client)), 0);
+    assert_eq!(asked(&context, &client), [""; 0], "its will");
+    assert_eq!(call(callbacks::on_tick, &context, &mut tick()), 0);
+    assert_eq!(asked(&context, &client), ["address"], "another at that address");
+}
+
+#[test]
+fn another_at_the_address_of_who_came_without_a_login_is_looked_at() {
+    let context = context(BrokerFamily::V2_0);
+    let mut client = let_in_by_others();
+    let session = SessionId(ptr::from_ref(&client).addr());
+    asked(&context, &client);
+    // The broker does not tell of the end of a session.
+    client.username = c"nobody";
+    assert_eq!(asked(&context, &client), ["address"]);
+    assert_eq!(asked(&context, &client), [""; 0]);
+    client.has_certificate = true;
+    assert_eq!(asked(&context, &client), ["certificate", "free", "address"]);
+    assert!(context.plugin.knows(session));
+    assert_eq!(asked(&context, &client), [""; 0]);
+}
