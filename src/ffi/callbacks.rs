@@ -33,8 +33,8 @@ pub(super) unsafe extern "C" fn on_acl_check(_: c_int, event: *mut c_void, userd
         if let Some(identities) = &context.identities
             && identities.is_new(event::session(event.client))
         {
-            // SAFETY: the client of this callback's event.
-            unsafe { identities::look_at(context, identities, event.client) };
+            // SAFETY: this callback's event.
+            unsafe { identities::look_at(context, identities, event) };
         }
         // SAFETY: the client of this callback's event; the plugin keeps nothing of it.
         let client = unsafe { event::ClientOfEvent::new(&context.functions, event.client) };

@@ -110,13 +110,19 @@ fn place(set: &Set, rest: i64) -> Option<&AtomicI32> {
 /// What has no address never was a connection: it is made up, or a session from before the broker's start.
 ///
 /// # Safety
-/// `client` is that of an event whose callback has not returned.
+/// `check` is an event whose callback has not returned.
 #[cold]
-pub(super) unsafe fn look_at(context: &Context, identities: &Identities, client: *const sys::mosquitto) {
+pub(super) unsafe fn look_at(
+    context: &Context,
+    identities: &Identities,
+    check: &sys::mosquitto_evt_acl_check,
+) {
+    let client = check.client;
     let session = event::session(client);
+    let acts = check.access != sys::MOSQ_ACL_READ;
     // SAFETY: this function's contract; the plugin keeps copies.
     let username = || unsafe { event::username(&context.functions, client) };
-    let is_noted = context.plugin.has_noted(session, username);
+    let is_noted = context.plugin.has_noted(session, acts, username);
     if !is_noted {
         if context.plugin.knows(session) {
             identities.note_seen(session);
@@ -143,7 +149,7 @@ pub(super) unsafe fn look_at(context: &Context, identities: &Identities, client:
     } else if address.is_some()
         && let Some(username) = username()
     {
-        context.plugin.on_unrecorded(session, username);
+        context.plugin.on_unrecorded(session, username, acts);
     }
 }
 

@@ -117,13 +117,18 @@ impl Plugin {
 
     /// Whether [`Self::on_unrecorded`] would tell nothing new of that connection. It takes no lock.
     #[inline]
-    pub fn has_noted<'u>(&self, session: SessionId, username: impl FnOnce() -> Option<&'u [u8]>) -> bool {
-        self.noted.has(session, username)
+    pub fn has_noted<'u>(
+        &self,
+        session: SessionId,
+        acts: bool,
+        username: impl FnOnce() -> Option<&'u [u8]>,
+    ) -> bool {
+        self.noted.has(session, acts, username)
     }
 
     /// Something is asked about a client, whom nothing has shown to be connected. A plugin before this one or a pre-shared
-    /// key may have let it in, or it is the session of an absent one.
-    pub fn on_unrecorded(&self, session: SessionId, username: &[u8]) {
-        self.sessions.lock().asked_of_unrecorded(session, username);
+    /// key may have let it in, or it is the session of an absent one, which is sent something, but never `acts`.
+    pub fn on_unrecorded(&self, session: SessionId, username: &[u8], acts: bool) {
+        self.sessions.lock().asked_of_unrecorded(session, username, acts);
     }
 }

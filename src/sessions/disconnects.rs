@@ -27,6 +27,10 @@ pub(super) const BY_ID: usize = 16;
 /// every socket for each.
 const BY_NAME: usize = 2;
 
+/// How many usernames are disconnected at a tick of which perhaps nobody is there: messages for the sessions of absent clients
+/// look as if they were for them.
+const BY_NAME_LATE: usize = 1;
+
 /// Of how many connections and names it is found out at a time whether they belong to a crowd, at about 2 µs each.
 const CHECKED: usize = 128;
 
@@ -92,7 +96,7 @@ impl Sessions {
 
     /// Whether somebody is still to be disconnected.
     pub(crate) fn has_due(&self) -> bool {
-        !self.due.is_empty() || self.has_ready()
+        !self.due.is_empty() || self.has_ready() || self.waiting.has_late()
     }
 
     /// Time passes. Whom to disconnect now, [`Self::next`] says; there may be [`Self::more`].
@@ -103,6 +107,7 @@ impl Sessions {
                 self.resolve(&due);
             }
         }
+        self.waiting.allow_late(BY_NAME_LATE);
         self.more();
     }
 
@@ -125,6 +130,7 @@ impl Sessions {
         }
         self.search(usize::MAX);
         self.waiting.allow(usize::MAX, usize::MAX);
+        self.waiting.allow_late(usize::MAX);
     }
 
     /// Whom to disconnect next. It is asked for right before, since each disconnect may end other connections.
@@ -136,7 +142,10 @@ impl Sessions {
                     return Some(Kick::ClientId(clientid));
                 }
             }
-            let (username, reasons) = self.waiting.next_name()?;
+            let (username, reasons) = match self.waiting.next_name() {
+                None if self.searches.is_empty() => self.waiting.next_late()?,
+                name => name?,
+            };
             if self.leave(&username, reasons) {
                 self.unrecorded.forget_username(&username);
                 return Some(Kick::Username(username.to_vec()));
@@ -153,14 +162,19 @@ impl Sessions {
         while most > 0
             && let Some(search) = self.searches.front_mut()
         {
-            let usernames = take_last(&mut search.usernames, &mut most);
             let looked_at = take_last(&mut search.among, &mut most);
+            let usernames = take_last(&mut search.usernames, &mut most);
             let (crowd, logins, arrivals) = (Arc::clone(&search.crowd), search.logins, search.arrivals);
             if search.usernames.is_empty() && search.among.is_empty() {
                 self.searches.pop_front();
             }
+            let reasons = Reasons { change: Some(logins), uninvited: None };
             for username in usernames.iter().filter(|username| crowd.has(username)) {
-                self.waiting.add_name(username, Reasons { change: Some(logins), uninvited: None });
+                if self.unrecorded.acts(username) {
+                    self.waiting.add_name(username, reasons);
+                } else {
+                    self.waiting.add_late(username, reasons);
+                }
             }
             for id in looked_at {
                 let Some(session) = self.open.get(id) else { continue };

@@ -132,9 +132,10 @@ impl Sessions {
         let _is_new = self.open.insert(login, None);
     }
 
-    /// Something is asked about a client of which neither a login nor a certificate has shown that it is connected.
-    pub(crate) fn asked_of_unrecorded(&mut self, session: SessionId, username: &[u8]) {
-        self.unrecorded.add(session, username);
+    /// Something is asked about a client of which neither a login nor a certificate has shown that it is connected. It `acts`
+    /// itself, or is sent something, as absent ones are too.
+    pub(crate) fn asked_of_unrecorded(&mut self, session: SessionId, username: &[u8], acts: bool) {
+        self.unrecorded.add(session, username, acts);
     }
 
     /// Of whom [`Self::asked_of_unrecorded`] has been told, and would not learn anything.

@@ -287,12 +287,17 @@ fn a_name_waits_once_and_who_comes_meanwhile_stays() {
 
 /// Of `u0` to `u199`.
 fn crowd() -> Disconnect {
+    crowd_of(200)
+}
+
+/// Of `u0` and so on.
+fn crowd_of(count: usize) -> Disconnect {
     let mut policy = Policy::new(Compat::V2_1);
     let role = RoleName::new(b"r").unwrap();
     policy.put_role(Role::new(role.clone()));
     let link = Link { name: role.clone(), priority: Priority::DEFAULT_LINK, extra: Extra::default() };
     let roles = Links::from_given([link]);
-    for number in 0..200 {
+    for number in 0..count {
         let username = Username::new(format!("u{number}").as_bytes()).unwrap();
         policy.put_client(Client { roles: roles.clone(), ..Client::new(username) }).unwrap();
     }
@@ -339,8 +344,8 @@ fn a_name_is_disconnected_by_name_as_long_as_one_of_it_may_be_there_that_is_not_
         all_due(sessions)
     };
     log_in(&mut sessions, 1, Some("ann"), "a1");
-    sessions.asked_of_unrecorded(SessionId(2), b"ann");
-    sessions.asked_of_unrecorded(SessionId(3), b"bob");
+    sessions.asked_of_unrecorded(SessionId(2), b"ann", true);
+    sessions.asked_of_unrecorded(SessionId(3), b"bob", true);
     assert_eq!(disconnected(&mut sessions), [by_name("ann")]);
     assert_eq!(disconnected(&mut sessions), [by_id("a1")], "the other one is not there any more");
     // Each time another one is suspected, and turns out to be somebody else or nobody.
@@ -348,12 +353,12 @@ fn a_name_is_disconnected_by_name_as_long_as_one_of_it_may_be_there_that_is_not_
         |sessions| sessions.ended(SessionId(2)),
         |sessions| log_in(sessions, 2, Some("carl"), "c"),
         |sessions| ask_to_log_in(sessions, 2, "carl", "a1"),
-        |sessions| sessions.asked_of_unrecorded(SessionId(2), b"bob"),
+        |sessions| sessions.asked_of_unrecorded(SessionId(2), b"bob", true),
     ];
     for becomes_known in becomes_known {
         sessions.ended(SessionId(2));
-        sessions.asked_of_unrecorded(SessionId(2), b"ann");
-        sessions.asked_of_unrecorded(SessionId(2), b"ann");
+        sessions.asked_of_unrecorded(SessionId(2), b"ann", true);
+        sessions.asked_of_unrecorded(SessionId(2), b"ann", true);
         becomes_known(&mut sessions);
         assert_eq!(disconnected(&mut sessions), [by_id("a1")]);
     }
@@ -367,7 +372,7 @@ fn of_a_crowd_the_names_are_disconnected_of_whom_not_all_are_known() {
     let mut sessions = Sessions::default();
     log_in(&mut sessions, 500, Some("u1"), "x");
     for number in 100..300 {
-        sessions.asked_of_unrecorded(SessionId(number), format!("u{number}").as_bytes());
+        sessions.asked_of_unrecorded(SessionId(number), format!("u{number}").as_bytes(), true);
     }
     disconnect(&mut sessions, [crowd()]);
     assert_eq!(tick(&mut sessions), []);

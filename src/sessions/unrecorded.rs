@@ -3,7 +3,7 @@
 //! A plugin before this one may have let them in, or a pre-shared key. Or it is the session of a client that has left: the
 //! broker asks about these as well, and what it tells of them is the same.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::SessionId;
@@ -14,7 +14,8 @@ use super::noted::Noted;
 #[derive(Debug, Default)]
 pub(super) struct Unrecorded {
     by_session: HashMap<SessionId, Arc<[u8]>>,
-    by_username: HashMap<Arc<[u8]>, HashSet<SessionId>>,
+    /// Of each whether it has acted. To the session of an absent client messages are sent, and nothing else is asked about it.
+    by_username: HashMap<Arc<[u8]>, HashMap<SessionId, bool>>,
     // INVARIANT: what is noted is in `by_session`, with that username.
     noted: Arc<Noted>,
 }
@@ -25,19 +26,16 @@ impl Unrecorded {
         &self.noted
     }
 
-    pub(super) fn add(&mut self, session: SessionId, username: &[u8]) {
-        self.know(session, username);
-        self.noted.add(session, username);
-    }
-
-    fn know(&mut self, session: SessionId, username: &[u8]) {
-        if self.by_session.get(&session).is_some_and(|known| **known == *username) {
-            return;
+    pub(super) fn add(&mut self, session: SessionId, username: &[u8], acts: bool) {
+        if self.by_session.get(&session).is_some_and(|known| **known != *username) {
+            self.forget(session);
         }
-        self.forget(session);
         let known = self.by_username.get_key_value(username).map(|(known, _)| Arc::clone(known));
         let username = known.unwrap_or_else(|| username.into());
-        self.by_username.entry(Arc::clone(&username)).or_default().insert(session);
+        let has_acted =
+            self.by_username.entry(Arc::clone(&username)).or_default().entry(session).or_default();
+        *has_acted |= acts;
+        self.noted.add(session, &username, *has_acted);
         self.by_session.insert(session, username);
     }
 
@@ -59,7 +57,7 @@ impl Unrecorded {
 
     /// All of that username who were connected are not any more.
     pub(super) fn forget_username(&mut self, username: &[u8]) {
-        for session in self.by_username.remove(username).unwrap_or_default() {
+        for session in self.by_username.remove(username).unwrap_or_default().into_keys() {
             self.by_session.remove(&session);
             self.noted.forget(session);
         }
@@ -68,6 +66,11 @@ impl Unrecorded {
     /// Whether one has that username.
     pub(super) fn has_username(&self, username: &[u8]) -> bool {
         self.by_username.contains_key(username)
+    }
+
+    /// Whether one of that username has acted: it was connected then, and its end has not been told.
+    pub(super) fn acts(&self, username: &[u8]) -> bool {
+        self.by_username.get(username).is_some_and(|sessions| sessions.values().any(|acts| *acts))
     }
 
     pub(super) fn usernames(&self) -> impl Iterator<Item = &Arc<[u8]>> {

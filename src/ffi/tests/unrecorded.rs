@@ -20,6 +20,13 @@ fn who_came_without_a_login_is_looked_at_once() {
     let client = let_in_by_others();
     assert_eq!(asked(&context, &client), ["address"]);
     assert_eq!(asked(&context, &client), [""; 0]);
+    // It was sent something, which absent ones are too. Now it acts.
+    for news in [&["address"][..], &[]] {
+        let mut event = acl_check(&client, c"yes".as_ptr(), sys::MOSQ_ACL_WRITE);
+        assert_eq!(call(callbacks::on_acl_check, &context, &mut event), 0);
+        assert_eq!(calls(), news);
+    }
+    assert_eq!(asked(&context, &client), [""; 0]);
     assert_eq!(call(callbacks::on_disconnect, &context, &mut disconnect(&client)), 0);
     assert_eq!(asked(&context, &client), [""; 0], "its will");
     assert_eq!(call(callbacks::on_tick, &context, &mut tick()), 0);
