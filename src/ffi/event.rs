@@ -105,9 +105,14 @@ impl Peer for ClientOfEvent<'_> {
         // SAFETY: the invariant.
         unsafe { has_certificate(self.functions, self.client) }
     }
+
+    fn may_have_certificate(&self) -> bool {
+        self.functions.x509_free.is_none() || self.has_certificate()
+    }
 }
 
-/// Whether a client is connected and has shown a certificate.
+/// Whether a client is connected and has shown a certificate, as far as that can be told: a broker that has OpenSSL inside may
+/// not show how its certificates are freed.
 ///
 /// # Safety
 /// `client` is that of an event whose callback has not returned.

@@ -23,6 +23,11 @@ pub trait Peer {
 
     /// Whether it is connected and has shown a certificate.
     fn has_certificate(&self) -> bool;
+
+    /// Whether it may have shown one, also where that cannot be told.
+    fn may_have_certificate(&self) -> bool {
+        self.has_certificate()
+    }
 }
 
 /// A client of which no more is known.
@@ -202,7 +207,7 @@ impl Plugin {
         match (decision.reason, kind) {
             // Only of a certificate is it certain that no other plugin has let its client in. What waits for an absent client is
             // asked about again before it is handed out.
-            (Reason::ClientDeleted, Kind::NoLogin | Kind::Unseen) if !peer.has_certificate() => decision,
+            (Reason::ClientDeleted, Kind::NoLogin | Kind::Unseen) if !peer.may_have_certificate() => decision,
             // What is left of a disabled client is its session: that gets its messages, which the broker asks
             // about again before it hands them out, and keeps its subscriptions. Should somebody be connected
             // all the same whom 2.0 does not show, they are disconnected.
@@ -216,7 +221,9 @@ impl Plugin {
                 policy.authorize_though_disabled(request)
             }
             (_, Kind::NoLogin | Kind::Unseen) => {
-                if clientid != HTTP_API && !self.is_kicking.load(Ordering::Relaxed) {
+                // The broker would look at every socket for each message to the session of an absent client.
+                let is_session = kind == Kind::Unseen && request.action == Action::PublishClientReceive;
+                if clientid != HTTP_API && !is_session && !self.is_kicking.load(Ordering::Relaxed) {
                     sessions.disconnect_uninvited(username, clientid);
                 }
                 Decision { effect: Effect::Deny, ..decision }

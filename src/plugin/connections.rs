@@ -87,7 +87,7 @@ impl Plugin {
             let policy = self.policy.read();
             match policy.client(username) {
                 Some(client) => client.disabled,
-                None => policy.was_deleted(username) && peer.has_certificate(),
+                None => policy.was_deleted(username) && peer.may_have_certificate(),
             }
         };
         if may_not_connect {

@@ -1,6 +1,7 @@
-//! Connections of which 2.0 shows neither a login nor a certificate.
+//! Connections of which neither a login nor a certificate is shown.
 
 use super::*;
+use crate::ffi::functions::Functions;
 
 /// Whom a plugin before this one has let in.
 fn let_in_by_others() -> FakeClient {
@@ -47,4 +48,24 @@ fn another_at_the_address_of_who_came_without_a_login_is_looked_at() {
     assert_eq!(asked(&context, &client), ["certificate", "free", "address"]);
     assert!(context.plugin.knows(session));
     assert_eq!(asked(&context, &client), [""; 0]);
+}
+
+#[test]
+fn where_certificates_cannot_be_told_a_deleted_client_without_a_login_may_nothing() {
+    for (x509_free, answer) in [(None, 12), (functions(BrokerFamily::V2_1).x509_free, 17)] {
+        let directory = tempfile::tempdir().unwrap();
+        let functions = Functions { x509_free, ..functions(BrokerFamily::V2_1) };
+        let served = Arc::new(Served::new(plugin_in(&directory, BrokerFamily::V2_1)));
+        let context = Context::new(functions, Arc::new(HostBroker::new(functions)), served);
+        let payload = br#"{"commands": [{"command": "deleteClient", "username": "ann"}]}"#;
+        assert_eq!(call(callbacks::on_control, &context, &mut control(payload)), 0);
+        let mut event = sys::mosquitto_evt_connect {
+            future: ptr::null_mut(),
+            client: ptr::from_ref(&ANN).cast_mut().cast(),
+            future2: [ptr::null_mut(); 4],
+        };
+        assert_eq!(call(callbacks::on_connect, &context, &mut event), 0);
+        let mut event = acl_check(&ANN, c"yes".as_ptr(), sys::MOSQ_ACL_WRITE);
+        assert_eq!(call(callbacks::on_acl_check, &context, &mut event), answer);
+    }
 }
