@@ -205,6 +205,12 @@ impl Plugin {
             kind => kind,
         };
         match (decision.reason, kind) {
+            // The will of a connection that has ended, and of which the broker may not show a certificate any more.
+            (Reason::ClientDeleted, Kind::Unseen)
+                if request.action == Action::PublishClientSend && !sessions.is_unrecorded(username) =>
+            {
+                Decision { effect: Effect::Deny, ..decision }
+            }
             // Only of a certificate is it certain that no other plugin has let its client in. What waits for an absent client is
             // asked about again before it is handed out.
             (Reason::ClientDeleted, Kind::NoLogin | Kind::Unseen) if !peer.may_have_certificate() => decision,

@@ -138,6 +138,11 @@ impl Sessions {
         self.unrecorded.add(session, username, acts);
     }
 
+    /// Whether [`Self::asked_of_unrecorded`] has been told of somebody with that username who has not ended.
+    pub(crate) fn is_unrecorded(&self, username: &[u8]) -> bool {
+        self.unrecorded.has_username(username)
+    }
+
     /// Of whom [`Self::asked_of_unrecorded`] has been told, and would not learn anything.
     pub(crate) fn noted(&self) -> Arc<Noted> {
         Arc::clone(self.unrecorded.noted())

@@ -22,6 +22,7 @@ cases! {
     a_disabled_clients_certificate_opens_nothing: theirs_fails("all", "lets it in, with all its rights"),
     a_disabled_clients_certificate_gets_no_messages_that_waited: theirs_fails("all", "hands them out", "secret"),
     a_deleted_clients_certificate_opens_nothing: theirs_fails("all", "lets it in, and leaves it to the acl_file"),
+    a_deleted_clients_certificate_leaves_no_will: theirs_fails("all", "leaves it to the acl_file", "gone"),
     a_certificate_needs_no_password_that_can_be_used: theirs_fails("2.0", "drops the client", "may not publish of/dynsec"),
     a_certificates_subject_is_a_username_too: theirs_fails("all", "lets it in, with all its rights"),
     a_certificate_that_dynsec_never_knew_is_left_to_others,
@@ -267,6 +268,22 @@ fn a_deleted_clients_certificate_opens_nothing(trial: &Trial) {
     admin.fine(&json!({"command": "createClient", "username": "ann"}));
     settle(&mut admin);
     may_publish(&mut connect(&broker, "ann"), "of/acls");
+}
+
+fn a_deleted_clients_certificate_leaves_no_will(trial: &Trial) {
+    let broker = start(trial, "use_identity_as_username");
+    let mut admin = broker.admin();
+    admin.create_client("ann");
+    admin.create_client_with("jane", &json!([["publishClientSend", "end", true]]));
+    admin.fine(&json!({"command": "deleteClient", "username": "ann"}));
+    settle(&mut admin);
+    let mut observer = broker.observer();
+    let hello = Hello { client_id: "ann", login: None, will: Some("of/acls") };
+    // Without a DISCONNECT.
+    drop(Wire::connect(Tls::dial(&broker, "ann"), &hello).expect("ann is let in"));
+    settle(&mut admin);
+    broker.client("jane").login("jane", "pw").connect().publish("end", "of all");
+    observer.receives("end", "of all");
 }
 
 fn a_certificate_needs_no_password_that_can_be_used(trial: &Trial) {

@@ -154,7 +154,9 @@ fn a_deleted_name_that_others_let_in_is_left_to_them() {
     assert_eq!(kicked(&place, &plugin), 1);
     // What only the broker keeps is not disconnected, and nobody for it.
     assert_eq!(may_send(&plugin, "ann", "absent"), Effect::Deny);
-    assert_eq!(may(&plugin, Action::PublishClientSend, "ann", "absent", &()), Effect::Defer);
+    // Only as a will that may be its certificate's.
+    assert_eq!(may(&plugin, Action::PublishClientSend, "ann", "absent", &()), Effect::Deny);
+    assert_eq!(may(&plugin, Action::PublishClientReceive, "ann", "absent", &()), Effect::Defer);
     assert_eq!(kicked(&place, &plugin), 0);
 }
 
@@ -168,6 +170,8 @@ fn a_deleted_name_that_a_plugin_before_this_one_lets_in_is_left_to_others() {
         kicked(&place, &plugin);
         if family == BrokerFamily::V2_1 {
             plugin.on_connect(SessionId(1), Some(b"ann"), Some(b"a1"), &());
+        } else {
+            plugin.on_unrecorded(SessionId(1), b"ann", true);
         }
         for action in [Action::Subscribe, Action::PublishClientSend, Action::PublishClientReceive] {
             assert_eq!(may(&plugin, action, "ann", "a1", &()), Effect::Defer, "{family:?} {action:?}");
