@@ -142,6 +142,8 @@ impl Watched {
             }
             self.ask(&Request::Disconnect { clientid: Text::from("dev") });
             self.ask(&Request::Tick { count: 3, pause_ms: 0 });
+            // If it was not disconnected: as a broker, which tells of the end before another one comes.
+            self.ask(&Request::Disconnect { clientid: clientid.clone() });
             self.ask(&Request::Attach {
                 clientid: clientid.clone(),
                 username: Some(Text::from("admin")),
