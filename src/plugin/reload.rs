@@ -145,20 +145,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::broker::{Broker, BrokerFamily, PublishError};
+    use crate::broker::BrokerFamily;
+    use crate::broker::tests::Silent;
     use crate::options::PluginOptions;
     use crate::policy::{Client, Username};
-
-    struct Silent;
-
-    impl Broker for Silent {
-        fn log(&self, _: LogLevel, _: &[u8]) {}
-        fn publish(&self, _: &'static str, _: &[u8]) -> Result<(), PublishError> {
-            Ok(())
-        }
-        fn kick_username(&self, _: &[u8]) {}
-        fn kick_clientid(&self, _: &[u8]) {}
-    }
 
     #[test]
     fn what_has_changed_while_the_file_was_read_is_in_the_way_of_nothing_and_the_file_is_read_again() {

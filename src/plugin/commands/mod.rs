@@ -15,10 +15,11 @@ mod recover;
 mod room;
 mod run;
 mod saving;
+mod waits;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -31,7 +32,7 @@ use crate::options::SaveMode;
 use crate::panics::caught;
 use crate::workers::Workers;
 use hashing::Hashings;
-use pace::{Alone, Pace};
+use pace::Pace;
 use progress::Progress;
 use queue::{Entry, Queue, Task};
 use room::FULL;
@@ -39,8 +40,6 @@ use run::INTERNAL;
 
 pub(super) use reading::{Edited, Read, read};
 
-/// With more records than this, the first save is not waited for.
-const FEW_RECORDS: usize = 1000;
 /// How many commands are named in the log that may be lost when the broker ends.
 const MOST_NAMED: usize = 100;
 
@@ -270,25 +269,6 @@ impl Plugin {
         self.bell.end();
     }
 
-    /// Has the policy file read, in its turn. Waits a moment for it, so that what it says is mostly in force when the
-    /// broker asks for logins again; what takes longer is taken up at a tick.
-    pub(super) fn reload_in_turn(&self, most: Duration) {
-        self.pipeline.queue.lock().push_reload();
-        let start = self.broker.now();
-        let until = start.checked_add(most).unwrap_or(start);
-        loop {
-            let seen = self.pipeline.progress.so_far();
-            self.advance();
-            if !self.pipeline.queue.lock().has_reload() {
-                return;
-            }
-            if !self.waits_beyond(seen, until) {
-                let line = "dynsec: the policy file is looked at later, since the disk or what is being saved takes long";
-                return self.broker.log(LogLevel::Warning, line.as_bytes());
-            }
-        }
-    }
-
     /// What a reload has read is of no use: it is done again, in its turn.
     pub(super) fn reload_again(&self) {
         self.pipeline.queue.lock().push_reload();
@@ -302,63 +282,6 @@ impl Plugin {
     /// Whether payloads may be answered later, and reloads done: where the broker does not tick, nothing else would come round.
     pub(super) fn goes_on_while_saving(&self) -> bool {
         self.pipeline.mode == SaveMode::Auto && self.has_ticked()
-    }
-
-    /// Waits for a payload that is alone, if it is likely to be done with soon: first until it is in force, then until
-    /// it is saved and answered.
-    fn wait_a_little(&self, passwords: usize) {
-        let threads = u32::try_from(self.workers.threads()).unwrap_or(1);
-        let rounds = u32::try_from(passwords).unwrap_or(u32::MAX).div_ceil(threads.max(1));
-        let has_few_records = self.has_few_records();
-        let payload = Alone { rounds, iterations: self.iterations.get(), has_few_records };
-        if rounds > 0 {
-            let all_are_run = || self.pipeline.queue.lock().all_are_run();
-            let most = self.pipeline.pace.lock().for_hashing(payload, self.broker.now());
-            self.wait_until(most, all_are_run);
-            if !all_are_run() {
-                return;
-            }
-        }
-        let most = self.pipeline.pace.lock().for_save(payload);
-        self.wait_until(most, || self.is_idle());
-    }
-
-    /// Lets an administrator who sends more commands than can wait be slowed down a little, as by C, before any are refused.
-    fn wait_for_room(&self, length: usize) {
-        let has_room = || !self.pipeline.queue.lock().room().is_full_for(ControlTopic::Admin, length);
-        if !has_room() {
-            let most = self.pipeline.pace.lock().for_room();
-            self.wait_until(most, has_room);
-        }
-    }
-
-    /// Takes everything as far as it can go, until that is enough, or so much time is over.
-    fn wait_until(&self, most: Duration, is_enough: impl Fn() -> bool) {
-        if most.is_zero() || is_enough() {
-            return;
-        }
-        let start = self.broker.now();
-        let until = start.checked_add(most).unwrap_or(start);
-        loop {
-            let seen = self.pipeline.progress.so_far();
-            self.advance();
-            if is_enough() || !self.waits_beyond(seen, until) {
-                break;
-            }
-        }
-        let waited = self.broker.now().saturating_duration_since(start);
-        self.pipeline.pace.lock().waited(waited);
-    }
-
-    /// Waits until others have done more than was `seen`; false if there is no time left, be it that there is more to do.
-    fn waits_beyond(&self, seen: u64, until: Instant) -> bool {
-        self.pipeline.progress.wait_beyond(seen, Some(until)) && self.broker.now() < until
-    }
-
-    fn has_few_records(&self) -> bool {
-        let policy = self.policy.read();
-        let records = [policy.clients().len(), policy.groups().len(), policy.roles().len()];
-        records.into_iter().fold(0, usize::saturating_add) <= FEW_RECORDS
     }
 
     /// Takes everything as far as it can go, and tells the broker.

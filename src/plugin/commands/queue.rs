@@ -357,6 +357,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_run_behind_what_was_in_force_before_is_in_force_once_the_broker_goes_on() {
+        let mut queue = Queue::default();
+        for name in ["before", "now", "later"] {
+            queue.push(commands(name));
+        }
+        let exposed = |queue: &Queue| queue.all().map(|entry| entry.exposed).collect::<Vec<_>>();
+        run(&mut queue, true);
+        queue.expose();
+        run(&mut queue, true);
+        assert_eq!(exposed(&queue), [true, false, false]);
+        queue.expose();
+        assert_eq!(exposed(&queue), [true, true, false]);
+    }
+
+    #[test]
     fn a_reload_comes_before_all_that_was_not_run_also_once_that_is_to_be_run_again() {
         let mut queue = Queue::default();
         for name in ["held", "run", "waits"] {
